@@ -1,0 +1,1 @@
+//! The call: an event-sourced aggregate of legs and bridges that knows no SIP.

@@ -1,0 +1,333 @@
+//! Facts as bytes: the one translation between `types::fact` and events.v1.
+
+use crate::{Error, Result};
+use bytes::Bytes;
+use prost::Message;
+use proto::events::v1::{self as wire, agent_fact, call_fact};
+use serde::{Serialize, de::DeserializeOwned};
+use types::{Timestamp, fact::*};
+
+/// A fact that the log can carry.
+pub trait Fact: Sized {
+    type Wire: Message + Default;
+    fn to_wire(&self) -> Self::Wire;
+    fn from_wire(wire: Self::Wire) -> Result<Self>;
+}
+
+pub fn encode<F: Fact>(fact: &F) -> Bytes {
+    fact.to_wire().encode_to_vec().into()
+}
+
+pub fn decode<F: Fact>(bytes: &[u8]) -> Result<F> {
+    F::from_wire(F::Wire::decode(bytes)?)
+}
+
+/// The snake_case name of an enum's value.
+fn name<T: Serialize>(value: T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        other => unreachable!("an enum without fields is a string, not {other:?}"),
+    }
+}
+
+fn named<T: DeserializeOwned>(name: String) -> Result<T> {
+    serde_json::from_value(serde_json::Value::String(name)).map_err(|error| Error::Fact(error.to_string()))
+}
+
+fn id<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T> {
+    text.parse().map_err(|error: T::Err| Error::Fact(format!("{error}: {text:?}")))
+}
+
+fn some_id<T: std::str::FromStr<Err: std::fmt::Display>>(text: Option<String>) -> Result<Option<T>> {
+    text.map(|text| id(&text)).transpose()
+}
+
+fn event<T>(event: Option<T>) -> Result<T> {
+    event.ok_or_else(|| Error::Fact("a fact without an event".into()))
+}
+
+impl Fact for CallFact {
+    type Wire = wire::CallFact;
+
+    fn to_wire(&self) -> wire::CallFact {
+        let event = Some(call_to_wire(&self.event));
+        wire::CallFact { call_id: self.call.to_string(), seq: self.seq, at_ms: self.at.millis(), event }
+    }
+
+    fn from_wire(wire: wire::CallFact) -> Result<CallFact> {
+        let event = call_from_wire(event(wire.event)?)?;
+        Ok(CallFact {
+            call: id(&wire.call_id)?,
+            seq: wire.seq,
+            at: Timestamp::from_millis(wire.at_ms),
+            event,
+        })
+    }
+}
+
+fn call_to_wire(event: &CallEvent) -> call_fact::Event {
+    use call_fact::Event as W;
+    match event.clone() {
+        CallEvent::Offered { from, caller_name, did, did_label, trunk, flow, auto_connect } => {
+            W::Offered(call_fact::Offered {
+                from,
+                caller_name,
+                did: did.into(),
+                did_label,
+                trunk_id: trunk.into(),
+                flow_id: flow.into(),
+                auto_connect,
+            })
+        }
+        CallEvent::Connected => W::Connected(call_fact::Connected {}),
+        CallEvent::NodeEntered { flow, version, node, label, stage } => {
+            W::NodeEntered(call_fact::NodeEntered {
+                flow_id: flow.into(),
+                version,
+                node,
+                label,
+                stage: name(stage),
+            })
+        }
+        CallEvent::KeysPressed { node, keys } => W::KeysPressed(call_fact::KeysPressed { node, keys }),
+        CallEvent::Enqueued { queue, priority } => {
+            W::Enqueued(call_fact::Enqueued { queue_id: queue.into(), priority })
+        }
+        CallEvent::PositionChanged { queue, position } => {
+            W::PositionChanged(call_fact::PositionChanged { queue_id: queue.into(), position })
+        }
+        CallEvent::Overflowed { queue, wait, reason } => {
+            W::Overflowed(call_fact::Overflowed { queue_id: queue.into(), wait_ms: wait, reason })
+        }
+        CallEvent::AgentOffered { queue, agent, reservation, attempt } => {
+            W::AgentOffered(call_fact::AgentOffered {
+                queue_id: queue.into(),
+                agent_id: agent.into(),
+                reservation_id: reservation.into(),
+                attempt,
+            })
+        }
+        CallEvent::OfferEnded { queue, agent, reservation, outcome, ring } => {
+            W::OfferEnded(call_fact::OfferEnded {
+                queue_id: queue.into(),
+                agent_id: agent.into(),
+                reservation_id: reservation.into(),
+                outcome: name(outcome),
+                ring_ms: ring,
+            })
+        }
+        CallEvent::AgentConnected { queue, agent, wait, attempt } => {
+            W::AgentConnected(call_fact::AgentConnected {
+                queue_id: queue.into(),
+                agent_id: agent.into(),
+                wait_ms: wait,
+                attempt,
+            })
+        }
+        CallEvent::Held { by } => W::Held(call_fact::Held { by: name(by) }),
+        CallEvent::Retrieved { by, held } => {
+            W::Retrieved(call_fact::Retrieved { by: name(by), held_ms: held })
+        }
+        CallEvent::RecordingStarted { recording } => {
+            W::RecordingStarted(call_fact::RecordingStarted { recording_id: recording.into() })
+        }
+        CallEvent::RecordingStopped { recording } => {
+            W::RecordingStopped(call_fact::RecordingStopped { recording_id: recording.into() })
+        }
+        CallEvent::Ended { cause, by, stage, queue, agent, wait, talk, hold, duration } => {
+            W::Ended(call_fact::Ended {
+                cause: name(cause),
+                by: name(by),
+                stage: name(stage),
+                queue_id: queue.map(Into::into),
+                agent_id: agent.map(Into::into),
+                wait_ms: wait,
+                talk_ms: talk,
+                hold_ms: hold,
+                duration_ms: duration,
+            })
+        }
+    }
+}
+
+fn call_from_wire(event: call_fact::Event) -> Result<CallEvent> {
+    use call_fact::Event as W;
+    Ok(match event {
+        W::Offered(e) => CallEvent::Offered {
+            from: e.from,
+            caller_name: e.caller_name,
+            did: id(&e.did)?,
+            did_label: e.did_label,
+            trunk: id(&e.trunk_id)?,
+            flow: id(&e.flow_id)?,
+            auto_connect: e.auto_connect,
+        },
+        W::Connected(_) => CallEvent::Connected,
+        W::NodeEntered(e) => CallEvent::NodeEntered {
+            flow: id(&e.flow_id)?,
+            version: e.version,
+            node: e.node,
+            label: e.label,
+            stage: named(e.stage)?,
+        },
+        W::KeysPressed(e) => CallEvent::KeysPressed { node: e.node, keys: e.keys },
+        W::Enqueued(e) => CallEvent::Enqueued { queue: id(&e.queue_id)?, priority: e.priority },
+        W::PositionChanged(e) => CallEvent::PositionChanged { queue: id(&e.queue_id)?, position: e.position },
+        W::Overflowed(e) => {
+            CallEvent::Overflowed { queue: id(&e.queue_id)?, wait: e.wait_ms, reason: e.reason }
+        }
+        W::AgentOffered(e) => CallEvent::AgentOffered {
+            queue: id(&e.queue_id)?,
+            agent: id(&e.agent_id)?,
+            reservation: id(&e.reservation_id)?,
+            attempt: e.attempt,
+        },
+        W::OfferEnded(e) => CallEvent::OfferEnded {
+            queue: id(&e.queue_id)?,
+            agent: id(&e.agent_id)?,
+            reservation: id(&e.reservation_id)?,
+            outcome: named(e.outcome)?,
+            ring: e.ring_ms,
+        },
+        W::AgentConnected(e) => CallEvent::AgentConnected {
+            queue: id(&e.queue_id)?,
+            agent: id(&e.agent_id)?,
+            wait: e.wait_ms,
+            attempt: e.attempt,
+        },
+        W::Held(e) => CallEvent::Held { by: named(e.by)? },
+        W::Retrieved(e) => CallEvent::Retrieved { by: named(e.by)?, held: e.held_ms },
+        W::RecordingStarted(e) => CallEvent::RecordingStarted { recording: id(&e.recording_id)? },
+        W::RecordingStopped(e) => CallEvent::RecordingStopped { recording: id(&e.recording_id)? },
+        W::Ended(e) => CallEvent::Ended {
+            cause: named(e.cause)?,
+            by: named(e.by)?,
+            stage: named(e.stage)?,
+            queue: some_id(e.queue_id)?,
+            agent: some_id(e.agent_id)?,
+            wait: e.wait_ms,
+            talk: e.talk_ms,
+            hold: e.hold_ms,
+            duration: e.duration_ms,
+        },
+    })
+}
+
+impl Fact for AgentFact {
+    type Wire = wire::AgentFact;
+
+    fn to_wire(&self) -> wire::AgentFact {
+        let event = Some(agent_to_wire(&self.event));
+        wire::AgentFact { agent_id: self.agent.to_string(), seq: self.seq, at_ms: self.at.millis(), event }
+    }
+
+    fn from_wire(wire: wire::AgentFact) -> Result<AgentFact> {
+        let event = agent_from_wire(event(wire.event)?)?;
+        Ok(AgentFact {
+            agent: id(&wire.agent_id)?,
+            seq: wire.seq,
+            at: Timestamp::from_millis(wire.at_ms),
+            event,
+        })
+    }
+}
+
+fn agent_to_wire(event: &AgentEvent) -> agent_fact::Event {
+    match event.clone() {
+        AgentEvent::StateChanged { from, to, spent, reason, call, queue, by } => {
+            agent_fact::Event::StateChanged(agent_fact::StateChanged {
+                from: name(from),
+                to: name(to),
+                spent_ms: spent,
+                reason,
+                call_id: call.map(Into::into),
+                queue_id: queue.map(Into::into),
+                by: name(by),
+            })
+        }
+        AgentEvent::WrappedUp { call, queue, disposition, note, spent, timed_out } => {
+            agent_fact::Event::WrappedUp(agent_fact::WrappedUp {
+                call_id: call.into(),
+                queue_id: queue.into(),
+                disposition_id: disposition.map(Into::into),
+                note,
+                spent_ms: spent,
+                timed_out,
+            })
+        }
+    }
+}
+
+fn agent_from_wire(event: agent_fact::Event) -> Result<AgentEvent> {
+    Ok(match event {
+        agent_fact::Event::StateChanged(e) => AgentEvent::StateChanged {
+            from: named(e.from)?,
+            to: named(e.to)?,
+            spent: e.spent_ms,
+            reason: e.reason,
+            call: some_id(e.call_id)?,
+            queue: some_id(e.queue_id)?,
+            by: named(e.by)?,
+        },
+        agent_fact::Event::WrappedUp(e) => AgentEvent::WrappedUp {
+            call: id(&e.call_id)?,
+            queue: id(&e.queue_id)?,
+            disposition: some_id(e.disposition_id)?,
+            note: e.note,
+            spent: e.spent_ms,
+            timed_out: e.timed_out,
+        },
+    })
+}
+
+impl Fact for RecordingFact {
+    type Wire = wire::RecordingFact;
+
+    fn to_wire(&self) -> wire::RecordingFact {
+        wire::RecordingFact {
+            recording_id: self.recording.to_string(),
+            call_id: self.call.to_string(),
+            at_ms: self.at.millis(),
+            duration_ms: self.duration,
+            bytes: self.bytes,
+            sha256: self.sha256.clone(),
+        }
+    }
+
+    fn from_wire(wire: wire::RecordingFact) -> Result<RecordingFact> {
+        Ok(RecordingFact {
+            recording: id(&wire.recording_id)?,
+            call: id(&wire.call_id)?,
+            at: Timestamp::from_millis(wire.at_ms),
+            duration: wire.duration_ms,
+            bytes: wire.bytes,
+            sha256: wire.sha256,
+        })
+    }
+}
+
+impl Fact for ConfigFact {
+    type Wire = wire::ConfigFact;
+
+    fn to_wire(&self) -> wire::ConfigFact {
+        wire::ConfigFact {
+            kind: name(self.kind),
+            id: self.id.clone(),
+            version: self.version,
+            at_ms: self.at.millis(),
+            actor: self.actor.clone(),
+            body: self.body.clone(),
+        }
+    }
+
+    fn from_wire(wire: wire::ConfigFact) -> Result<ConfigFact> {
+        Ok(ConfigFact {
+            kind: named(wire.kind)?,
+            id: wire.id,
+            version: wire.version,
+            at: Timestamp::from_millis(wire.at_ms),
+            actor: wire.actor,
+            body: wire.body,
+        })
+    }
+}

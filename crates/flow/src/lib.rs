@@ -1,0 +1,1 @@
+//! The IVR flow language and its interpreter.

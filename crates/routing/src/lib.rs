@@ -1,0 +1,1 @@
+//! The ACD: queues, agents, reservations, matching.

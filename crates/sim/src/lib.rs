@@ -1,0 +1,1 @@
+//! A deterministic world: clock, callers, agents, faults, checkers.

@@ -1,0 +1,1 @@
+//! One metric language: service level, ASA, AHT, abandonment, occupancy.

@@ -1,0 +1,148 @@
+//! The documents of the table `config(kind, id, version, body, …)` that
+//! several services read. Flows and queues have their types in `flow` and
+//! `routing`.
+
+use crate::*;
+
+/// The kinds of documents, as they stand in the table and in the REST paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Agent,
+    Did,
+    Disposition,
+    Flow,
+    Prompt,
+    Queue,
+    Skill,
+    Tenant,
+    Trunk,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 9] = [
+        Kind::Agent,
+        Kind::Did,
+        Kind::Disposition,
+        Kind::Flow,
+        Kind::Prompt,
+        Kind::Queue,
+        Kind::Skill,
+        Kind::Tenant,
+        Kind::Trunk,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Agent => "agent",
+            Kind::Did => "did",
+            Kind::Disposition => "disposition",
+            Kind::Flow => "flow",
+            Kind::Prompt => "prompt",
+            Kind::Queue => "queue",
+            Kind::Skill => "skill",
+            Kind::Tenant => "tenant",
+            Kind::Trunk => "trunk",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|k| k.as_str() == text)
+    }
+}
+
+/// The company itself: what every service needs to know of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tenant {
+    pub name: String,
+    /// IANA name such as `Europe/Bucharest`.
+    pub time_zone: String,
+    /// `en`, `ru` or `ro`.
+    pub language: String,
+    /// Digits of the country code that completes national numbers, such as `40`.
+    #[serde(default)]
+    pub country_code: Option<String>,
+}
+
+/// A carrier's trunk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trunk {
+    pub name: String,
+    pub auth: TrunkAuth,
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+/// How the trunk's calls are recognised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum TrunkAuth {
+    /// By source address: single addresses or CIDR blocks, v4 or v6.
+    Ip { addresses: Vec<String> },
+    /// The carrier answers our digest challenge (RFC 7616).
+    Digest { username: String, password: String },
+}
+
+/// A number that callers dial, and the flow that it leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Did {
+    pub number: E164,
+    pub label: String,
+    pub flow: FlowId,
+    /// Answer at once. Off: early media (183) until an agent answers, so that
+    /// callers do not pay while they wait.
+    #[serde(default = "yes")]
+    pub auto_connect: bool,
+}
+
+/// The routing side of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    pub name: String,
+    pub user: UserId,
+    #[serde(default)]
+    pub skills: Vec<Skill>,
+    /// Credentials of the agent's SIP phone, if there is one.
+    #[serde(default)]
+    pub phone: Option<Phone>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Phone {
+    /// Unique on the platform: the user part of the address of record.
+    pub username: String,
+    pub password: String,
+}
+
+/// What came of a call, chosen in wrap-up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disposition {
+    pub name: String,
+}
+
+/// A category of work that agents are good at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkillName {
+    pub name: String,
+}
+
+/// Audio in the object store under `prompts/<hash>.wav`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prompt {
+    pub name: String,
+    /// SHA-256 of the file, hexadecimal.
+    pub hash: String,
+    pub duration_ms: Millis,
+}
+
+fn yes() -> bool {
+    true
+}

@@ -1,0 +1,168 @@
+//! The facts that the log tells: in the past tense, with ids, durations and
+//! causes inside. A consumer folds them and skips what it has seen by `seq`.
+
+use crate::*;
+
+/// One fact of one call (topic `call.v1`, key: the call).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallFact {
+    pub call: CallId,
+    /// Counts from 0 within the call, without gaps.
+    pub seq: u32,
+    pub at: Timestamp,
+    pub event: CallEvent,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum CallEvent {
+    /// The INVITE arrived and belongs to a tenant.
+    Offered {
+        /// Calling number as presented: E.164 where it could be read, else the raw text.
+        from: String,
+        caller_name: Option<String>,
+        did: E164,
+        did_label: String,
+        trunk: TrunkId,
+        flow: FlowId,
+        auto_connect: bool,
+    },
+    /// The caller's leg was connected (200 OK): the carrier charges from here.
+    Connected,
+    /// The flow reached a node that the caller hears.
+    NodeEntered {
+        flow: FlowId,
+        version: u32,
+        node: String,
+        label: String,
+        stage: Stage,
+    },
+    /// The caller chose in a menu.
+    KeysPressed {
+        node: String,
+        keys: String,
+    },
+    /// Waits in a queue.
+    Enqueued {
+        queue: QueueId,
+        priority: i32,
+    },
+    /// Place in the queue, 1 is next.
+    PositionChanged {
+        queue: QueueId,
+        position: u32,
+    },
+    /// Left the queue without an agent, the call goes on in the flow.
+    Overflowed {
+        queue: QueueId,
+        wait: Millis,
+        reason: String,
+    },
+    /// Rings at an agent.
+    AgentOffered {
+        queue: QueueId,
+        agent: AgentId,
+        reservation: ReservationId,
+        attempt: u32,
+    },
+    OfferEnded {
+        queue: QueueId,
+        agent: AgentId,
+        reservation: ReservationId,
+        outcome: OfferOutcome,
+        ring: Millis,
+    },
+    /// The agent answered: two people talk.
+    AgentConnected {
+        queue: QueueId,
+        agent: AgentId,
+        wait: Millis,
+        attempt: u32,
+    },
+    Held {
+        by: Party,
+    },
+    Retrieved {
+        by: Party,
+        held: Millis,
+    },
+    RecordingStarted {
+        recording: RecordingId,
+    },
+    RecordingStopped {
+        recording: RecordingId,
+    },
+    /// The last fact of every call.
+    Ended {
+        cause: HangupCause,
+        by: Party,
+        /// Where it was when it ended.
+        stage: Stage,
+        queue: Option<QueueId>,
+        agent: Option<AgentId>,
+        /// In queues (ringing included), until answered or ended.
+        wait: Millis,
+        /// Bridged with an agent, hold included.
+        talk: Millis,
+        hold: Millis,
+        /// From the INVITE to the end.
+        duration: Millis,
+    },
+}
+
+/// One fact of one agent (topic `agent.v1`, key: the agent).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentFact {
+    pub agent: AgentId,
+    pub seq: u64,
+    pub at: Timestamp,
+    pub event: AgentEvent,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum AgentEvent {
+    StateChanged {
+        from: AgentState,
+        to: AgentState,
+        /// Time spent in `from`.
+        spent: Millis,
+        /// The tenant's reason for aux, or the system's for missed and offline.
+        reason: Option<String>,
+        call: Option<CallId>,
+        queue: Option<QueueId>,
+        by: Party,
+    },
+    WrappedUp {
+        call: CallId,
+        queue: QueueId,
+        disposition: Option<DispositionId>,
+        note: Option<String>,
+        spent: Millis,
+        timed_out: bool,
+    },
+}
+
+/// One fact of one recording (topic `recording.v1`, key: the call).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingFact {
+    pub recording: RecordingId,
+    pub call: CallId,
+    pub at: Timestamp,
+    pub duration: Millis,
+    pub bytes: u64,
+    /// Of the audio before encryption, hexadecimal.
+    pub sha256: String,
+}
+
+/// One version of one document (topic `config.v1`, key: tenant/kind/id, compacted).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConfigFact {
+    pub kind: config::Kind,
+    pub id: String,
+    pub version: u32,
+    pub at: Timestamp,
+    pub actor: String,
+    /// JSON; `None` when the document was deleted.
+    pub body: Option<String>,
+}

@@ -1,0 +1,1 @@
+//! Flows and prompts: what the caller hears next.

@@ -1,0 +1,1 @@
+//! Recordings: encrypted, checksummed, listed, played.

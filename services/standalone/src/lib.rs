@@ -1,0 +1,1 @@
+//! The trunkline binary: all services in one process.

@@ -1,0 +1,1 @@
+//! The whole platform, with real SIP, RTP and a browser.

@@ -1,0 +1,1 @@
+//! The style as a test.
