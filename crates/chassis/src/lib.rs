@@ -1,1 +1,15 @@
-//! The process shell: configuration, telemetry, health, drain, gRPC.
+//! The process shell: what every service needs before it can do its own work.
+//! Configuration, telemetry, clock, randomness, gRPC, health and drain.
+
+pub mod clock;
+pub mod config;
+mod drain;
+mod error;
+pub mod grpc;
+mod launch;
+pub mod random;
+pub mod telemetry;
+
+pub use drain::Drain;
+pub use error::{Code, Error, Result};
+pub use launch::{Deps, Peers, drain_on_signal, launch};

@@ -1,0 +1,53 @@
+//! gRPC as every service speaks it.
+
+use crate::Drain;
+use std::time::Duration;
+use tokio_stream::{StreamExt, wrappers::TcpListenerStream};
+use tonic::{
+    service::Routes,
+    transport::{Channel, Endpoint, Server},
+};
+
+/// A stream per ringing leg needs more than HTTP/2's default of 200.
+const STREAMS_MAX: u32 = 20_000;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const KEEPALIVE: Duration = Duration::from_secs(5);
+
+/// Serves `routes` and the health service on a bound listener until the
+/// drain has begun and open requests have ended or 10 s have passed.
+pub async fn serve(listener: std::net::TcpListener, routes: Routes, drain: Drain) -> anyhow::Result<()> {
+    const GRACE: Duration = Duration::from_secs(10);
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    // serve_with_incoming ignores tcp_nodelay: set it on the accepted socket.
+    let incoming = TcpListenerStream::new(listener).map(|socket| {
+        let socket = socket?;
+        socket.set_nodelay(true)?;
+        Ok::<_, std::io::Error>(socket)
+    });
+    let (_, health) = tonic_health::server::health_reporter();
+    let server = Server::builder()
+        .max_concurrent_streams(STREAMS_MAX)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .add_routes(routes.add_service(health))
+        .serve_with_incoming_shutdown(incoming, drain.clone().begun_owned());
+    let stopped = async {
+        drain.begun().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        served = server => Ok(served?),
+        () = stopped => Ok(()),
+    }
+}
+
+/// A channel that connects when first used and again whenever it broke.
+/// `address` such as `http://127.0.0.1:9001`.
+pub fn channel(address: &str) -> anyhow::Result<Channel> {
+    let endpoint = Endpoint::from_shared(address.to_owned())?
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_while_idle(true);
+    Ok(endpoint.connect_lazy())
+}
