@@ -63,6 +63,11 @@ impl Recorder {
         Self { law, began: now, buffer: Vec::new(), base: 0, number: 0, streams: BTreeMap::new() }
     }
 
+    /// The number that the next segment will bear.
+    pub fn next_number(&self) -> u32 {
+        self.number
+    }
+
     fn elapsed(&self, now: Duration) -> u64 {
         samples_in(now.saturating_sub(self.began))
     }
