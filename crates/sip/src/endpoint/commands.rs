@@ -1,0 +1,342 @@
+//! What the owner of the endpoint can ask for.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sipx_sip::{HeaderName, Message, Method};
+
+use super::build::Parts;
+use super::dialog::{Dialog, cseq};
+use super::leg::{Leg, Phase, Unacked};
+use super::outbound::outgoing_dialog;
+use super::transactions::{Due, Key, Owner, Transaction};
+use super::{Ended, Endpoint, Event, LegId, Outbound, OutboundInvite, RequestId};
+use crate::message::line;
+use crate::{Answer, Error};
+
+impl Endpoint {
+    /// Answers a REGISTER or OPTIONS.
+    pub fn respond(&mut self, now: Duration, id: RequestId, answer: &Answer) -> Result<(), Error> {
+        let key = self.requests.remove(&id).ok_or(Error::NoRequest)?;
+        let request = self.transactions.request(&key).cloned().ok_or(Error::NoRequest)?;
+        self.answer_now(now, &key, &request, answer);
+        Ok(())
+    }
+
+    /// Answers OPTIONS with what we can do.
+    pub fn respond_options(&mut self, now: Duration, id: RequestId) -> Result<(), Error> {
+        self.respond(now, id, &super::inbound::options())
+    }
+
+    /// Leaves a request without an answer.
+    pub fn ignore_request(&mut self, id: RequestId) {
+        if let Some(key) = self.requests.remove(&id) {
+            self.transactions.abandon(&key);
+        }
+    }
+
+    /// Leaves an INVITE without a final answer, as if we were not here.
+    pub fn ignore(&mut self, leg: LegId) {
+        if let Some(leg) = self.remove_leg(leg)
+            && let Some(pending) = leg.pending
+        {
+            self.transactions.abandon(&pending.key);
+        }
+    }
+
+    /// Sends 101 to 199 to an INVITE; with a session description it is early
+    /// media.
+    pub fn progress(&mut self, now: Duration, id: LegId, answer: &Answer) -> Result<(), Error> {
+        let leg = self.legs.get(&id).ok_or(Error::NoLeg)?;
+        let pending = leg.pending.as_ref().ok_or(Error::WrongState("answered already"))?;
+        if !(101..200).contains(&answer.code) {
+            return Err(Error::Malformed("status code"));
+        }
+        let (key, request) = (pending.key.clone(), pending.request.clone());
+        let tag = leg.dialog.local_tag.clone();
+        self.answer_with(now, &key, &request, answer, &tag);
+        Ok(())
+    }
+
+    /// Answers an INVITE with 200 and repeats it until the ACK.
+    pub fn accept(&mut self, now: Duration, id: LegId, answer: &Answer) -> Result<(), Error> {
+        let leg = self.legs.get(&id).ok_or(Error::NoLeg)?;
+        if leg.phase != Phase::Offered {
+            return Err(Error::WrongState("answered already"));
+        }
+        self.send_final(now, id, answer)
+    }
+
+    /// Refuses an INVITE with 300 to 699; the leg is over.
+    pub fn reject(&mut self, now: Duration, id: LegId, answer: &Answer) -> Result<(), Error> {
+        let leg = self.legs.get(&id).ok_or(Error::NoLeg)?;
+        if leg.phase != Phase::Offered || answer.code < 300 {
+            return Err(Error::WrongState("answered already"));
+        }
+        self.send_final(now, id, answer)?;
+        self.remove_leg(id);
+        Ok(())
+    }
+
+    /// Answers the peer's re-INVITE or UPDATE: 200 with a description, or a
+    /// refusal, after which the session stays as it was.
+    pub fn answer_offer(&mut self, now: Duration, id: LegId, answer: &Answer) -> Result<(), Error> {
+        let leg = self.legs.get(&id).ok_or(Error::NoLeg)?;
+        if leg.phase != Phase::Answered {
+            return Err(Error::WrongState("not answered yet"));
+        }
+        self.send_final(now, id, answer)
+    }
+
+    fn send_final(&mut self, now: Duration, id: LegId, answer: &Answer) -> Result<(), Error> {
+        let leg = self.legs.get_mut(&id).ok_or(Error::NoLeg)?;
+        let pending = leg.pending.take().ok_or(Error::WrongState("nothing to answer"))?;
+        let (tag, protocol) = (leg.dialog.local_tag.clone(), leg.dialog.flow.protocol);
+        let response = self.build_response(&pending.request, answer, &tag, protocol)?;
+        let accepted = answer.code < 300 && pending.request.method == Method::Invite;
+        let bytes = Message::Response(response.clone()).to_bytes();
+        let outputs = self.transactions.respond(&pending.key, response);
+        self.perform(now, &pending.key, outputs);
+        if accepted {
+            self.await_ack(now, id, cseq(&pending.request.headers), bytes);
+        }
+        Ok(())
+    }
+
+    fn await_ack(&mut self, now: Duration, id: LegId, cseq: u32, bytes: Bytes) {
+        let timing = self.config.timing;
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.phase = Phase::Answered;
+        let (interval, give_up_at) = (timing.t1, now + timing.deadline());
+        leg.unacked = Some(Unacked { cseq, bytes, interval, give_up_at });
+        self.transactions.schedule(now + interval, Due::Unacked(id, cseq));
+    }
+
+    /// The ACK is late: our 2xx again, or BYE after 64 × T1 (RFC 3261 §13.3.1.4).
+    pub(super) fn retransmit_answer(&mut self, now: Duration, id: LegId, cseq: u32) {
+        let t2 = self.config.timing.t2;
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some(unacked) = leg.unacked.as_mut().filter(|u| u.cseq == cseq) else { return };
+        if now >= unacked.give_up_at {
+            self.send_bye(now, id);
+            return self.event(Event::Ended { leg: id, cause: Ended::NoAck });
+        }
+        unacked.interval = (unacked.interval * 2).min(t2);
+        let (at, bytes) = (now + unacked.interval, unacked.bytes.clone());
+        let at = at.min(unacked.give_up_at);
+        let flow = leg.dialog.flow;
+        self.transmit(flow, bytes);
+        self.transactions.schedule(at, Due::Unacked(id, cseq));
+    }
+
+    /// Calls somebody.
+    pub fn invite(&mut self, now: Duration, invite: OutboundInvite) -> Result<LegId, Error> {
+        if self.legs.len() >= self.config.legs_max {
+            return Err(Error::Exhausted("legs"));
+        }
+        let (tag, call_id) = (self.tokens.short(), self.tokens.long());
+        let request = self.build_request(Parts {
+            method: Method::Invite,
+            uri: invite.uri,
+            protocol: invite.flow.protocol,
+            from: &format!("{};tag={tag}", invite.from),
+            to: &invite.to.to_string(),
+            call_id: &call_id,
+            cseq: 1,
+            routes: &[],
+            headers: &invite.headers,
+            sdp: Some(invite.sdp),
+        })?;
+        let id = LegId(self.next_id());
+        let dialog = outgoing_dialog(&request, invite.flow);
+        let owner = Owner::Invite(id);
+        let credentials = invite.credentials;
+        self.tags.insert(tag, id);
+        self.legs.insert(id, new_leg(dialog, credentials.clone()));
+        let started = self.start(now, request, invite.flow, owner, credentials);
+        match started {
+            Ok(key) => self.set_inviting(id, &key),
+            Err(error) => {
+                self.remove_leg(id);
+                return Err(error);
+            }
+        }
+        Ok(id)
+    }
+
+    fn set_inviting(&mut self, id: LegId, key: &Key) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.inviting = Some(key.clone());
+        }
+    }
+
+    /// Changes the session of an answered leg (hold, new address).
+    pub fn offer(&mut self, now: Duration, id: LegId, sdp: Bytes) -> Result<(), Error> {
+        let leg = self.legs.get_mut(&id).ok_or(Error::NoLeg)?;
+        let busy = leg.inviting.is_some() || leg.pending.is_some() || leg.unacked.is_some();
+        if leg.phase != Phase::Answered || busy {
+            return Err(Error::WrongState("an offer is under way"));
+        }
+        leg.dialog.local_cseq += 1;
+        let (dialog, credentials) = (leg.dialog.clone(), leg.credentials.clone());
+        let request = self.build_in_dialog(Method::Invite, &dialog, Some(sdp), &[])?;
+        let owner = Owner::Reinvite(id);
+        let key = self.start(now, request, dialog.next_hop(), owner, credentials)?;
+        self.set_inviting(id, &key);
+        Ok(())
+    }
+
+    /// Sends a request outside any dialog.
+    pub fn request(&mut self, now: Duration, outbound: Outbound) -> Result<RequestId, Error> {
+        let (tag, fresh) = (self.tokens.short(), self.tokens.long());
+        let method = Method::parse(&Bytes::from(outbound.method));
+        let request = self.build_request(Parts {
+            method,
+            uri: outbound.uri,
+            protocol: outbound.flow.protocol,
+            from: &format!("{};tag={tag}", outbound.from),
+            to: &outbound.to.to_string(),
+            call_id: &outbound.call_id.unwrap_or(fresh),
+            cseq: outbound.cseq,
+            routes: &[],
+            headers: &outbound.headers,
+            sdp: None,
+        })?;
+        let id = RequestId(self.next_id());
+        self.start(now, request, outbound.flow, Owner::Request(id), outbound.credentials)?;
+        Ok(id)
+    }
+
+    /// Ends a leg in whatever way its state asks for: an unanswered call of a
+    /// peer is refused with `code`, ours is cancelled (a `Failed` with 487
+    /// follows), an answered one gets BYE. `reason` is a Reason header value.
+    pub fn hang_up(
+        &mut self,
+        now: Duration,
+        id: LegId,
+        code: u16,
+        reason: Option<&str>,
+    ) -> Result<(), Error> {
+        let leg = self.legs.get_mut(&id).ok_or(Error::NoLeg)?;
+        match leg.phase {
+            Phase::Offered => return self.reject(now, id, &with_reason(Answer::new(code), reason)),
+            Phase::Calling => leg.phase = Phase::CancelWanted,
+            Phase::Proceeding => self.send_cancel(now, id),
+            Phase::CancelWanted | Phase::Cancelling => {}
+            Phase::Answered if leg.unacked.is_some() => leg.bye_wanted = true,
+            Phase::Answered => self.send_bye_because(now, id, reason),
+        }
+        Ok(())
+    }
+
+    pub(super) fn send_cancel(&mut self, now: Duration, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.phase = Phase::Cancelling;
+        let Some(key) = leg.inviting.clone() else { return };
+        let Some(flow) = self.transactions.get(&key).map(|t| t.flow) else { return };
+        let Some(cancel) = self.transactions.request(&key).and_then(cancel_for) else { return };
+        let _ = self.start(now, cancel, flow, Owner::Nobody, None);
+        let deadline = now + self.config.timing.deadline();
+        self.transactions.schedule(deadline, Due::CancelGiveUp(id));
+    }
+
+    pub(super) fn give_up_cancelling(&mut self, id: LegId) {
+        let waiting = self.legs.get(&id).is_some_and(|l| l.phase == Phase::Cancelling);
+        if !waiting {
+            return;
+        }
+        if let Some(key) = self.remove_leg(id).and_then(|leg| leg.inviting) {
+            self.transactions.fail(&key);
+            self.transactions.abandon(&key);
+        }
+        self.event(Event::Failed { leg: id, code: 487, response: None });
+    }
+
+    pub(super) fn send_bye(&mut self, now: Duration, id: LegId) {
+        self.send_bye_because(now, id, None);
+    }
+
+    fn send_bye_because(&mut self, now: Duration, id: LegId, reason: Option<&str>) {
+        let Some(mut leg) = self.remove_leg(id) else { return };
+        if let Some(pending) = leg.pending.take() {
+            let tag = leg.dialog.local_tag.clone();
+            self.answer_with(now, &pending.key, &pending.request, &Answer::new(487), &tag);
+        }
+        let credentials = leg.credentials.take();
+        let reason = reason.map(|r| ("Reason".to_owned(), r.to_owned()));
+        self.bye(now, &mut leg.dialog, credentials, reason);
+    }
+
+    pub(super) fn send_bye_in(
+        &mut self,
+        now: Duration,
+        dialog: &mut Dialog,
+        credentials: Option<super::Credentials>,
+    ) {
+        self.bye(now, dialog, credentials, None);
+    }
+
+    fn bye(
+        &mut self,
+        now: Duration,
+        dialog: &mut Dialog,
+        credentials: Option<super::Credentials>,
+        reason: Option<(String, String)>,
+    ) {
+        dialog.local_cseq += 1;
+        let headers: Vec<_> = reason.into_iter().collect();
+        if let Ok(bye) = self.build_in_dialog(Method::Bye, dialog, None, &headers) {
+            let _ = self.start(now, bye, dialog.next_hop(), Owner::Nobody, credentials);
+        }
+    }
+
+    fn start(
+        &mut self,
+        now: Duration,
+        request: sipx_sip::Request,
+        flow: super::Flow,
+        owner: Owner,
+        credentials: Option<super::Credentials>,
+    ) -> Result<Key, Error> {
+        let transaction = Transaction { flow, owner, credentials, attempts: 0, ack: None };
+        let started = self.transactions.start(request, transaction);
+        let (key, outputs) = started.ok_or(Error::Exhausted("transactions"))?;
+        self.perform(now, &key, outputs);
+        Ok(key)
+    }
+}
+
+fn with_reason(answer: Answer, reason: Option<&str>) -> Answer {
+    match reason {
+        Some(reason) => answer.header("Reason", reason),
+        None => answer,
+    }
+}
+
+fn new_leg(dialog: Dialog, credentials: Option<super::Credentials>) -> Leg {
+    Leg {
+        dialog,
+        phase: Phase::Calling,
+        pending: None,
+        unacked: None,
+        inviting: None,
+        bye_wanted: false,
+        credentials,
+    }
+}
+
+/// The CANCEL of an INVITE: same branch, target and number (RFC 3261 §9.1).
+fn cancel_for(invite: &sipx_sip::Request) -> Option<sipx_sip::Request> {
+    let mut cancel = sipx_sip::Request::new(Method::Cancel, invite.uri.clone());
+    cancel.headers.push(invite.headers.get(&HeaderName::Via)?.clone());
+    for name in [HeaderName::MaxForwards, HeaderName::From, HeaderName::To, HeaderName::CallId] {
+        cancel.headers.push(invite.headers.get(&name)?.clone());
+    }
+    let number = cseq(&invite.headers);
+    cancel.headers.push(line("CSeq", format!("{number} CANCEL")).ok()?);
+    for route in invite.headers.get_all(&HeaderName::Route) {
+        cancel.headers.push(route.clone());
+    }
+    cancel.headers.push(line("Content-Length", "0").ok()?);
+    Some(cancel)
+}

@@ -1,0 +1,58 @@
+//! One INVITE dialog of ours, from the first INVITE to BYE.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Credentials;
+use super::dialog::Dialog;
+use super::transactions::Key;
+
+/// What a leg remembers.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) dialog: Dialog,
+    pub(crate) phase: Phase,
+    /// An INVITE or UPDATE of the peer that waits for our answer.
+    pub(crate) pending: Option<Pending>,
+    /// Our 2xx that waits for its ACK.
+    pub(crate) unacked: Option<Unacked>,
+    /// Our INVITE or re-INVITE in flight.
+    pub(crate) inviting: Option<Key>,
+    /// BYE must follow when the ACK is there (RFC 3261 §15).
+    pub(crate) bye_wanted: bool,
+    pub(crate) credentials: Option<Credentials>,
+}
+
+/// How far a leg is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Their INVITE, no final answer of ours.
+    Offered,
+    /// Our INVITE, nothing heard.
+    Calling,
+    /// Our INVITE, a provisional response heard.
+    Proceeding,
+    /// Our INVITE is to be cancelled, but nothing was heard yet (§9.1).
+    CancelWanted,
+    /// CANCEL was sent.
+    Cancelling,
+    /// A 2xx was sent or received.
+    Answered,
+}
+
+/// A request that waits for `accept`, `reject` or `answer_offer`.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) key: Key,
+    pub(crate) request: sipx_sip::Request,
+}
+
+/// The 2xx that its sender, not the transaction, retransmits (RFC 6026 §8.4).
+#[derive(Debug)]
+pub(crate) struct Unacked {
+    pub(crate) cseq: u32,
+    pub(crate) bytes: Bytes,
+    pub(crate) interval: Duration,
+    pub(crate) give_up_at: Duration,
+}

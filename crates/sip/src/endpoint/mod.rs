@@ -1,0 +1,438 @@
+//! The engine: bytes and commands in; packets, events and one timeout out.
+//!
+//! ```text
+//! receive(now, flow, bytes) ─┐                ┌─ Output::Transmit
+//! accept / invite / hang_up ─┼─► Endpoint ──► ┼─ Output::Event
+//! (time passes)             ─┘   poll(now)    └─ Output::Timeout
+//! ```
+//!
+//! A *leg* is one INVITE dialog, ours or theirs. Out-of-dialog requests that
+//! need a decision (REGISTER, OPTIONS) are *requests*. Retransmissions, ACK, 100
+//! Trying, CANCEL answers and dialog matching happen inside.
+
+mod build;
+mod commands;
+mod dialog;
+mod inbound;
+mod leg;
+mod outbound;
+mod transactions;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::message::Message;
+use crate::read::{Refusal, read};
+use crate::{Party, Request, Response, Tokens, Uri};
+
+use leg::Leg;
+use transactions::Transactions;
+
+/// How a packet travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// Datagrams; we retransmit.
+    Udp,
+    /// A connection, named by the peer's address and port.
+    Tcp,
+}
+
+impl Protocol {
+    fn via(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+        }
+    }
+}
+
+/// A way to a peer: for TCP the open connection from that address, or a new one
+/// to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Flow {
+    /// UDP or TCP.
+    pub protocol: Protocol,
+    /// The peer's address as seen from here.
+    pub remote: SocketAddr,
+}
+
+/// The timers of RFC 3261 §17, appendix A.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// Round-trip estimate; 64 × T1 ends a transaction.
+    pub t1: Duration,
+    /// Longest interval between retransmissions.
+    pub t2: Duration,
+    /// Longest life of a message in the network.
+    pub t4: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        let ms = Duration::from_millis;
+        Self { t1: ms(500), t2: ms(4000), t4: ms(5000) }
+    }
+}
+
+impl Timing {
+    fn deadline(&self) -> Duration {
+        self.t1 * 64
+    }
+}
+
+/// What an [`Endpoint`] is told once.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The address peers can reach: written in Via and Contact.
+    pub host: IpAddr,
+    /// The advertised UDP port.
+    pub udp_port: u16,
+    /// The advertised TCP port.
+    pub tcp_port: u16,
+    /// The user part of our Contact.
+    pub contact_user: String,
+    /// User-Agent and Server.
+    pub agent: String,
+    /// Legs at the same time; more are answered with 503.
+    pub legs_max: usize,
+    /// Transactions at the same time; more requests are answered with 503.
+    pub transactions_max: usize,
+    /// Protocol timers.
+    pub timing: Timing,
+}
+
+impl Config {
+    /// Defaults around an address that serves UDP and TCP.
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            host: address.ip(),
+            udp_port: address.port(),
+            tcp_port: address.port(),
+            contact_user: "trunkline".to_owned(),
+            agent: "Trunkline".to_owned(),
+            legs_max: 20_000,
+            transactions_max: 200_000,
+            timing: Timing::default(),
+        }
+    }
+}
+
+/// Names a leg; never reused by one endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LegId(pub u64);
+
+/// Names a request that waits for an answer, theirs or ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub u64);
+
+/// A name and password for a peer that challenges us.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user name.
+    pub username: String,
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// An INVITE to send.
+#[derive(Debug, Clone)]
+pub struct OutboundInvite {
+    /// Where the request goes first.
+    pub flow: Flow,
+    /// The Request-URI.
+    pub uri: Uri,
+    /// From: without a tag.
+    pub from: Party,
+    /// To: without a tag.
+    pub to: Party,
+    /// The offer.
+    pub sdp: Bytes,
+    /// Header lines to add.
+    pub headers: Vec<(String, String)>,
+    /// For a peer that answers 401 or 407.
+    pub credentials: Option<Credentials>,
+}
+
+/// A request outside any dialog to send: REGISTER, OPTIONS, MESSAGE.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    /// The method.
+    pub method: String,
+    /// Where it goes.
+    pub flow: Flow,
+    /// The Request-URI.
+    pub uri: Uri,
+    /// From: without a tag.
+    pub from: Party,
+    /// To.
+    pub to: Party,
+    /// Reuse for every REGISTER of one registration; `None` makes a new one.
+    pub call_id: Option<String>,
+    /// The sequence number, rising within one Call-ID.
+    pub cseq: u32,
+    /// Header lines to add; a Contact is added by itself.
+    pub headers: Vec<(String, String)>,
+    /// For a peer that answers 401 or 407.
+    pub credentials: Option<Credentials>,
+}
+
+/// A call that came in. 100 Trying has been sent.
+#[derive(Debug, Clone)]
+pub struct IncomingInvite {
+    /// The new leg.
+    pub leg: LegId,
+    /// Where it came from.
+    pub flow: Flow,
+    /// The INVITE.
+    pub request: Request,
+}
+
+/// Why an established leg is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// The peer sent BYE; the text of its Reason header, if any.
+    Bye(Option<String>),
+    /// The peer never acknowledged our 200; we sent BYE.
+    NoAck,
+    /// The peer no longer knows the dialog or cannot be reached.
+    Lost,
+}
+
+/// What the owner of the endpoint must know.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A call came in: answer with `progress`, `accept`, `reject` or `ignore`.
+    Invite(IncomingInvite),
+    /// A REGISTER or OPTIONS: answer with `respond` or `ignore_request`.
+    Request {
+        /// Its handle.
+        id: RequestId,
+        /// Where it came from.
+        flow: Flow,
+        /// The request.
+        request: Request,
+    },
+    /// The caller gave up before we answered; the leg is over.
+    Cancelled {
+        /// The leg.
+        leg: LegId,
+        /// The text of its Reason header, if any.
+        reason: Option<String>,
+    },
+    /// Our 200 was acknowledged, with the answer if the 200 made the offer.
+    Acked {
+        /// The leg.
+        leg: LegId,
+        /// The peer's session description.
+        sdp: Option<Bytes>,
+    },
+    /// 101 to 199 to our INVITE.
+    Progress {
+        /// The leg.
+        leg: LegId,
+        /// The response.
+        response: Response,
+    },
+    /// 2xx to our INVITE; acknowledged already.
+    Answered {
+        /// The leg.
+        leg: LegId,
+        /// The response.
+        response: Response,
+    },
+    /// Our INVITE failed; the leg is over.
+    Failed {
+        /// The leg.
+        leg: LegId,
+        /// The status, or 408 for no answer at all and 503 for no way there.
+        code: u16,
+        /// The response, if there was one.
+        response: Option<Response>,
+    },
+    /// The peer changes the session (re-INVITE or UPDATE): `answer_offer`.
+    Offer {
+        /// The leg.
+        leg: LegId,
+        /// The new description; `None` asks us to make the offer.
+        sdp: Option<Bytes>,
+    },
+    /// Our `offer` was accepted.
+    OfferAnswered {
+        /// The leg.
+        leg: LegId,
+        /// The peer's description.
+        sdp: Option<Bytes>,
+    },
+    /// Our `offer` was refused; the session stays as it was.
+    OfferRefused {
+        /// The leg.
+        leg: LegId,
+        /// The status; 491 means try again.
+        code: u16,
+    },
+    /// An INFO, answered with 200; some peers send digits so.
+    Info {
+        /// The leg.
+        leg: LegId,
+        /// The Content-Type.
+        content_type: String,
+        /// The body.
+        body: Bytes,
+    },
+    /// An answered leg is over.
+    Ended {
+        /// The leg.
+        leg: LegId,
+        /// Who ended it.
+        cause: Ended,
+    },
+    /// The final answer to our `request`.
+    Response {
+        /// Its handle.
+        id: RequestId,
+        /// The status; 408 and 503 as in `Failed`.
+        code: u16,
+        /// The response, if there was one.
+        response: Option<Response>,
+    },
+}
+
+/// What the owner must do.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// Send this.
+    Transmit {
+        /// Over this.
+        flow: Flow,
+        /// One message.
+        bytes: Bytes,
+    },
+    /// Know this.
+    Event(Box<Event>),
+    /// Nothing more now: call `poll` again at this time, or after the next
+    /// input. `None`: only after an input.
+    Timeout(Option<Duration>),
+}
+
+/// What happened to messages that were not handed on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages received.
+    pub received: u64,
+    /// Messages that could not be understood or answered.
+    pub dropped: u64,
+    /// Messages refused with an error at once.
+    pub refused: u64,
+}
+
+/// The SIP engine. See the module's text.
+#[derive(Debug)]
+pub struct Endpoint {
+    config: Config,
+    tokens: Tokens,
+    transactions: Transactions,
+    legs: HashMap<LegId, Leg>,
+    /// Our tag in each dialog, to its leg.
+    tags: HashMap<String, LegId>,
+    /// Requests of peers that wait for our answer.
+    requests: HashMap<RequestId, transactions::Key>,
+    out: VecDeque<Output>,
+    last_id: u64,
+    counters: Counters,
+}
+
+impl Endpoint {
+    /// An endpoint at rest. `seed`: 32 secret random bytes, fresh per process.
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        Self {
+            transactions: Transactions::new(config.timing, config.transactions_max),
+            tokens: Tokens::new(seed),
+            config,
+            legs: HashMap::new(),
+            tags: HashMap::new(),
+            requests: HashMap::new(),
+            out: VecDeque::new(),
+            last_id: 0,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Takes one message: a datagram, or what [`crate::framing::Framer`] cut out.
+    pub fn receive(&mut self, now: Duration, flow: Flow, bytes: Bytes) {
+        if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
+            return;
+        }
+        self.counters.received += 1;
+        match read(bytes, flow.remote, &mut self.tokens) {
+            Ok(Message::Request(request)) => self.on_wire_request(now, flow, request),
+            Ok(Message::Response(response)) => self.on_wire_response(now, response),
+            Err(Refusal::Drop) => self.counters.dropped += 1,
+            Err(Refusal::Answer { response, .. }) => {
+                self.counters.refused += 1;
+                self.transmit(flow, response);
+            }
+        }
+    }
+
+    /// The next thing to do at `now`; call it until it returns a timeout.
+    pub fn poll(&mut self, now: Duration) -> Output {
+        loop {
+            if let Some(output) = self.out.pop_front() {
+                return output;
+            }
+            if !self.fire(now) {
+                return Output::Timeout(self.transactions.next_due());
+            }
+        }
+    }
+
+    /// A flow cannot be used: a connection was refused or broke, a datagram was
+    /// rejected. Everything that waits for it fails at once.
+    pub fn flow_failed(&mut self, now: Duration, flow: Flow) {
+        for key in self.transactions.on_flow(flow) {
+            let outputs = self.transactions.fail(&key);
+            self.perform(now, &key, outputs);
+        }
+    }
+
+    /// Legs, transactions and timers held: all zero (timers later) when idle.
+    pub fn load(&self) -> (usize, usize) {
+        (self.legs.len(), self.transactions.len())
+    }
+
+    /// What happened to messages that were not handed on.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn transmit(&mut self, flow: Flow, bytes: Bytes) {
+        self.out.push_back(Output::Transmit { flow, bytes });
+    }
+
+    fn event(&mut self, event: Event) {
+        self.out.push_back(Output::Event(Box::new(event)));
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    fn remove_leg(&mut self, id: LegId) -> Option<Leg> {
+        let leg = self.legs.remove(&id)?;
+        self.tags.remove(&leg.dialog.local_tag);
+        Some(leg)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,529 @@
+//! Two endpoints and a wire between them that delays and loses packets.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::*;
+use crate::Answer;
+use crate::sdp::{Audio, Codec, Direction};
+
+type Loses = dyn FnMut(usize, &str) -> bool;
+
+struct Wire {
+    now: Duration,
+    ends: [Endpoint; 2],
+    events: [VecDeque<Event>; 2],
+    packets: Vec<(Duration, usize, Flow, Bytes)>,
+    /// Every packet sent: from which end, first line.
+    seen: Vec<(usize, String)>,
+    protocol: Protocol,
+    /// Says whether the n-th packet is lost.
+    loses: Box<Loses>,
+}
+
+const DELAY: Duration = Duration::from_millis(20);
+const ALICE: usize = 0;
+const BOB: usize = 1;
+
+fn address(end: usize) -> SocketAddr {
+    SocketAddr::new("192.0.2.1".parse().unwrap(), 5060 + end as u16)
+}
+
+impl Wire {
+    fn new(protocol: Protocol) -> Self {
+        let end = |n: usize| Endpoint::new(Config::new(address(n)), [n as u8; 32]);
+        Self {
+            now: Duration::ZERO,
+            ends: [end(ALICE), end(BOB)],
+            events: [VecDeque::new(), VecDeque::new()],
+            packets: Vec::new(),
+            seen: Vec::new(),
+            protocol,
+            loses: Box::new(|_, _| false),
+        }
+    }
+
+    fn to(&self, end: usize) -> Flow {
+        Flow { protocol: self.protocol, remote: address(end) }
+    }
+
+    fn drain(&mut self) -> Option<Duration> {
+        let mut next: Option<Duration> = self.packets.iter().map(|p| p.0).min();
+        for end in [ALICE, BOB] {
+            loop {
+                match self.ends[end].poll(self.now) {
+                    Output::Transmit { flow, bytes } => self.send(end, flow, bytes),
+                    Output::Event(event) => self.events[end].push_back(*event),
+                    Output::Timeout(at) => {
+                        next = [next, at].into_iter().flatten().min();
+                        break;
+                    }
+                }
+            }
+        }
+        [next, self.packets.iter().map(|p| p.0).min()].into_iter().flatten().min()
+    }
+
+    fn send(&mut self, from: usize, flow: Flow, bytes: Bytes) {
+        let line = String::from_utf8_lossy(&bytes).lines().next().unwrap_or("").to_owned();
+        self.seen.push((from, line.clone()));
+        if !(self.loses)(from, &line) {
+            assert_eq!(flow.remote, address(1 - from), "{line}");
+            self.packets.push((self.now + DELAY, from, flow, bytes));
+        }
+    }
+
+    fn deliver(&mut self) {
+        let now = self.now;
+        let due: Vec<_> = self.packets.extract_if(.., |p| p.0 <= now).collect();
+        for (_, from, _, bytes) in due {
+            let flow = self.to(from);
+            self.ends[1 - from].receive(now, flow, bytes);
+        }
+    }
+
+    /// Lets time pass, step by step through every timer and packet.
+    fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(next) = self.drain().filter(|at| *at <= end) {
+            self.now = next.max(self.now);
+            self.deliver();
+        }
+        self.now = end;
+    }
+
+    fn run_ms(&mut self, ms: u64) {
+        self.run(Duration::from_millis(ms));
+    }
+
+    fn event(&mut self, end: usize) -> Event {
+        self.drain();
+        self.events[end].pop_front().expect("an event")
+    }
+
+    fn count(&self, from: usize, prefix: &str) -> usize {
+        self.seen.iter().filter(|(f, l)| *f == from && l.starts_with(prefix)).count()
+    }
+
+    fn alice_calls(&mut self) -> LegId {
+        self.alice_calls_as(None)
+    }
+
+    fn alice_calls_as(&mut self, credentials: Option<Credentials>) -> LegId {
+        let invite = OutboundInvite {
+            flow: self.to(BOB),
+            uri: Uri::sip("+3612345", address(BOB)),
+            from: Party::new(Uri::sip("alice", address(ALICE))),
+            to: Party::new(Uri::sip("+3612345", address(BOB))),
+            sdp: audio().write(1, 1).into(),
+            headers: vec![("X-Test".into(), "1".into())],
+            credentials,
+        };
+        self.ends[ALICE].invite(self.now, invite).unwrap()
+    }
+
+    fn bob_rings(&mut self) -> LegId {
+        match self.event(BOB) {
+            Event::Invite(invite) => invite.leg,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn bob_accepts(&mut self, leg: LegId) {
+        let answer = Answer::new(200).sdp(audio().write(2, 1));
+        self.ends[BOB].accept(self.now, leg, &answer).unwrap();
+    }
+
+    /// A call that both ends consider answered.
+    fn talking(&mut self) -> (LegId, LegId) {
+        let a = self.alice_calls();
+        self.run_ms(100);
+        let b = self.bob_rings();
+        self.bob_accepts(b);
+        self.run_ms(100);
+        assert!(matches!(self.event(ALICE), Event::Answered { .. }));
+        assert!(matches!(self.event(BOB), Event::Acked { .. }));
+        (a, b)
+    }
+
+    fn at_rest(&mut self) {
+        self.run(Duration::from_secs(200));
+        for end in &self.ends {
+            assert_eq!(end.load(), (0, 0), "legs and transactions are freed");
+        }
+    }
+}
+
+fn audio() -> Audio {
+    Audio {
+        address: "192.0.2.1:4000".parse().unwrap(),
+        codecs: vec![Codec::pcma(), Codec::telephone_event()],
+        direction: Direction::SendRecv,
+    }
+}
+
+fn secret() -> Credentials {
+    Credentials { username: "alice".into(), password: "s3cret".into() }
+}
+
+#[test]
+fn a_call_is_announced_with_early_media_answered_and_ended() {
+    for protocol in [Protocol::Udp, Protocol::Tcp] {
+        let mut wire = Wire::new(protocol);
+        wire.alice_calls();
+        wire.run_ms(100);
+        let Event::Invite(invite) = wire.event(BOB) else { panic!() };
+        assert_eq!(invite.request.from().unwrap().user(), "alice");
+        assert_eq!(invite.request.to().unwrap().user(), "+3612345");
+        assert_eq!(invite.request.header("X-Test").as_deref(), Some("1"));
+        assert!(Audio::parse(&invite.request.sdp().unwrap()).is_ok());
+        assert_eq!(wire.count(BOB, "SIP/2.0 100"), 1);
+
+        let early = Answer::new(183).sdp(audio().write(2, 1));
+        wire.ends[BOB].progress(wire.now, invite.leg, &early).unwrap();
+        wire.run_ms(100);
+        let Event::Progress { response, .. } = wire.event(ALICE) else { panic!() };
+        assert_eq!((response.code(), response.sdp().is_some()), (183, true));
+
+        wire.bob_accepts(invite.leg);
+        wire.run_ms(100);
+        let Event::Answered { leg, .. } = wire.event(ALICE) else { panic!() };
+        assert!(matches!(wire.event(BOB), Event::Acked { sdp: None, .. }));
+        wire.ends[ALICE].hang_up(wire.now, leg, 0, Some("Q.850;cause=16")).unwrap();
+        wire.run_ms(100);
+        let Event::Ended { cause, .. } = wire.event(BOB) else { panic!() };
+        assert_eq!(cause, Ended::Bye(Some("Q.850;cause=16".into())));
+        wire.at_rest();
+    }
+}
+
+#[test]
+fn the_callee_can_hang_up_too() {
+    let mut wire = Wire::new(Protocol::Udp);
+    let (_, b) = wire.talking();
+    wire.ends[BOB].hang_up(wire.now, b, 0, None).unwrap();
+    wire.run_ms(100);
+    assert!(matches!(wire.event(ALICE), Event::Ended { cause: Ended::Bye(None), .. }));
+    wire.at_rest();
+}
+
+#[test]
+fn a_caller_who_gives_up_gets_487_and_the_callee_is_told() {
+    let mut wire = Wire::new(Protocol::Udp);
+    let a = wire.alice_calls();
+    wire.run_ms(100);
+    let b = wire.bob_rings();
+    wire.ends[BOB].progress(wire.now, b, &Answer::new(180)).unwrap();
+    wire.run_ms(100);
+    assert!(matches!(wire.event(ALICE), Event::Progress { .. }));
+    wire.ends[ALICE].hang_up(wire.now, a, 0, None).unwrap();
+    wire.run_ms(100);
+    assert!(matches!(wire.event(BOB), Event::Cancelled { leg, .. } if leg == b));
+    assert!(matches!(wire.event(ALICE), Event::Failed { code: 487, .. }));
+    assert!(wire.ends[BOB].accept(wire.now, b, &Answer::new(200)).is_err());
+    wire.at_rest();
+}
+
+#[test]
+fn a_cancel_waits_for_the_first_response() {
+    let mut wire = Wire::new(Protocol::Udp);
+    let a = wire.alice_calls();
+    wire.ends[ALICE].hang_up(wire.now, a, 0, None).unwrap();
+    wire.drain();
+    assert_eq!(wire.count(ALICE, "CANCEL"), 0);
+    wire.run_ms(200);
+    assert_eq!(wire.count(ALICE, "CANCEL"), 1);
+    wire.at_rest();
+}
+
+#[test]
+fn an_answer_that_crosses_the_cancel_is_acknowledged_and_ended() {
+    let mut wire = Wire::new(Protocol::Udp);
+    let a = wire.alice_calls();
+    wire.run_ms(100);
+    let b = wire.bob_rings();
+    wire.bob_accepts(b);
+    wire.drain();
+    wire.ends[ALICE].hang_up(wire.now, a, 0, None).unwrap();
+    wire.run_ms(200);
+    assert_eq!(wire.count(ALICE, "ACK"), 1);
+    assert!(matches!(wire.event(ALICE), Event::Failed { code: 487, .. }));
+    assert!(matches!(wire.event(BOB), Event::Acked { .. }));
+    assert!(matches!(wire.event(BOB), Event::Ended { .. }));
+    wire.at_rest();
+}
+
+#[test]
+fn a_200_is_repeated_until_its_ack_arrives() {
+    let mut wire = Wire::new(Protocol::Udp);
+    let mut acks = 0;
+    wire.loses = Box::new(move |_, line| {
+        acks += usize::from(line.starts_with("ACK"));
+        line.starts_with("ACK") && acks < 4
+    });
+    wire.talking_slowly();
+    assert_eq!(wire.count(BOB, "SIP/2.0 200"), 4);
+    assert_eq!(wire.count(ALICE, "ACK"), 4);
+}
+
+impl Wire {
+    fn talking_slowly(&mut self) {
+        self.alice_calls();
+        self.run_ms(100);
+        let b = self.bob_rings();
+        self.bob_accepts(b);
+        self.run(Duration::from_secs(20));
+        assert!(matches!(self.event(BOB), Event::Acked { .. }));
+    }
+}
+
+#[test]
+fn a_caller_who_never_acknowledges_is_given_up_after_32_seconds() {
+    for protocol in [Protocol::Udp, Protocol::Tcp] {
+        let mut wire = Wire::new(protocol);
+        wire.loses = Box::new(|_, line| line.starts_with("ACK"));
+        wire.alice_calls();
+        wire.run_ms(100);
+        let b = wire.bob_rings();
+        wire.bob_accepts(b);
+        wire.run(Duration::from_secs(31));
+        assert!(wire.events[BOB].is_empty());
+        wire.run(Duration::from_secs(2));
+        assert!(matches!(wire.event(BOB), Event::Ended { cause: Ended::NoAck, .. }));
+        assert_eq!(wire.count(BOB, "BYE"), 1);
+        wire.at_rest();
+    }
+}
+
+#[test]
+fn a_hang_up_before_the_ack_waits_for_it() {
+    let mut wire = Wire::new(Protocol::Udp);
+    wire.alice_calls();
+    wire.run_ms(100);
+    let b = wire.bob_rings();
+    wire.bob_accepts(b);
+    wire.ends[BOB].hang_up(wire.now, b, 0, None).unwrap();
+    wire.drain();
+    assert_eq!(wire.count(BOB, "BYE"), 0);
+    wire.run_ms(100);
+    assert_eq!(wire.count(BOB, "BYE"), 1);
+    wire.at_rest();
+}
+
+#[test]
+fn half_of_all_packets_may_be_lost() {
+    let mut wire = Wire::new(Protocol::Udp);
+    let mut state = 12345u32;
+    wire.loses = Box::new(move |_, _| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state >> 31 == 0
+    });
+    for _ in 0..20 {
+        let a = wire.alice_calls();
+        wire.run(Duration::from_secs(20));
+        let b = wire.bob_rings();
+        wire.bob_accepts(b);
+        wire.run(Duration::from_secs(20));
+        wire.ends[ALICE].hang_up(wire.now, a, 0, None).unwrap();
+        wire.run(Duration::from_secs(70));
+        wire.events = [VecDeque::new(), VecDeque::new()];
+    }
+    wire.at_rest();
+}
+
+#[test]
+fn hold_is_a_new_offer_and_the_other_side_answers_it() {
+    let mut wire = Wire::new(Protocol::Udp);
+    let (a, b) = wire.talking();
+    let held = Audio { direction: Direction::SendOnly, ..audio() };
+    wire.ends[ALICE].offer(wire.now, a, held.write(1, 2).into()).unwrap();
+    assert!(wire.ends[ALICE].offer(wire.now, a, Bytes::new()).is_err(), "one at a time");
+    wire.run_ms(100);
+    let Event::Offer { leg, sdp: Some(sdp) } = wire.event(BOB) else { panic!() };
+    let offer = Audio::parse(&sdp).unwrap();
+    assert_eq!((leg, offer.direction), (b, Direction::SendOnly));
+    let answer = audio().answer(&offer).unwrap().write(2, 2);
+    wire.ends[BOB].answer_offer(wire.now, b, &Answer::new(200).sdp(answer)).unwrap();
+    wire.run_ms(100);
+    let Event::OfferAnswered { sdp: Some(sdp), .. } = wire.event(ALICE) else { panic!() };
+    assert_eq!(Audio::parse(&sdp).unwrap().direction, Direction::RecvOnly);
+    assert!(matches!(wire.event(BOB), Event::Acked { .. }));
+    wire.ends[BOB].hang_up(wire.now, b, 0, None).unwrap();
+    wire.at_rest();
+}
+
+#[test]
+fn two_offers_at_once_are_both_refused_with_491_and_the_call_lives() {
+    let mut wire = Wire::new(Protocol::Udp);
+    let (a, b) = wire.talking();
+    wire.ends[ALICE].offer(wire.now, a, audio().write(1, 2).into()).unwrap();
+    wire.ends[BOB].offer(wire.now, b, audio().write(2, 2).into()).unwrap();
+    wire.run_ms(100);
+    assert!(matches!(wire.event(ALICE), Event::OfferRefused { code: 491, .. }));
+    assert!(matches!(wire.event(BOB), Event::OfferRefused { code: 491, .. }));
+    wire.ends[ALICE].hang_up(wire.now, a, 0, None).unwrap();
+    wire.at_rest();
+}
+
+#[test]
+fn a_peer_that_lost_the_dialog_ends_the_call() {
+    let mut wire = Wire::new(Protocol::Udp);
+    let (a, _) = wire.talking();
+    wire.ends[BOB] = Endpoint::new(Config::new(address(BOB)), [9; 32]);
+    wire.ends[ALICE].offer(wire.now, a, audio().write(1, 2).into()).unwrap();
+    wire.run_ms(200);
+    assert!(matches!(wire.event(ALICE), Event::Ended { cause: Ended::Lost, .. }));
+}
+
+#[test]
+fn a_busy_callee_and_a_silent_one_are_failures() {
+    let mut wire = Wire::new(Protocol::Udp);
+    wire.alice_calls();
+    wire.run_ms(100);
+    let b = wire.bob_rings();
+    wire.ends[BOB].reject(wire.now, b, &Answer::new(486)).unwrap();
+    wire.run_ms(100);
+    assert!(matches!(wire.event(ALICE), Event::Failed { code: 486, response: Some(_), .. }));
+
+    wire.loses = Box::new(|_, _| true);
+    wire.alice_calls();
+    wire.run(Duration::from_secs(33));
+    assert!(matches!(wire.event(ALICE), Event::Failed { code: 408, response: None, .. }));
+    wire.loses = Box::new(|_, _| false);
+    wire.at_rest();
+}
+
+#[test]
+fn a_broken_flow_fails_the_call_at_once() {
+    let mut wire = Wire::new(Protocol::Tcp);
+    wire.alice_calls();
+    wire.drain();
+    let flow = wire.to(BOB);
+    wire.ends[ALICE].flow_failed(wire.now, flow);
+    assert!(matches!(wire.event(ALICE), Event::Failed { code: 503, .. }));
+    assert_eq!(wire.ends[ALICE].load(), (0, 0));
+}
+
+/// Challenges until the credentials are right, then accepts.
+fn challenge_until_right(wire: &mut Wire) -> u32 {
+    let tokens = Tokens::new([5; 32]);
+    let mut challenger = crate::digest::Challenger::new("r", Duration::from_secs(60), tokens);
+    let secret = crate::digest::Secret::new("alice", "r", "s3cret");
+    let mut asked = 0;
+    for _ in 0..5 {
+        wire.run_ms(100);
+        let Some(Event::Invite(invite)) = wire.events[BOB].pop_front() else { break };
+        let value = invite.request.header("Proxy-Authorization");
+        let given = value.and_then(|v| crate::digest::Authorization::parse(&v));
+        let verdict = given.map(|g| challenger.check(wire.now, "INVITE", &g, &secret));
+        if verdict == Some(crate::digest::Verdict::Granted) {
+            wire.bob_accepts(invite.leg);
+            continue;
+        }
+        asked += 1;
+        let values = challenger.challenges(wire.now, false);
+        let add = |answer: Answer, v: String| answer.header("Proxy-Authenticate", v);
+        let answer = values.into_iter().fold(Answer::new(407), add);
+        wire.ends[BOB].reject(wire.now, invite.leg, &answer).unwrap();
+    }
+    asked
+}
+
+#[test]
+fn a_challenge_is_answered_once_and_a_wrong_password_fails() {
+    let mut wire = Wire::new(Protocol::Udp);
+    wire.alice_calls_as(Some(secret()));
+    assert_eq!(challenge_until_right(&mut wire), 1);
+    assert!(matches!(wire.event(ALICE), Event::Answered { .. }));
+
+    let mut wire = Wire::new(Protocol::Udp);
+    wire.alice_calls_as(Some(Credentials { password: "guess".into(), ..secret() }));
+    assert_eq!(challenge_until_right(&mut wire), 2);
+    assert!(matches!(wire.event(ALICE), Event::Failed { code: 407, .. }));
+    wire.at_rest();
+}
+
+#[test]
+fn requests_outside_calls_are_decided_by_the_owner_or_not_answered() {
+    let mut wire = Wire::new(Protocol::Udp);
+    let ask = |wire: &mut Wire, method: &str| {
+        let party = Party::new(Uri::sip("alice", address(ALICE)));
+        let outbound = Outbound {
+            method: method.to_owned(),
+            flow: wire.to(BOB),
+            uri: Uri::sip("", address(BOB)),
+            from: party.clone(),
+            to: party,
+            call_id: None,
+            cseq: 1,
+            headers: Vec::new(),
+            credentials: None,
+        };
+        wire.ends[ALICE].request(wire.now, outbound).unwrap();
+        wire.run_ms(100);
+    };
+    ask(&mut wire, "OPTIONS");
+    let Event::Request { id, .. } = wire.event(BOB) else { panic!() };
+    wire.ends[BOB].respond_options(wire.now, id).unwrap();
+    wire.run_ms(100);
+    assert!(matches!(wire.event(ALICE), Event::Response { code: 200, .. }));
+
+    for (method, expected) in [("SUBSCRIBE", 405), ("FROBNICATE", 501), ("BYE", 481)] {
+        ask(&mut wire, method);
+        let Event::Response { code, .. } = wire.event(ALICE) else { panic!() };
+        assert_eq!(code, expected, "{method}");
+    }
+
+    ask(&mut wire, "REGISTER");
+    let Event::Request { id, .. } = wire.event(BOB) else { panic!() };
+    wire.ends[BOB].ignore_request(id);
+    wire.run(Duration::from_secs(33));
+    assert!(wire.count(ALICE, "REGISTER") > 5, "repeated into the void");
+    // The repeats are new requests to an endpoint that forgot the first.
+    wire.events[BOB].clear();
+    wire.at_rest();
+}
+
+#[test]
+fn what_is_too_much_is_answered_503() {
+    let mut wire = Wire::new(Protocol::Udp);
+    wire.ends[BOB].config.legs_max = 1;
+    wire.alice_calls();
+    wire.alice_calls();
+    wire.run_ms(100);
+    let Event::Failed { code, response, .. } = wire.event(ALICE) else { panic!() };
+    assert_eq!(code, 503);
+    assert_eq!(response.unwrap().header("Retry-After").as_deref(), Some("5"));
+}
+
+#[test]
+fn a_stranger_cannot_end_a_call_without_its_tags() {
+    let mut wire = Wire::new(Protocol::Udp);
+    wire.talking();
+    let forged = "BYE sip:trunkline@192.0.2.1:5061 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx\r\n\
+        From: <sip:alice@x>;tag=guess\r\nTo: <sip:bob@x>;tag=guess\r\nCall-ID: x\r\nCSeq: 9 BYE\r\n\
+        Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
+    let flow = wire.to(ALICE);
+    wire.ends[BOB].receive(wire.now, flow, forged.into());
+    wire.drain();
+    assert_eq!(wire.count(BOB, "SIP/2.0 481"), 1);
+    assert_eq!(wire.ends[BOB].load().0, 1);
+}
+
+#[test]
+fn replies_find_a_phone_behind_nat_and_an_old_one_by_its_via() {
+    for (rport, port) in [(";rport", 40_000), ("", 5099)] {
+        let mut end = Endpoint::new(Config::new(address(BOB)), [1; 32]);
+        let text = format!(
+            "FROB sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9:5099;branch=z9hG4bKx{rport}\r\n\
+             From: <sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\nCall-ID: x\r\nCSeq: 9 FROB\r\nMax-Forwards: 70\r\n\r\n"
+        );
+        let remote = "203.0.113.9:40000".parse().unwrap();
+        end.receive(Duration::ZERO, Flow { protocol: Protocol::Udp, remote }, text.into());
+        let Output::Transmit { flow, bytes } = end.poll(Duration::ZERO) else { panic!() };
+        let response = String::from_utf8_lossy(&bytes).into_owned();
+        assert_eq!(flow.remote.port(), port);
+        assert!(response.contains(";received=203.0.113.9"), "{response}");
+        assert_eq!(response.contains(";rport=40000"), !rport.is_empty());
+    }
+}
