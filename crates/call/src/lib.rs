@@ -1,1 +1,20 @@
 //! The call: an event-sourced aggregate of legs and bridges that knows no SIP.
+//!
+//! [`Call::handle`] takes the time and what happened and gives effects for the
+//! driver to perform, in order. What the world must know is told as facts
+//! ([`types::fact::CallFact`]); the [`Ledger`] is their fold, and folding the
+//! told facts again always gives the ledger of the call.
+
+mod aggregate;
+mod effect;
+mod ending;
+mod input;
+mod ledger;
+mod queued;
+mod talking;
+mod while_in_flow;
+
+pub use aggregate::Call;
+pub use effect::{Effect, IvrInput};
+pub use input::{Collect, Entry, Input, Instruction, Next, PlayId, QueueNode, Reserved};
+pub use ledger::{Ended, Ledger, Offer};

@@ -90,8 +90,13 @@ fn call_to_wire(event: &CallEvent) -> call_fact::Event {
             })
         }
         CallEvent::KeysPressed { node, keys } => W::KeysPressed(call_fact::KeysPressed { node, keys }),
-        CallEvent::Enqueued { queue, priority } => {
-            W::Enqueued(call_fact::Enqueued { queue_id: queue.into(), priority })
+        CallEvent::Enqueued { queue, priority, service_level, short_abandon } => {
+            W::Enqueued(call_fact::Enqueued {
+                queue_id: queue.into(),
+                priority,
+                service_level_ms: service_level,
+                short_abandon_ms: short_abandon,
+            })
         }
         CallEvent::PositionChanged { queue, position } => {
             W::PositionChanged(call_fact::PositionChanged { queue_id: queue.into(), position })
@@ -171,7 +176,12 @@ fn call_from_wire(event: call_fact::Event) -> Result<CallEvent> {
             stage: named(e.stage)?,
         },
         W::KeysPressed(e) => CallEvent::KeysPressed { node: e.node, keys: e.keys },
-        W::Enqueued(e) => CallEvent::Enqueued { queue: id(&e.queue_id)?, priority: e.priority },
+        W::Enqueued(e) => CallEvent::Enqueued {
+            queue: id(&e.queue_id)?,
+            priority: e.priority,
+            service_level: e.service_level_ms,
+            short_abandon: e.short_abandon_ms,
+        },
         W::PositionChanged(e) => CallEvent::PositionChanged { queue: id(&e.queue_id)?, position: e.position },
         W::Overflowed(e) => {
             CallEvent::Overflowed { queue: id(&e.queue_id)?, wait: e.wait_ms, reason: e.reason }

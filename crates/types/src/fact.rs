@@ -42,10 +42,13 @@ pub enum CallEvent {
         node: String,
         keys: String,
     },
-    /// Waits in a queue.
+    /// Waits in a queue. The queue's settings go with it, so that a recount
+    /// next year uses what was in force.
     Enqueued {
         queue: QueueId,
         priority: i32,
+        service_level: Millis,
+        short_abandon: Millis,
     },
     /// Place in the queue, 1 is next.
     PositionChanged {

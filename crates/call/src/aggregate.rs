@@ -1,0 +1,120 @@
+use crate::{
+    Effect, Entry, Input, IvrInput, Ledger, PlayId, queued::Queued, talking::Talking, while_in_flow::InFlow,
+};
+use types::{
+    fact::{CallEvent, CallFact},
+    *,
+};
+
+/// One call: the ledger of what was told, and what is going on right now.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub(crate) entry: Entry,
+    pub(crate) ledger: Ledger,
+    pub(crate) phase: Phase,
+    last_play: u32,
+    ignored: u32,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Phase {
+    InFlow(InFlow),
+    Queued(Box<Queued>),
+    Talking(Talking),
+    Ended,
+}
+
+/// The effects of one input, in the making.
+pub(crate) struct Step {
+    pub(crate) now: Timestamp,
+    pub(crate) effects: Vec<Effect>,
+}
+
+impl Step {
+    pub(crate) fn does(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+}
+
+impl Call {
+    /// A call begins: media and flow are asked for at once.
+    pub fn offered(now: Timestamp, entry: Entry) -> (Call, Vec<Effect>) {
+        let event = CallEvent::Offered {
+            from: entry.from.clone(),
+            caller_name: entry.caller_name.clone(),
+            did: entry.did.clone(),
+            did_label: entry.did_label.clone(),
+            trunk: entry.trunk.clone(),
+            flow: entry.flow.clone(),
+            auto_connect: entry.auto_connect,
+        };
+        let first = CallFact { call: entry.call.clone(), seq: 0, at: now, event };
+        let ledger = Ledger::open(&first).expect("the first fact is Offered");
+        let phase = Phase::InFlow(InFlow::opening());
+        let call = Call { entry, ledger, phase, last_play: 0, ignored: 0 };
+        (call, vec![Effect::Fact(first), Effect::OpenMedia, Effect::AskIvr(IvrInput::Start)])
+    }
+
+    /// What happened, and what to do about it.
+    pub fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Effect> {
+        let mut step = Step { now, effects: Vec::new() };
+        let taken = match (&self.phase, input) {
+            (Phase::Ended, _) => false,
+            (_, Input::CallerHungUp) => self.caller_hung_up(&mut step),
+            (_, Input::HangUp(cause)) => self.end(&mut step, Party::System, cause),
+            (_, Input::MediaFailed(cause)) => self.end(&mut step, Party::System, cause),
+            (_, Input::MediaLost(leg)) if leg == self.entry.caller_leg => {
+                self.end(&mut step, Party::System, HangupCause::MediaLost)
+            }
+            (Phase::InFlow(_), input) => self.while_in_flow(&mut step, input),
+            (Phase::Queued(_), input) => self.while_queued(&mut step, input),
+            (Phase::Talking(_), input) => self.while_talking(&mut step, input),
+        };
+        self.ignored += u32::from(!taken);
+        step.effects
+    }
+
+    fn caller_hung_up(&mut self, step: &mut Step) -> bool {
+        let cause = if self.ledger.connected { HangupCause::Normal } else { HangupCause::Cancelled };
+        self.end(step, Party::Caller, cause)
+    }
+
+    /// When [`Input::Tick`] is due; `None`: nothing is awaited.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match &self.phase {
+            Phase::InFlow(flow) => flow.deadline(),
+            Phase::Queued(queued) => queued.deadline(),
+            Phase::Talking(_) | Phase::Ended => None,
+        }
+    }
+
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    pub fn ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended)
+    }
+
+    /// Inputs that came too late or did not apply.
+    pub fn ignored(&self) -> u32 {
+        self.ignored
+    }
+
+    pub(crate) fn tell(&mut self, step: &mut Step, event: CallEvent) {
+        let fact = CallFact { call: self.entry.call.clone(), seq: self.ledger.next_seq, at: step.now, event };
+        self.ledger.apply(&fact);
+        step.does(Effect::Fact(fact));
+    }
+
+    pub(crate) fn play(&mut self, step: &mut Step, prompts: &[String], repeat: bool) -> PlayId {
+        self.last_play += 1;
+        let play = PlayId(self.last_play);
+        step.does(Effect::Play { play, prompts: prompts.to_vec(), repeat });
+        play
+    }
+}

@@ -1,0 +1,85 @@
+use crate::PlayId;
+use types::{fact::CallFact, *};
+
+/// What the driver does, in this order. A fact is in the journal before the
+/// packet that it explains leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    Fact(CallFact),
+    /// A media session with the caller's leg, from the INVITE's SDP.
+    OpenMedia,
+    AskIvr(IvrInput),
+    /// 183 with SDP: the caller hears, nobody pays.
+    EarlyMedia,
+    /// 200 OK.
+    Connect,
+    /// To the caller. `repeat`: until stopped.
+    Play {
+        play: PlayId,
+        prompts: Vec<String>,
+        repeat: bool,
+    },
+    StopPlay(PlayId),
+    /// Who hears whom, whole: (listener, sources).
+    Hear(Vec<(LegId, Vec<LegId>)>),
+    /// Left the caller, right the agent.
+    Record {
+        recording: RecordingId,
+        left: LegId,
+        right: LegId,
+    },
+    StopRecord(RecordingId),
+    JoinQueue {
+        queue: QueueId,
+        since: Timestamp,
+        priority: i32,
+    },
+    /// The caller left, or the conversation ended: the ACD lets go.
+    ReleaseQueue(HangupCause),
+    AskAnnouncement {
+        queue: QueueId,
+        position: u32,
+    },
+    Ring {
+        leg: LegId,
+        agent: AgentId,
+        line: String,
+        reservation: ReservationId,
+    },
+    StopRinging {
+        leg: LegId,
+        outcome: OfferOutcome,
+    },
+    TellAnswered(ReservationId),
+    TellOfferEnded {
+        reservation: ReservationId,
+        outcome: OfferOutcome,
+    },
+    /// The truth about the agent's leg, for the agent's device.
+    LineTalking(LegId),
+    LineHeld {
+        leg: LegId,
+        on: bool,
+    },
+    LineMuted {
+        leg: LegId,
+        on: bool,
+    },
+    HangUpLine {
+        leg: LegId,
+        cause: HangupCause,
+    },
+    /// BYE, or a final response when the caller was never connected.
+    HangUpCaller(HangupCause),
+    ReleaseMedia,
+}
+
+/// What the flow is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IvrInput {
+    Start,
+    Played,
+    Keys(String),
+    NoInput,
+    QueueLeft(String),
+}

@@ -1,0 +1,128 @@
+use types::*;
+
+/// A prompt or music being played; counts up within the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PlayId(pub u32);
+
+/// An INVITE that was matched to a tenant: what a call begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub call: CallId,
+    pub caller_leg: LegId,
+    /// The id that the recording will have, should there be one.
+    pub recording: RecordingId,
+    pub from: String,
+    pub caller_name: Option<String>,
+    pub did: E164,
+    pub did_label: String,
+    pub trunk: TrunkId,
+    pub flow: FlowId,
+    /// Answer at once; otherwise early media until an agent answers.
+    pub auto_connect: bool,
+}
+
+/// What happens to a call. Late signals are normal: an input that no longer
+/// applies is ignored and counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// The gateway has the caller's leg.
+    MediaReady,
+    MediaFailed(HangupCause),
+    /// The gateway hears nothing from this leg any more.
+    MediaLost(LegId),
+    Ivr(Next),
+    IvrFailed,
+    PlayEnded(PlayId),
+    /// The caller pressed a key: 0-9, *, #, A-D.
+    Key(char),
+    /// Place in the queue, 1 is next.
+    Position(u32),
+    /// The prompts that tell the position, as asked for.
+    Announcement(Vec<String>),
+    Reserved(Reserved),
+    /// The ACD took the reservation back, with the offer's outcome.
+    Withdrawn {
+        reservation: ReservationId,
+        outcome: OfferOutcome,
+    },
+    /// The queue gives the call back to the flow.
+    Overflow(String),
+    /// The agent accepted and the line's media is at the gateway.
+    LineAnswered(LegId),
+    LineRefused {
+        leg: LegId,
+        outcome: OfferOutcome,
+    },
+    LineHungUp(LegId),
+    SetHold {
+        leg: LegId,
+        on: bool,
+    },
+    SetMute {
+        leg: LegId,
+        on: bool,
+    },
+    /// BYE, or CANCEL before the answer.
+    CallerHungUp,
+    /// The platform or a supervisor ends the call.
+    HangUp(HangupCause),
+    /// A deadline given by [`crate::Call::deadline`] has come.
+    Tick,
+}
+
+/// The ACD's choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reserved {
+    pub reservation: ReservationId,
+    pub agent: AgentId,
+    /// Where to ring, as the ACD wrote it.
+    pub line: String,
+    /// The id that the agent's leg will have.
+    pub leg: LegId,
+    pub attempt: u32,
+}
+
+/// What the flow wants next, and the node that speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Next {
+    pub flow: FlowId,
+    pub version: u32,
+    pub node: String,
+    pub label: String,
+    pub stage: Stage,
+    pub instruction: Instruction,
+}
+
+/// Prompts are hashes of files in the object store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Instruction {
+    Play(Vec<String>),
+    Collect(Collect),
+    Queue(QueueNode),
+    Hangup,
+}
+
+/// Asks for keys while `prompts` play; the first key interrupts them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collect {
+    pub prompts: Vec<String>,
+    pub keys_max: usize,
+    /// Keys that end the input and are not part of it.
+    pub terminators: String,
+    /// Silence after the prompts that counts as no input.
+    pub first_timeout: Millis,
+    /// Silence after a key that ends the input.
+    pub next_timeout: Millis,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueNode {
+    pub queue: QueueId,
+    pub priority: i32,
+    pub welcome: Vec<String>,
+    pub music: Vec<String>,
+    /// 0: the position is not told.
+    pub announce_every: Millis,
+    pub service_level: Millis,
+    pub short_abandon: Millis,
+}

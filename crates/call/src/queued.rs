@@ -1,0 +1,211 @@
+//! Waiting for an agent: music, the position, offers that ring.
+
+use crate::{
+    Call, Effect, Input, IvrInput, PlayId, QueueNode, Reserved,
+    aggregate::{Phase, Step},
+    talking::Talking,
+};
+use types::{fact::CallEvent, *};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Queued {
+    node: QueueNode,
+    sound: Sound,
+    /// The best place told so far: a caller never hears a worse one.
+    told: Option<u32>,
+    announce_at: Option<Timestamp>,
+    pub(crate) ring: Option<Ring>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sound {
+    /// Said once; music follows.
+    Speech(PlayId),
+    Music(PlayId),
+}
+
+/// An offer that rings at an agent's line.
+#[derive(Debug, Clone)]
+pub(crate) struct Ring {
+    reservation: ReservationId,
+    agent: AgentId,
+    pub(crate) leg: LegId,
+    attempt: u32,
+    since: Timestamp,
+}
+
+impl Queued {
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        self.announce_at
+    }
+
+    fn rings(&self, leg: &LegId) -> bool {
+        self.ring.as_ref().is_some_and(|ring| ring.leg == *leg)
+    }
+
+    fn reserved_as(&self, reservation: &ReservationId) -> bool {
+        self.ring.as_ref().is_some_and(|ring| ring.reservation == *reservation)
+    }
+}
+
+impl Call {
+    pub(crate) fn join(&mut self, step: &mut Step, node: QueueNode) {
+        let (queue, priority) = (node.queue.clone(), node.priority);
+        let (service_level, short_abandon) = (node.service_level, node.short_abandon);
+        self.tell(step, CallEvent::Enqueued { queue: queue.clone(), priority, service_level, short_abandon });
+        step.does(Effect::JoinQueue { queue, since: step.now, priority });
+        let sound = match node.welcome.is_empty() {
+            true => Sound::Music(self.play(step, &node.music, true)),
+            false => Sound::Speech(self.play(step, &node.welcome, false)),
+        };
+        let announce_at = (node.announce_every > 0).then_some(step.now + node.announce_every);
+        self.phase = Phase::Queued(Box::new(Queued { node, sound, told: None, announce_at, ring: None }));
+    }
+
+    pub(crate) fn while_queued(&mut self, step: &mut Step, input: Input) -> bool {
+        let Phase::Queued(queued) = &mut self.phase else { return false };
+        match input {
+            Input::PlayEnded(ended) if queued.sound == Sound::Speech(ended) => self.music(step),
+            Input::Position(position) => self.positioned(step, position),
+            Input::Announcement(prompts) if queued.ring.is_none() => self.announce(step, &prompts),
+            Input::Tick if queued.announce_at.is_some_and(|at| at <= step.now) => self.announcement_due(step),
+            Input::Reserved(reserved) => self.ring(step, reserved),
+            Input::Withdrawn { reservation, outcome } if queued.reserved_as(&reservation) => {
+                self.stop_ringing(step, outcome)
+            }
+            Input::LineAnswered(leg) if queued.rings(&leg) => self.answered(step),
+            Input::LineRefused { leg, outcome } if queued.rings(&leg) => self.refused(step, outcome),
+            Input::LineHungUp(leg) if queued.rings(&leg) => self.refused(step, OfferOutcome::DeviceOffline),
+            Input::MediaLost(leg) if queued.rings(&leg) => self.refused(step, OfferOutcome::MediaFailed),
+            Input::Overflow(reason) => self.overflow(step, reason),
+            _ => false,
+        }
+    }
+
+    fn queued(&mut self) -> &mut Queued {
+        match &mut self.phase {
+            Phase::Queued(queued) => queued,
+            other => unreachable!("queued, not {other:?}"),
+        }
+    }
+
+    fn music(&mut self, step: &mut Step) -> bool {
+        let music = self.queued().node.music.clone();
+        let play = self.play(step, &music, true);
+        self.queued().sound = Sound::Music(play);
+        true
+    }
+
+    fn positioned(&mut self, step: &mut Step, position: u32) -> bool {
+        let queue = self.queued().node.queue.clone();
+        if self.ledger.position == Some(position) {
+            return true;
+        }
+        self.tell(step, CallEvent::PositionChanged { queue, position });
+        true
+    }
+
+    fn announcement_due(&mut self, step: &mut Step) -> bool {
+        let position = self.ledger.position;
+        let queued = self.queued();
+        queued.announce_at = Some(step.now + queued.node.announce_every);
+        let better = position.filter(|p| queued.told.is_none_or(|told| *p <= told));
+        let silent = matches!(queued.sound, Sound::Music(_)) && queued.ring.is_none();
+        if let Some(position) = better.filter(|_| silent) {
+            queued.told = Some(position);
+            let queue = queued.node.queue.clone();
+            step.does(Effect::AskAnnouncement { queue, position });
+        }
+        true
+    }
+
+    fn announce(&mut self, step: &mut Step, prompts: &[String]) -> bool {
+        let Sound::Music(music) = self.queued().sound else { return false };
+        if prompts.is_empty() {
+            return true;
+        }
+        step.does(Effect::StopPlay(music));
+        let play = self.play(step, prompts, false);
+        self.queued().sound = Sound::Speech(play);
+        true
+    }
+
+    fn ring(&mut self, step: &mut Step, reserved: Reserved) -> bool {
+        let Reserved { reservation, agent, line, leg, attempt } = reserved;
+        if self.queued().ring.is_some() {
+            self.stop_ringing(step, OfferOutcome::Withdrawn);
+        }
+        let queue = self.queued().node.queue.clone();
+        let ring = Ring {
+            reservation: reservation.clone(),
+            agent: agent.clone(),
+            leg: leg.clone(),
+            attempt,
+            since: step.now,
+        };
+        self.queued().ring = Some(ring);
+        let offered = CallEvent::AgentOffered {
+            queue,
+            agent: agent.clone(),
+            reservation: reservation.clone(),
+            attempt,
+        };
+        self.tell(step, offered);
+        step.does(Effect::Ring { leg, agent, line, reservation });
+        true
+    }
+
+    /// The offer is over: the fact, and silence at the agent's line.
+    pub(crate) fn stop_ringing(&mut self, step: &mut Step, outcome: OfferOutcome) -> bool {
+        let queue = self.queued().node.queue.clone();
+        let Some(ring) = self.queued().ring.take() else { return false };
+        self.offer_ended(step, queue, &ring, outcome);
+        step.does(Effect::StopRinging { leg: ring.leg, outcome });
+        true
+    }
+
+    fn offer_ended(&mut self, step: &mut Step, queue: QueueId, ring: &Ring, outcome: OfferOutcome) {
+        let (agent, reservation) = (ring.agent.clone(), ring.reservation.clone());
+        let ring = step.now.since(ring.since);
+        self.tell(step, CallEvent::OfferEnded { queue, agent, reservation, outcome, ring });
+    }
+
+    fn refused(&mut self, step: &mut Step, outcome: OfferOutcome) -> bool {
+        let reservation = self.queued().ring.as_ref().map(|ring| ring.reservation.clone());
+        self.stop_ringing(step, outcome);
+        if let Some(reservation) = reservation {
+            step.does(Effect::TellOfferEnded { reservation, outcome });
+        }
+        true
+    }
+
+    fn answered(&mut self, step: &mut Step) -> bool {
+        let queue = self.queued().node.queue.clone();
+        let Some(ring) = self.queued().ring.take() else { return false };
+        let (Sound::Music(play) | Sound::Speech(play)) = self.queued().sound;
+        let music = self.queued().node.music.clone();
+        step.does(Effect::StopPlay(play));
+        self.offer_ended(step, queue.clone(), &ring, OfferOutcome::Answered);
+        step.does(Effect::TellAnswered(ring.reservation));
+        self.connect(step);
+        let wait = self.ledger.enqueued_at.map_or(0, |since| step.now.since(since));
+        let agent = ring.agent.clone();
+        self.tell(step, CallEvent::AgentConnected { queue, agent, wait, attempt: ring.attempt });
+        self.phase = Phase::Talking(Talking::new(ring.leg.clone(), music));
+        self.bridge(step);
+        step.does(Effect::LineTalking(ring.leg.clone()));
+        self.start_recording(step, ring.leg);
+        true
+    }
+
+    fn overflow(&mut self, step: &mut Step, reason: String) -> bool {
+        self.stop_ringing(step, OfferOutcome::Withdrawn);
+        let queued = self.queued();
+        let (Sound::Music(play) | Sound::Speech(play)) = queued.sound;
+        let queue = queued.node.queue.clone();
+        step.does(Effect::StopPlay(play));
+        let wait = self.ledger.enqueued_at.map_or(0, |since| step.now.since(since));
+        self.tell(step, CallEvent::Overflowed { queue, wait, reason: reason.clone() });
+        self.ask(step, IvrInput::QueueLeft(reason))
+    }
+}

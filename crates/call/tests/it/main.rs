@@ -1,0 +1,5 @@
+//! The call as stories, and under random signals.
+
+mod random;
+mod stories;
+mod world;

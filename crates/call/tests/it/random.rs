@@ -1,0 +1,112 @@
+//! Any signals in any order: late, doubled, foreign.
+
+use crate::world::World;
+use call::{Effect, Input, Instruction, Ledger, PlayId};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use types::{fact::CallEvent, *};
+
+/// One random signal; legs and reservations are drawn from those that exist.
+fn signal(world: &mut World, legs: &mut Vec<LegId>, kind: u8, pick: usize) -> Input {
+    let leg = legs[pick % legs.len()].clone();
+    let reservation = world.facts.iter().rev().find_map(|fact| match &fact.event {
+        CallEvent::AgentOffered { reservation, .. } => Some(reservation.clone()),
+        _ => None,
+    });
+    match kind {
+        0 => Input::MediaReady,
+        1 => world.next(Instruction::Play(vec!["p".into()])),
+        2 => world.menu(),
+        3 => world.queues(),
+        4 => Input::PlayEnded(PlayId(pick as u32)),
+        5 => Input::Key(['1', '2', '#'][pick % 3]),
+        6 => Input::Position(pick as u32 + 1),
+        7 | 8 => {
+            let reserved = world.reserved(pick as u32 + 1);
+            legs.push(reserved.leg.clone());
+            Input::Reserved(reserved)
+        }
+        9 => match reservation {
+            Some(reservation) => Input::Withdrawn { reservation, outcome: OfferOutcome::NoAnswer },
+            None => Input::Tick,
+        },
+        10 => Input::LineAnswered(leg),
+        11 => Input::LineRefused { leg, outcome: OfferOutcome::Declined },
+        12 => Input::LineHungUp(leg),
+        13 => Input::SetHold { leg, on: pick.is_multiple_of(2) },
+        14 => Input::SetMute { leg, on: pick.is_multiple_of(2) },
+        15 => Input::Overflow("full".into()),
+        16 => Input::Announcement(vec!["you are next".into()]),
+        17 => Input::MediaLost(leg),
+        18 if pick == 0 => Input::CallerHungUp,
+        19 if pick == 0 => Input::HangUp(HangupCause::Shutdown),
+        20 if pick == 0 => Input::IvrFailed,
+        _ => Input::Tick,
+    }
+}
+
+/// Rings are stopped or answered, recordings stopped, plays of a dead call none.
+fn check(world: &World, effects: &[Effect]) -> Result<(), TestCaseError> {
+    let replayed = Ledger::replay(&world.facts);
+    prop_assert_eq!(replayed.as_ref(), Some(world.call.ledger()));
+    let seqs: Vec<u32> = world.facts.iter().map(|f| f.seq).collect();
+    prop_assert_eq!(seqs, (0..world.facts.len() as u32).collect::<Vec<_>>());
+    let ends = world.facts.iter().filter(|f| matches!(f.event, CallEvent::Ended { .. })).count();
+    prop_assert_eq!(ends, usize::from(world.call.ended()));
+    let mut offers = BTreeMap::new();
+    for fact in &world.facts {
+        match &fact.event {
+            CallEvent::AgentOffered { reservation, .. } => drop(offers.insert(reservation.clone(), 0)),
+            CallEvent::OfferEnded { reservation, .. } => *offers.get_mut(reservation).unwrap() += 1,
+            _ => {}
+        }
+    }
+    let open = offers.values().filter(|ended| **ended == 0).count();
+    prop_assert_eq!(open, usize::from(world.call.ledger().offer.is_some()));
+    prop_assert!(offers.values().all(|ended| *ended <= 1));
+    if world.call.ended() {
+        prop_assert!(effects.iter().filter(|e| **e == Effect::ReleaseMedia).count() == 1);
+        let rung: BTreeSet<_> = effects
+            .iter()
+            .filter_map(|e| match e {
+                Effect::Ring { leg, .. } => Some(leg),
+                _ => None,
+            })
+            .collect();
+        let over: BTreeSet<_> = effects
+            .iter()
+            .filter_map(|e| match e {
+                Effect::StopRinging { leg, .. } | Effect::HangUpLine { leg, .. } => Some(leg),
+                _ => None,
+            })
+            .collect();
+        prop_assert_eq!(rung, over, "every line that rang was let go");
+        let joined = effects.iter().filter(|e| matches!(e, Effect::JoinQueue { .. })).count();
+        let left = world.facts.iter().filter(|f| matches!(f.event, CallEvent::Overflowed { .. })).count();
+        let released = effects.iter().filter(|e| matches!(e, Effect::ReleaseQueue(_))).count();
+        prop_assert_eq!(joined, left + released, "every queue was left");
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn whatever_signals_come_facts_replay_and_everything_is_let_go(
+        auto_connect: bool,
+        signals in proptest::collection::vec((0u8..24, 0usize..6, 0i64..8_000), 1..120),
+    ) {
+        let mut world = World::new(auto_connect);
+        let mut effects = world.last.clone();
+        let mut legs = vec![world.call.entry().caller_leg.clone()];
+        for (kind, pick, span) in signals {
+            let input = signal(&mut world, &mut legs, kind, pick);
+            world.passes(span).gets(input);
+            effects.extend(world.last.clone());
+            check(&world, &effects)?;
+        }
+        world.gets(Input::CallerHungUp);
+        effects.extend(world.last.clone());
+        check(&world, &effects)?;
+        prop_assert!(world.call.ended());
+    }
+}

@@ -1,0 +1,134 @@
+use crate::world::World;
+use call::{Effect, Input, Instruction, IvrInput, Ledger};
+use types::{fact::CallEvent, *};
+
+#[test]
+fn media_and_flow_may_come_in_either_order_and_the_greeting_begins_once() {
+    for media_first in [true, false] {
+        let mut world = World::new(true);
+        let play = world.next(Instruction::Play(vec!["hello".into()]));
+        let inputs = if media_first { [Input::MediaReady, play] } else { [play, Input::MediaReady] };
+        for input in inputs {
+            world.gets(input);
+        }
+        assert!(world.does(|e| *e == Effect::Connect));
+        assert!(world.does(|e| matches!(e, Effect::Play { repeat: false, .. })));
+    }
+}
+
+#[test]
+fn a_caller_who_need_not_pay_hears_early_media_and_is_connected_by_the_agents_answer() {
+    let mut world = World::waiting(false);
+    assert!(world.facts.iter().all(|f| f.event != CallEvent::Connected));
+    let reserved = world.reserved(1);
+    let leg = reserved.leg.clone();
+    world.gets(Input::Reserved(reserved)).gets(Input::LineAnswered(leg));
+    assert!(world.does(|e| *e == Effect::Connect));
+}
+
+#[test]
+fn a_key_interrupts_the_prompt_and_goes_to_the_flow() {
+    let mut world = World::new(true);
+    let menu = world.menu();
+    world.gets(Input::MediaReady).gets(menu).gets(Input::Key('1'));
+    assert!(world.does(|e| matches!(e, Effect::StopPlay(_))));
+    assert!(world.does(|e| *e == Effect::AskIvr(IvrInput::Keys("1".into()))));
+    assert_eq!(world.call.ledger().path, "1");
+}
+
+#[test]
+fn silence_after_the_prompt_is_no_input_and_not_before_it_ends() {
+    let mut world = World::new(true);
+    let menu = world.menu();
+    world.gets(Input::MediaReady).gets(menu);
+    assert_eq!(world.call.deadline(), None, "the prompt is still playing");
+    let Some(Effect::Play { play, .. }) = world.last.iter().rfind(|e| matches!(e, Effect::Play { .. }))
+    else {
+        panic!("no prompt");
+    };
+    let play = *play;
+    world.gets(Input::PlayEnded(play)).passes(5_000).gets(Input::Tick);
+    assert!(world.does(|e| *e == Effect::AskIvr(IvrInput::NoInput)));
+}
+
+#[test]
+fn an_agent_who_does_not_answer_loses_the_offer_not_the_caller() {
+    let mut world = World::waiting(true);
+    let (first, second) = (world.reserved(1), world.reserved(2));
+    let withdrawn =
+        Input::Withdrawn { reservation: first.reservation.clone(), outcome: OfferOutcome::NoAnswer };
+    let late = Input::LineAnswered(first.leg.clone());
+    world.passes(1_000).gets(Input::Reserved(first)).passes(15_000).gets(withdrawn);
+    assert!(world.does(|e| matches!(e, Effect::StopRinging { outcome: OfferOutcome::NoAnswer, .. })));
+    assert_eq!(world.call.ledger().stage, Stage::Queue);
+    world.gets(late);
+    assert!(world.last.is_empty(), "a late answer moves nothing");
+    let leg = second.leg.clone();
+    world.gets(Input::Reserved(second)).passes(1_000).gets(Input::LineAnswered(leg));
+    assert_eq!(world.call.ledger().wait, 17_000);
+}
+
+#[test]
+fn a_caller_on_hold_hears_music_and_the_recording_goes_on() {
+    let (mut world, leg) = World::talking();
+    world.passes(10_000).gets(Input::SetHold { leg: leg.clone(), on: true });
+    assert!(world.does(|e| matches!(e, Effect::Play { repeat: true, .. })));
+    assert!(world.does(|e| matches!(e, Effect::Hear(m) if m.iter().all(|(_, from)| from.is_empty()))));
+    assert!(!world.does(|e| matches!(e, Effect::StopRecord(_))));
+    world.passes(4_000).gets(Input::SetHold { leg, on: false });
+    assert!(world.does(|e| matches!(e, Effect::Hear(m) if m.iter().all(|(_, from)| from.len() == 1))));
+    assert_eq!(world.call.ledger().hold, 4_000);
+}
+
+#[test]
+fn a_muted_agent_hears_and_is_not_heard() {
+    let (mut world, leg) = World::talking();
+    let caller = world.call.entry().caller_leg.clone();
+    world.gets(Input::SetMute { leg: leg.clone(), on: true });
+    let wanted = vec![(caller.clone(), vec![]), (leg, vec![caller])];
+    assert!(world.does(|e| *e == Effect::Hear(wanted.clone())));
+}
+
+#[test]
+fn whoever_hangs_up_the_other_is_let_go_and_times_add_up() {
+    let (mut world, leg) = World::talking();
+    world.passes(60_000).gets(Input::LineHungUp(leg));
+    assert!(world.does(|e| *e == Effect::HangUpCaller(HangupCause::Normal)));
+    let ended = world.facts.last().unwrap();
+    let CallEvent::Ended { wait: 3_000, talk: 60_000, duration: 63_000, by: Party::Agent, .. } = ended.event
+    else {
+        panic!("{ended:?}");
+    };
+    assert!(world.call.ended());
+}
+
+#[test]
+fn a_caller_who_gives_up_while_it_rings_stops_the_ringing() {
+    let mut world = World::waiting(true);
+    let reserved = world.reserved(1);
+    world.gets(Input::Reserved(reserved)).passes(3_000).gets(Input::CallerHungUp);
+    assert!(world.does(|e| matches!(e, Effect::StopRinging { outcome: OfferOutcome::CallerLeft, .. })));
+    assert!(world.does(|e| matches!(e, Effect::ReleaseQueue(_))));
+    assert!(!world.does(|e| matches!(e, Effect::HangUpCaller(_))), "the caller is gone already");
+    assert_eq!(world.call.ledger().ended.as_ref().unwrap().stage, Stage::Ringing);
+}
+
+#[test]
+fn no_worse_position_is_ever_told() {
+    let mut world = World::waiting(true);
+    let welcome = call::PlayId(1);
+    world.gets(Input::PlayEnded(welcome)).gets(Input::Position(2)).passes(30_000).gets(Input::Tick);
+    assert!(world.does(|e| matches!(e, Effect::AskAnnouncement { position: 2, .. })));
+    world.gets(Input::Announcement(vec!["two".into()]));
+    let Some(Effect::Play { play, .. }) = world.last.last() else { panic!("nothing is said") };
+    let play = *play;
+    world.gets(Input::PlayEnded(play)).gets(Input::Position(3)).passes(30_000).gets(Input::Tick);
+    assert!(!world.does(|e| matches!(e, Effect::AskAnnouncement { .. })));
+}
+
+#[test]
+fn the_facts_alone_give_the_ledger() {
+    let (mut world, leg) = World::talking();
+    world.passes(1_000).gets(Input::SetHold { leg, on: true }).passes(500).gets(Input::CallerHungUp);
+    assert_eq!(Ledger::replay(&world.facts).as_ref(), Some(world.call.ledger()));
+}

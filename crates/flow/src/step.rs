@@ -1,0 +1,185 @@
+use crate::{Error, Flow, Menu, Node, Queue, Say};
+use serde::{Deserialize, Serialize};
+use types::Stage;
+
+/// Where a call stands in its flow. Opaque to those who carry it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    node: String,
+    /// How often the menu has been heard.
+    attempt: u32,
+}
+
+/// What happened since the last step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    Start,
+    /// What was to be played has been heard.
+    Played,
+    Keys(String),
+    NoInput,
+    /// The queue gave the call back without an agent.
+    QueueLeft,
+}
+
+/// What the caller hears next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Instruction {
+    Play(Vec<Say>),
+    /// One key, which interrupts what is said.
+    Collect {
+        say: Vec<Say>,
+        timeout: types::Millis,
+    },
+    Queue(Queue),
+    Hangup,
+}
+
+/// The node that speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub node: String,
+    pub label: String,
+    pub stage: Stage,
+}
+
+/// One step: from a cursor (`None` at the start) and what happened to the
+/// next cursor, the node that speaks and what it says. An input that does not
+/// fit the node repeats the node.
+pub fn step(
+    flow: &Flow,
+    cursor: Option<&Cursor>,
+    input: &Input,
+) -> Result<(Cursor, Place, Instruction), Error> {
+    let Some(cursor) = cursor.filter(|_| *input != Input::Start) else {
+        return enter(flow, &flow.start, Vec::new());
+    };
+    match (node(flow, &cursor.node)?, input) {
+        (Node::Play(play), Input::Played) => enter(flow, &play.next, Vec::new()),
+        (Node::Menu(menu), Input::Keys(keys)) => chosen(flow, cursor, menu, keys),
+        (Node::Menu(menu), Input::NoInput) => again(flow, cursor, menu, &menu.no_input, &[]),
+        (Node::Queue(queue), Input::QueueLeft) => enter(flow, &queue.overflow, Vec::new()),
+        _ => speak(flow, cursor.clone(), Vec::new()),
+    }
+}
+
+fn chosen(
+    flow: &Flow,
+    cursor: &Cursor,
+    menu: &Menu,
+    keys: &str,
+) -> Result<(Cursor, Place, Instruction), Error> {
+    match menu.choices.get(keys) {
+        Some(next) => enter(flow, next, Vec::new()),
+        None => again(flow, cursor, menu, &menu.no_match, &menu.invalid),
+    }
+}
+
+/// The menu once more, or its exit when it was heard often enough.
+fn again(
+    flow: &Flow,
+    cursor: &Cursor,
+    menu: &Menu,
+    exit: &str,
+    first: &[Say],
+) -> Result<(Cursor, Place, Instruction), Error> {
+    if cursor.attempt >= menu.attempts {
+        return enter(flow, exit, Vec::new());
+    }
+    let cursor = Cursor { node: cursor.node.clone(), attempt: cursor.attempt + 1 };
+    speak(flow, cursor, first.to_vec())
+}
+
+fn enter(flow: &Flow, node: &str, first: Vec<Say>) -> Result<(Cursor, Place, Instruction), Error> {
+    speak(flow, Cursor { node: node.to_owned(), attempt: 1 }, first)
+}
+
+fn speak(flow: &Flow, cursor: Cursor, mut first: Vec<Say>) -> Result<(Cursor, Place, Instruction), Error> {
+    let node = node(flow, &cursor.node)?;
+    let place =
+        Place { node: cursor.node.clone(), label: node.label(&cursor.node).into(), stage: stage(node) };
+    let instruction = match node {
+        Node::Play(play) => Instruction::Play(play.say.clone()),
+        Node::Menu(menu) => {
+            first.extend(menu.say.iter().cloned());
+            Instruction::Collect { say: first, timeout: menu.timeout_ms }
+        }
+        Node::Queue(queue) => Instruction::Queue(queue.clone()),
+        Node::Hangup => Instruction::Hangup,
+    };
+    Ok((cursor, place, instruction))
+}
+
+fn node<'a>(flow: &'a Flow, id: &str) -> Result<&'a Node, Error> {
+    flow.nodes.get(id).ok_or_else(|| Error::NoNode(id.to_owned()))
+}
+
+fn stage(node: &Node) -> Stage {
+    match node {
+        Node::Play(_) | Node::Hangup => Stage::Greeting,
+        Node::Menu(_) => Stage::Menu,
+        Node::Queue(_) => Stage::Queue,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FLOW: &str = r#"{
+        "name": "Welcome", "language": "en", "start": "hello",
+        "nodes": {
+            "hello": {"type": "play", "label": "Greeting", "say": [{"text": "Hello."}], "next": "menu"},
+            "menu": {"type": "menu", "label": "Main menu", "say": [{"text": "Press 1."}], "choices": {"1": "wait"},
+                     "attempts": 2, "invalid": [{"text": "Not that."}], "no_input": "bye", "no_match": "bye"},
+            "wait": {"type": "queue", "label": "Support", "queue": "que_01J00000000000000000000000", "overflow": "bye"},
+            "bye": {"type": "hangup"}
+        }
+    }"#;
+
+    fn flow() -> Flow {
+        serde_json::from_str(FLOW).unwrap()
+    }
+
+    /// Feeds inputs one after the other and gives the last place and instruction.
+    fn walk(inputs: &[Input]) -> (Place, Instruction) {
+        let flow = flow();
+        let (mut cursor, mut place, mut instruction) = step(&flow, None, &Input::Start).unwrap();
+        for input in inputs {
+            (cursor, place, instruction) = step(&flow, Some(&cursor), input).unwrap();
+        }
+        (place, instruction)
+    }
+
+    #[test]
+    fn a_caller_who_listens_and_presses_one_waits_in_the_queue() {
+        let (place, instruction) = walk(&[Input::Played, Input::Keys("1".into())]);
+        assert_eq!((place.node.as_str(), place.stage), ("wait", Stage::Queue));
+        assert!(matches!(instruction, Instruction::Queue(_)));
+    }
+
+    #[test]
+    fn a_wrong_key_is_told_and_asked_again_until_the_attempts_are_used() {
+        let wrong = Input::Keys("7".into());
+        let (_, instruction) = walk(&[Input::Played, wrong.clone()]);
+        let said = [Say::Text("Not that.".into()), Say::Text("Press 1.".into())];
+        assert!(matches!(instruction, Instruction::Collect { say, .. } if say == said));
+        assert_eq!(walk(&[Input::Played, wrong.clone(), wrong]).1, Instruction::Hangup);
+    }
+
+    #[test]
+    fn silence_climbs_the_same_ladder() {
+        assert!(matches!(walk(&[Input::Played, Input::NoInput]).1, Instruction::Collect { .. }));
+        assert_eq!(walk(&[Input::Played, Input::NoInput, Input::NoInput]).1, Instruction::Hangup);
+    }
+
+    #[test]
+    fn a_queue_that_gives_the_call_back_leads_to_its_overflow() {
+        assert_eq!(walk(&[Input::Played, Input::Keys("1".into()), Input::QueueLeft]).1, Instruction::Hangup);
+    }
+
+    #[test]
+    fn a_late_input_repeats_the_node_rather_than_moving() {
+        assert_eq!(walk(&[Input::QueueLeft]).0.node, "hello");
+    }
+}
