@@ -1,0 +1,119 @@
+use crate::QueueConfig;
+use types::{fact::AgentFact, *};
+
+/// What happens to the ACD.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A queue was saved or (`None`) deleted.
+    Queue {
+        tenant: TenantId,
+        queue: QueueId,
+        config: Option<QueueConfig>,
+    },
+    /// An agent was saved or (`None`) deleted.
+    Agent {
+        tenant: TenantId,
+        agent: AgentId,
+        profile: Option<(String, Vec<Skill>)>,
+    },
+    /// A caller wants an agent. The same call again changes nothing.
+    Join {
+        tenant: TenantId,
+        call: CallId,
+        queue: QueueId,
+        since: Timestamp,
+        priority: i32,
+    },
+    /// The agent reserved for this call talks with the caller now.
+    Answered {
+        call: CallId,
+        reservation: ReservationId,
+    },
+    /// The line did not take the offer.
+    OfferEnded {
+        call: CallId,
+        reservation: ReservationId,
+        outcome: OfferOutcome,
+    },
+    /// The caller left, or the conversation ended.
+    Release {
+        call: CallId,
+    },
+    /// The agent asks for calls, at this line.
+    Available {
+        tenant: TenantId,
+        agent: AgentId,
+        line: String,
+    },
+    /// The agent asks for a break; during a call it is taken afterwards.
+    Aux {
+        tenant: TenantId,
+        agent: AgentId,
+        reason: String,
+        line: Option<String>,
+    },
+    FinishWrapUp {
+        agent: AgentId,
+        call: CallId,
+        disposition: Option<DispositionId>,
+        note: Option<String>,
+    },
+    /// The agent signed out, or the device vanished.
+    Offline {
+        agent: AgentId,
+        reason: String,
+    },
+    /// A deadline given by [`crate::Router::deadline`] has come.
+    Tick,
+}
+
+/// What the driver does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    Fact {
+        tenant: TenantId,
+        fact: AgentFact,
+    },
+    /// To whoever holds the caller and to the agent's device: ring.
+    Offer(Offer),
+    /// The reservation is over without an answer, by the ACD's decision or the caller's.
+    OfferEnded {
+        tenant: TenantId,
+        call: CallId,
+        agent: AgentId,
+        reservation: ReservationId,
+        outcome: OfferOutcome,
+    },
+    /// The caller is not kept.
+    Overflow {
+        call: CallId,
+        reason: &'static str,
+    },
+    /// What an agent asked for does not fit.
+    Refused {
+        agent: AgentId,
+        message: &'static str,
+    },
+    /// The agent's state moved; [`crate::Router::agent`] has it.
+    AgentMoved {
+        tenant: TenantId,
+        agent: AgentId,
+    },
+    /// Places in this queue moved; [`crate::Router::positions`] has them.
+    QueueMoved {
+        queue: QueueId,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    pub tenant: TenantId,
+    pub reservation: ReservationId,
+    pub call: CallId,
+    pub queue: QueueId,
+    pub agent: AgentId,
+    pub line: String,
+    pub since: Timestamp,
+    pub deadline: Timestamp,
+    pub attempt: u32,
+}

@@ -1,0 +1,124 @@
+//! A shard with one tenant: queues `support` (general ≥ 1) and `vip` (vip ≥ 5).
+
+use routing::{Effect, Input, Offer, QueueConfig, Router};
+use std::collections::BTreeMap;
+use types::*;
+
+pub struct World {
+    pub now: Timestamp,
+    pub router: Router,
+    pub last: Vec<Effect>,
+    /// Offers that ring, by call.
+    pub ringing: BTreeMap<CallId, Offer>,
+    pub calls: u128,
+    pub calls_declined: usize,
+}
+
+pub fn tenant() -> TenantId {
+    TenantId::new(Timestamp::default(), 1)
+}
+
+pub fn agent(n: u128) -> AgentId {
+    AgentId::new(Timestamp::default(), n)
+}
+
+pub fn support() -> QueueId {
+    QueueId::new(Timestamp::default(), 1)
+}
+
+pub fn vip() -> QueueId {
+    QueueId::new(Timestamp::default(), 2)
+}
+
+fn skill(name: &str, level: u8) -> Skill {
+    Skill { name: name.into(), level }
+}
+
+fn queue(name: &str, needs: Skill) -> QueueConfig {
+    let json = format!(r#"{{"name": "{name}", "wrap_up_ms": 10000, "waiting_max": 50}}"#);
+    QueueConfig { skills: vec![needs], ..serde_json::from_str(&json).unwrap() }
+}
+
+impl World {
+    /// Agents 0..`agents`; the even ones serve vip too.
+    pub fn new(agents: u128) -> World {
+        let now = Timestamp::from_millis(1_000_000);
+        let mut world = World {
+            now,
+            router: Router::new(7),
+            last: Vec::new(),
+            ringing: BTreeMap::new(),
+            calls: 0,
+            calls_declined: 0,
+        };
+        let (general, golden) = (skill("general", 1), skill("vip", 5));
+        world.set(support(), queue("Support", general.clone()));
+        world.set(vip(), queue("VIP", golden.clone()));
+        for n in 0..agents {
+            let skills = if n.is_multiple_of(2) {
+                vec![general.clone(), golden.clone()]
+            } else {
+                vec![general.clone()]
+            };
+            let profile = Some((format!("agent {n}"), skills));
+            world.gets(Input::Agent { tenant: tenant(), agent: agent(n), profile });
+        }
+        world
+    }
+
+    fn set(&mut self, queue: QueueId, config: QueueConfig) {
+        self.gets(Input::Queue { tenant: tenant(), queue, config: Some(config) });
+    }
+
+    pub fn gets(&mut self, input: Input) -> &mut World {
+        self.last = self.router.handle(self.now, input);
+        for effect in &self.last {
+            match effect {
+                Effect::Offer(offer) => {
+                    let before = self.ringing.insert(offer.call.clone(), offer.clone());
+                    assert!(before.is_none(), "two offers for one caller");
+                }
+                Effect::OfferEnded { call, .. } => {
+                    self.ringing.remove(call).expect("only what rings ends");
+                }
+                _ => {}
+            }
+        }
+        self
+    }
+
+    /// Time passes; what falls due happens at its time.
+    pub fn passes(&mut self, span: Millis) -> &mut World {
+        let end = self.now + span;
+        while let Some(at) = self.router.deadline().filter(|at| *at <= end) {
+            self.now = at.max(self.now);
+            self.gets(Input::Tick);
+        }
+        self.now = end;
+        self
+    }
+
+    pub fn available(&mut self, n: u128) -> &mut World {
+        self.gets(Input::Available { tenant: tenant(), agent: agent(n), line: format!("sip:{n}") })
+    }
+
+    pub fn joins(&mut self, queue: QueueId) -> CallId {
+        self.calls += 1;
+        let call = CallId::new(self.now, self.calls);
+        self.gets(Input::Join { tenant: tenant(), call: call.clone(), queue, since: self.now, priority: 0 });
+        call
+    }
+
+    pub fn answers(&mut self, call: &CallId) -> &mut World {
+        let offer = self.ringing.remove(call).expect("it rings");
+        self.gets(Input::Answered { call: call.clone(), reservation: offer.reservation })
+    }
+
+    pub fn rings(&self, call: &CallId) -> Option<AgentId> {
+        self.ringing.get(call).map(|offer| offer.agent.clone())
+    }
+
+    pub fn state(&self, n: u128) -> AgentState {
+        self.router.agent(&agent(n)).unwrap().state
+    }
+}
