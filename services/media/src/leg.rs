@@ -1,0 +1,231 @@
+//! A leg: one party of a call, whichever way it is reached.
+
+use std::time::Duration;
+
+use rtp::{
+    FRAME, Frame, Law, Packet, SILENCE,
+    dtmf::{self, Detector, Event},
+    jitter::{Heard, JitterBuffer},
+    outbound::{Outbound, Stamp},
+    receiver::{Arrival, Receiver},
+    rtcp,
+};
+
+use crate::{io::Io, web::Web, wire::Wire};
+
+/// How the party is reached.
+pub enum Via {
+    Rtp(Box<Wire>),
+    Web(Box<Web>),
+}
+
+/// One party.
+pub struct Leg {
+    pub id: String,
+    pub via: Via,
+    outbound: Outbound,
+    receiver: Receiver,
+    keys: dtmf::Receiver,
+    /// Listens for tones where telephone-events were not agreed.
+    tones: Option<Box<Detector>>,
+    /// Filled while somebody hears this leg in a mix.
+    jitter: Option<Box<JitterBuffer>>,
+    pub heard_at: Option<Duration>,
+    pub lost: bool,
+    reported_at: Duration,
+    lost_packets: i64,
+}
+
+/// What a packet was.
+pub enum Media {
+    Speech(Law),
+    /// A telephone-event, and the key if it newly presses one.
+    Event(Option<char>, Event),
+}
+
+impl Leg {
+    /// `random` seeds the stream's SSRC, sequence and timestamp.
+    pub fn new(now: Duration, id: String, via: Via, random: u128) -> Self {
+        Self {
+            id,
+            via,
+            outbound: Outbound::new(random as u32, (random >> 32) as u16, (random >> 48) as u32),
+            receiver: Receiver::default(),
+            keys: dtmf::Receiver::default(),
+            tones: None,
+            jitter: None,
+            heard_at: None,
+            lost: false,
+            reported_at: now,
+            lost_packets: 0,
+        }
+    }
+
+    /// The law that was agreed, if it is one only.
+    pub fn law(&self) -> Option<Law> {
+        match &self.via {
+            Via::Rtp(wire) => wire.law(),
+            Via::Web(_) => None,
+        }
+    }
+
+    fn event(&self) -> Option<u8> {
+        match &self.via {
+            Via::Rtp(wire) => wire.event(),
+            Via::Web(web) => web.event(),
+        }
+    }
+
+    /// Judges a packet that came from the party; `None` for duplicates and what
+    /// was not agreed.
+    pub fn judge(&mut self, now: Duration, packet: &Packet<'_>) -> Option<Media> {
+        let law = match &self.via {
+            Via::Rtp(wire) => wire.law_of(packet.payload_type),
+            Via::Web(web) => web.law_of(packet.payload_type),
+        };
+        let is_event = self.event() == Some(packet.payload_type);
+        if law.is_none() && !is_event || self.receiver.receive(now, packet) == Arrival::Duplicate {
+            return None;
+        }
+        (self.heard_at, self.lost) = (Some(now), false);
+        if is_event {
+            let event = Event::parse(packet.payload).ok()?;
+            return Some(Media::Event(self.keys.receive(packet.ssrc, packet.timestamp, event), event));
+        }
+        law.map(Media::Speech)
+    }
+
+    /// Keys heard as tones, for parties without telephone-events.
+    pub fn listen(&mut self, law: Law, payload: &[u8]) -> Vec<char> {
+        if self.event().is_some() {
+            self.tones = None;
+            return Vec::new();
+        }
+        let mut samples = Vec::with_capacity(payload.len());
+        law.decode_into(payload, &mut samples);
+        self.tones.get_or_insert_default().listen(&samples)
+    }
+
+    /// Keeps a packet's audio for the mix.
+    pub fn keep(&mut self, now: Duration, packet: &Packet<'_>, law: Law) {
+        let jitter = self.jitter.get_or_insert_default();
+        let mut samples = Vec::with_capacity(packet.payload.len());
+        law.decode_into(packet.payload, &mut samples);
+        jitter.put(now, packet.timestamp, &samples);
+    }
+
+    /// Nobody hears this leg in a mix any more.
+    pub fn forget(&mut self) {
+        self.jitter = None;
+    }
+
+    /// The next 20 ms of what the party said.
+    pub fn speech(&mut self) -> Option<Frame> {
+        let mut frame = SILENCE;
+        let heard = self.jitter.as_mut()?.get(&mut frame);
+        (heard != Heard::Silence).then_some(frame)
+    }
+
+    /// Passes on what `source` said, as it is or in the other law.
+    pub fn relay(&mut self, now: Duration, source: usize, packet: &Packet<'_>, law: Law, io: &mut Io) {
+        let to = self.law_for(law);
+        let stamp = self.outbound.relay(now, source, packet, packet.payload.len() as u32);
+        if to == law {
+            self.send(now, stamp, to, packet.payload, io);
+        } else {
+            let payload: Vec<u8> = packet.payload.iter().map(|o| law.transcode(*o, to)).collect();
+            self.send(now, stamp, to, &payload, io);
+        }
+    }
+
+    /// Passes on a key press, if the party knows telephone-events.
+    pub fn relay_event(&mut self, now: Duration, source: usize, packet: &Packet<'_>, io: &mut Io) {
+        let Some(payload_type) = self.event() else { return };
+        let mut stamp = self.outbound.relay(now, source, packet, 0);
+        stamp.marker = packet.marker;
+        self.send_as(now, stamp, payload_type, packet.payload, io);
+    }
+
+    /// Sends 20 ms of our own making.
+    pub fn say(&mut self, now: Duration, frame: &Frame, io: &mut Io) {
+        let law = self.law_for(Law::A);
+        let stamp = self.outbound.frame(now, FRAME as u32);
+        let payload = frame.map(|sample| law.encode(sample));
+        self.send(now, stamp, law, &payload, io);
+    }
+
+    fn law_for(&self, wanted: Law) -> Law {
+        match &self.via {
+            Via::Rtp(wire) => wire.law().unwrap_or(wanted),
+            Via::Web(web) => web.law(wanted),
+        }
+    }
+
+    fn send(&mut self, now: Duration, stamp: Stamp, law: Law, payload: &[u8], io: &mut Io) {
+        let payload_type = match &self.via {
+            Via::Rtp(wire) => wire.payload_type(),
+            Via::Web(web) => web.payload_type(law),
+        };
+        if let Some(payload_type) = payload_type {
+            self.send_as(now, stamp, payload_type, payload, io);
+        }
+    }
+
+    fn send_as(&mut self, now: Duration, stamp: Stamp, payload_type: u8, payload: &[u8], io: &mut Io) {
+        match &mut self.via {
+            Via::Rtp(wire) => {
+                wire.send(stamp, self.outbound.ssrc, payload_type, payload, &mut io.scratch);
+            }
+            Via::Web(web) => {
+                web.send(now, stamp, payload_type, payload, io);
+            }
+        }
+    }
+
+    /// Whether the party has fallen silent though it means to send; says so once.
+    pub fn newly_lost(&mut self, now: Duration, after: Duration) -> bool {
+        let speaks = match &self.via {
+            Via::Rtp(wire) => wire.speaks(),
+            Via::Web(_) => true,
+        };
+        let silent = self.heard_at.is_some_and(|at| now.saturating_sub(at) >= after);
+        let newly = speaks && silent && !self.lost;
+        self.lost |= newly;
+        newly
+    }
+
+    /// The figures of the leg, every `period` or when it ends; a report goes to the party too.
+    pub fn quality(&mut self, now: Duration, period: Duration) -> Option<proto::media::v1::Quality> {
+        if now.saturating_sub(self.reported_at) < period {
+            return None;
+        }
+        self.reported_at = now;
+        let report = self.receiver.report();
+        self.send_report(report);
+        self.lost_packets = report.map_or(self.lost_packets, |r| i64::from(r.lost));
+        Some(proto::media::v1::Quality {
+            leg: self.id.clone(),
+            received: self.receiver.received(),
+            lost: self.lost_packets.max(0) as u64,
+            jitter_ms: f64::from(self.receiver.jitter()) / 8.0,
+            sent: self.outbound.packets(),
+        })
+    }
+
+    fn send_report(&self, block: Option<rtp::receiver::Quality>) {
+        let Via::Rtp(wire) = &self.via else { return };
+        let report =
+            rtcp::Report { ssrc: self.outbound.ssrc, sender: None, blocks: block.into_iter().collect() };
+        let mut bytes = Vec::new();
+        report.write(&mut bytes);
+        wire.send_report(&bytes);
+    }
+
+    /// Lets go of sockets and state.
+    pub fn close(self, now: Duration, io: &mut Io) {
+        match self.via {
+            Via::Rtp(wire) => wire.close(now, io),
+            Via::Web(web) => web.close(now, io),
+        }
+    }
+}

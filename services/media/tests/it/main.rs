@@ -1,0 +1,9 @@
+//! The gateway with real sockets: gRPC above, RTP and WebRTC below.
+
+mod bench;
+mod browser;
+mod calls;
+mod leases;
+mod phone;
+mod recordings;
+mod webrtc;
