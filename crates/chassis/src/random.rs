@@ -4,13 +4,11 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::Rng;
 
 /// 128 bits, for ids.
-#[expect(clippy::disallowed_methods, reason = "randomness enters here and is an argument everywhere else")]
 pub fn u128() -> u128 {
     rand::rng().random()
 }
 
 /// 32 bytes, for keys.
-#[expect(clippy::disallowed_methods, reason = "randomness enters here and is an argument everywhere else")]
 pub fn key() -> [u8; 32] {
     rand::rng().random()
 }

@@ -157,6 +157,7 @@ impl Router {
         let agent = self.agents.entry(id.clone()).or_insert_with(|| Agent::new(tenant, id.clone(), step.now));
         (agent.name, agent.skills) = (name, skills);
         self.enrol_everywhere(&id);
+        self.moved(step, &id);
         self.match_agent(step, &id);
     }
 

@@ -1,0 +1,152 @@
+use crate::{
+    Book, Figures,
+    book::{Offer, Outcome, Span, Stay, Visit, Work},
+};
+use std::collections::BTreeMap;
+use types::{AgentState, Millis, OfferOutcome, Timestamp};
+
+/// What the rows of a report stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    Queue,
+    Agent,
+    Did,
+}
+
+/// From (included) to (excluded); states that last are counted up to `as_of`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Period {
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub as_of: Timestamp,
+    /// Length of a row; 0: one row for the whole period.
+    pub interval: Millis,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The queue's or agent's id, or the number.
+    pub key: String,
+    pub from: Timestamp,
+    pub figures: Figures,
+}
+
+impl Period {
+    fn holds(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.to
+    }
+
+    /// The beginning of the interval that `at` lies in.
+    fn interval_of(&self, at: Timestamp) -> Timestamp {
+        match self.interval {
+            0 => self.from,
+            interval => self.from + (at - self.from) / interval * interval,
+        }
+    }
+
+    /// The pieces of `from..to` within the period, by interval.
+    fn pieces(&self, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, Millis)> {
+        let (mut from, to) = (from.max(self.from), to.min(self.to));
+        let mut pieces = Vec::new();
+        while from < to {
+            let row = self.interval_of(from);
+            let end = if self.interval == 0 { to } else { to.min(row + self.interval) };
+            pieces.push((row, end - from));
+            from = end;
+        }
+        pieces
+    }
+}
+
+impl Book {
+    /// Rows in the order of key and time. A stay, call or offer counts in the
+    /// interval in which it began; states are cut at the intervals' borders.
+    pub fn report(&self, by: By, period: &Period) -> Vec<Row> {
+        let mut rows: BTreeMap<(String, Timestamp), Figures> = BTreeMap::new();
+        let mut count = |key: &str, at: Timestamp, figures: Figures| {
+            rows.entry((key.to_owned(), at)).or_default().add(&figures);
+        };
+        match by {
+            By::Queue => self.stays.iter().filter(|stay| period.holds(stay.at)).for_each(|stay| {
+                count(stay.queue.as_str(), period.interval_of(stay.at), of_stay(stay));
+            }),
+            By::Did => self.calls.iter().filter(|call| period.holds(call.at)).for_each(|call| {
+                count(call.did.as_str(), period.interval_of(call.at), of_call(call));
+            }),
+            By::Agent => {
+                for offer in self.offers.iter().filter(|offer| period.holds(offer.at)) {
+                    count(offer.agent.as_str(), period.interval_of(offer.at), of_offer(offer));
+                }
+                for span in self.spans.iter().filter(|span| span.state != AgentState::Offline) {
+                    for (row, piece) in period.pieces(span.from, span.to.unwrap_or(period.as_of)) {
+                        count(span.agent.as_str(), row, of_span(span, piece));
+                    }
+                }
+            }
+        }
+        rows.into_iter().map(|((key, from), figures)| Row { key, from, figures }).collect()
+    }
+}
+
+fn of_outcome(outcome: Outcome) -> Figures {
+    let mut figures = Figures { offered: 1, ..Figures::default() };
+    match outcome {
+        Outcome::InProgress => figures.in_progress = 1,
+        Outcome::Answered { wait } => {
+            (figures.answered, figures.wait_answered, figures.longest_wait) = (1, wait, wait);
+        }
+        Outcome::Abandoned { wait, stage } => {
+            figures.abandoned_at(stage);
+            (figures.wait_abandoned, figures.longest_wait) = (wait, wait);
+        }
+        Outcome::Overflowed { wait } => (figures.overflowed, figures.longest_wait) = (1, wait),
+    }
+    figures
+}
+
+fn with_work(figures: Figures, work: &Work) -> Figures {
+    let Work { ended, talk, hold, wrap_up } = *work;
+    Figures { talk, hold, wrap_up, handled: u64::from(ended), ..figures }
+}
+
+fn of_stay(stay: &Stay) -> Figures {
+    let mut figures = of_outcome(stay.outcome);
+    match stay.outcome {
+        Outcome::Answered { wait } if wait <= stay.service_level => figures.within_service_level = 1,
+        Outcome::Abandoned { wait, .. } if wait < stay.short_abandon => figures.short_abandoned = 1,
+        _ => {}
+    }
+    with_work(figures, &stay.work)
+}
+
+fn of_call(call: &Visit) -> Figures {
+    with_work(of_outcome(call.outcome), &call.work)
+}
+
+fn of_offer(offer: &Offer) -> Figures {
+    let mut figures = Figures { offered: 1, ..Figures::default() };
+    match offer.outcome {
+        None => figures.in_progress = 1,
+        Some(OfferOutcome::Answered) => figures.answered = 1,
+        Some(OfferOutcome::NoAnswer) => figures.missed = 1,
+        Some(OfferOutcome::Declined) => figures.declined = 1,
+        Some(OfferOutcome::CallerLeft) => figures.abandoned = 1,
+        Some(OfferOutcome::DeviceOffline | OfferOutcome::MediaFailed | OfferOutcome::Withdrawn) => {
+            figures.overflowed = 1;
+        }
+    }
+    with_work(figures, &offer.work)
+}
+
+fn of_span(span: &Span, piece: Millis) -> Figures {
+    let mut figures = Figures::default();
+    match span.state {
+        AgentState::Offline => {}
+        AgentState::Aux | AgentState::Missed => figures.signed_in = piece,
+        AgentState::Available | AgentState::Ringing => (figures.signed_in, figures.staffed) = (piece, piece),
+        AgentState::OnCall | AgentState::WrapUp => {
+            (figures.signed_in, figures.staffed, figures.busy) = (piece, piece, piece);
+        }
+    }
+    figures
+}

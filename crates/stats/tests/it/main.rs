@@ -1,0 +1,187 @@
+//! Facts told by hand, figures checked by hand.
+
+use stats::{Book, By, Figures, Period};
+use types::{
+    fact::{AgentEvent, AgentFact, CallEvent, CallFact},
+    *,
+};
+
+const SECOND: Millis = 1_000;
+
+struct Story {
+    book: Book,
+    facts: Vec<CallFact>,
+    calls: u128,
+}
+
+fn t(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(seconds * SECOND)
+}
+
+fn queue() -> QueueId {
+    QueueId::new(t(0), 1)
+}
+
+fn agent() -> AgentId {
+    AgentId::new(t(0), 1)
+}
+
+impl Story {
+    fn new() -> Story {
+        Story { book: Book::new(), facts: Vec::new(), calls: 0 }
+    }
+
+    /// A call whose events come at the given seconds, after `Offered` at the first.
+    fn call(&mut self, events: impl IntoIterator<Item = (i64, CallEvent)>) {
+        self.calls += 1;
+        let call = CallId::new(t(0), self.calls);
+        for (seq, (at, event)) in events.into_iter().enumerate() {
+            let fact = CallFact { call: call.clone(), seq: seq as u32, at: t(at), event };
+            self.book.call(&fact);
+            self.facts.push(fact);
+        }
+    }
+
+    fn figures(&self, by: By) -> Figures {
+        let period = Period { from: t(0), to: t(3_600), as_of: t(3_600), interval: 0 };
+        let mut total = Figures::default();
+        self.book.report(by, &period).iter().for_each(|row| total.add(&row.figures));
+        assert!(total.balanced(), "{total:?}");
+        total
+    }
+}
+
+fn offered() -> CallEvent {
+    CallEvent::Offered {
+        from: "+1555".into(),
+        caller_name: None,
+        did: "+99912345678".parse().unwrap(),
+        did_label: "Main".into(),
+        trunk: TrunkId::new(t(0), 1),
+        flow: FlowId::new(t(0), 1),
+        auto_connect: true,
+    }
+}
+
+fn enqueued() -> CallEvent {
+    CallEvent::Enqueued { queue: queue(), priority: 0, service_level: 20 * SECOND, short_abandon: 5 * SECOND }
+}
+
+fn rings(attempt: u32) -> CallEvent {
+    let reservation = ReservationId::new(t(0), u128::from(attempt));
+    CallEvent::AgentOffered { queue: queue(), agent: agent(), reservation, attempt }
+}
+
+fn rang(outcome: OfferOutcome) -> CallEvent {
+    let reservation = ReservationId::new(t(0), 1);
+    CallEvent::OfferEnded { queue: queue(), agent: agent(), reservation, outcome, ring: SECOND }
+}
+
+fn talks(wait: i64) -> CallEvent {
+    CallEvent::AgentConnected { queue: queue(), agent: agent(), wait: wait * SECOND, attempt: 1 }
+}
+
+fn ended(by: Party, stage: Stage, wait: i64, talk: i64, hold: i64) -> CallEvent {
+    let (wait, talk, hold) = (wait * SECOND, talk * SECOND, hold * SECOND);
+    CallEvent::Ended {
+        cause: HangupCause::Normal,
+        by,
+        stage,
+        queue: None,
+        agent: None,
+        wait,
+        talk,
+        hold,
+        duration: wait + talk,
+    }
+}
+
+/// One answered in time, one late, one abandoned soon, one late while ringing,
+/// one in the menu, one that still waits.
+fn a_day() -> Story {
+    let mut story = Story::new();
+    for (at, wait) in [(0, 10), (100, 30)] {
+        story.call([
+            (at, offered()),
+            (at, enqueued()),
+            (at, rings(1)),
+            (at + wait, rang(OfferOutcome::Answered)),
+            (at + wait, talks(wait)),
+            (at + wait + 60, ended(Party::Caller, Stage::Talking, wait, 60, 5)),
+        ]);
+    }
+    story.call([(200, offered()), (200, enqueued()), (202, ended(Party::Caller, Stage::Queue, 2, 0, 0))]);
+    story.call([
+        (300, offered()),
+        (300, enqueued()),
+        (310, rings(1)),
+        (340, rang(OfferOutcome::CallerLeft)),
+        (340, ended(Party::Caller, Stage::Ringing, 40, 0, 0)),
+    ]);
+    story.call([(400, offered()), (405, ended(Party::Caller, Stage::Menu, 0, 0, 0))]);
+    story.call([(500, offered()), (500, enqueued())]);
+    story
+}
+
+/// A021, A168, A171, A172: offered, answered, ASA, lost calls, waits.
+#[test]
+fn a_queues_figures_follow_from_its_stays() {
+    let figures = a_day().figures(By::Queue);
+    let counts = (figures.offered, figures.answered, figures.abandoned, figures.in_progress);
+    assert_eq!(counts, (5, 2, 2, 1));
+    assert_eq!((figures.short_abandoned, figures.within_service_level), (1, 1));
+    assert_eq!(figures.asa(), Some(20_000.0));
+    assert_eq!(figures.service_level(), Some(1.0 / 3.0));
+    assert_eq!((figures.wait_abandoned, figures.longest_wait), (42 * SECOND, 40 * SECOND));
+    assert_eq!((figures.talk, figures.hold, figures.handled), (120 * SECOND, 10 * SECOND, 2));
+}
+
+#[test]
+fn a_numbers_figures_say_where_callers_were_lost() {
+    let figures = a_day().figures(By::Did);
+    assert_eq!((figures.offered, figures.answered, figures.abandoned), (6, 2, 3));
+    let lost = (figures.abandoned_menu, figures.abandoned_queue, figures.abandoned_ringing);
+    assert_eq!(lost, (1, 1, 1));
+}
+
+#[test]
+fn facts_that_come_twice_count_once() {
+    let mut story = a_day();
+    let before = story.book.clone();
+    let again = story.facts.clone();
+    again.iter().for_each(|fact| story.book.call(fact));
+    assert_eq!(story.book, before);
+}
+
+/// A169: handled per agent; state times sum to the signed-in time.
+#[test]
+fn an_agents_day_is_cut_at_the_borders_of_the_intervals() {
+    let mut story = a_day();
+    let states = [
+        (0, AgentState::Offline, AgentState::Available),
+        (600, AgentState::Available, AgentState::OnCall),
+        (1_200, AgentState::OnCall, AgentState::WrapUp),
+        (1_500, AgentState::WrapUp, AgentState::Aux),
+        (2_100, AgentState::Aux, AgentState::Offline),
+    ];
+    for (seq, (at, from, to)) in states.into_iter().enumerate() {
+        let event = AgentEvent::StateChanged {
+            from,
+            to,
+            spent: 0,
+            reason: None,
+            call: None,
+            queue: None,
+            by: Party::Agent,
+        };
+        story.book.agent(&AgentFact { agent: agent(), seq: seq as u64 + 1, at: t(at), event });
+    }
+    let figures = story.figures(By::Agent);
+    assert_eq!((figures.signed_in, figures.staffed, figures.busy), (2_100_000, 1_500_000, 900_000));
+    assert_eq!(figures.occupancy(), Some(0.6));
+    assert_eq!((figures.offered, figures.answered, figures.abandoned), (3, 2, 1));
+    let period = Period { from: t(0), to: t(3_600), as_of: t(3_600), interval: 900 * SECOND };
+    let rows = story.book.report(By::Agent, &period);
+    let signed_in: Vec<Millis> = rows.iter().map(|row| row.figures.signed_in / SECOND).collect();
+    assert_eq!(signed_in, [900, 900, 300]);
+}

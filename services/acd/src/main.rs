@@ -1,0 +1,4 @@
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    chassis::launch("acd", include_str!("../default.toml"), acd::run).await
+}

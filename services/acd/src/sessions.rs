@@ -1,0 +1,132 @@
+//! Who holds which caller and which agent, and the leases of those whose
+//! stream broke.
+
+use proto::acd::v1::{Caller, CallerEvent, DeviceEvent};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use tokio::sync::mpsc;
+use types::*;
+
+/// What a lease keeps.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Orphan {
+    Caller(CallId),
+    Agent(AgentId),
+}
+
+#[derive(Default)]
+pub struct Sessions {
+    caller_streams: HashMap<u64, mpsc::Sender<CallerEvent>>,
+    device_streams: HashMap<u64, mpsc::Sender<DeviceEvent>>,
+    callers: HashMap<CallId, CallerSession>,
+    /// Every stream that watches the agent; the last one that gave a line owns the device.
+    agents: HashMap<AgentId, AgentSession>,
+    leases: BTreeSet<(Timestamp, Orphan)>,
+}
+
+pub struct CallerSession {
+    stream: u64,
+    pub card: Caller,
+    /// The place told last.
+    pub told: u32,
+}
+
+#[derive(Default)]
+struct AgentSession {
+    watchers: HashSet<u64>,
+    owner: Option<u64>,
+}
+
+impl Sessions {
+    pub fn callers_attached(&mut self, stream: u64, events: mpsc::Sender<CallerEvent>) {
+        self.caller_streams.insert(stream, events);
+    }
+
+    pub fn devices_attached(&mut self, stream: u64, events: mpsc::Sender<DeviceEvent>) {
+        self.device_streams.insert(stream, events);
+    }
+
+    /// The caller is held by this stream from now on.
+    pub fn holds_caller(&mut self, call: &CallId, stream: u64, card: Option<Caller>) {
+        self.leases.retain(|(_, orphan)| *orphan != Orphan::Caller(call.clone()));
+        let session = CallerSession { stream, card: Caller::default(), told: 0 };
+        let session = self.callers.entry(call.clone()).or_insert(session);
+        session.stream = stream;
+        if let Some(card) = card {
+            session.card = card;
+        }
+    }
+
+    pub fn watches(&mut self, agent: &AgentId, stream: u64) {
+        self.leases.retain(|(_, orphan)| *orphan != Orphan::Agent(agent.clone()));
+        self.agents.entry(agent.clone()).or_default().watchers.insert(stream);
+    }
+
+    pub fn owns(&mut self, agent: &AgentId, stream: u64) {
+        self.watches(agent, stream);
+        self.agents.entry(agent.clone()).or_default().owner = Some(stream);
+    }
+
+    pub fn owned_by(&self, agent: &AgentId, stream: u64) -> bool {
+        self.agents.get(agent).is_some_and(|session| session.owner == Some(stream))
+    }
+
+    pub fn card(&self, call: &CallId) -> Caller {
+        self.callers.get(call).map(|session| session.card.clone()).unwrap_or_default()
+    }
+
+    pub fn caller(&mut self, call: &CallId) -> Option<&mut CallerSession> {
+        self.callers.get_mut(call)
+    }
+
+    pub fn drop_caller(&mut self, call: &CallId) {
+        self.callers.remove(call);
+    }
+
+    /// What the stream held becomes orphans until `until`.
+    pub fn detached(&mut self, stream: u64, until: Timestamp) {
+        self.caller_streams.remove(&stream);
+        self.device_streams.remove(&stream);
+        let callers = self.callers.iter().filter(|(_, session)| session.stream == stream);
+        self.leases.extend(callers.map(|(call, _)| (until, Orphan::Caller(call.clone()))));
+        for (agent, session) in &mut self.agents {
+            session.watchers.remove(&stream);
+            if session.owner.take_if(|owner| *owner == stream).is_some() {
+                self.leases.insert((until, Orphan::Agent(agent.clone())));
+            }
+        }
+    }
+
+    pub fn next_lease(&self) -> Option<Timestamp> {
+        self.leases.first().map(|(at, _)| *at)
+    }
+
+    /// The orphans whose lease is over.
+    pub fn expired(&mut self, now: Timestamp) -> Vec<Orphan> {
+        let mut expired = Vec::new();
+        while self.next_lease().is_some_and(|at| at <= now) {
+            expired.extend(self.leases.pop_first().map(|(_, orphan)| orphan));
+        }
+        expired
+    }
+
+    /// A stream that does not keep up is cut; its lease begins when it notices.
+    pub fn tell_caller(&mut self, call: &CallId, event: CallerEvent) {
+        let Some(session) = self.callers.get(call) else { return };
+        if let Some(events) = self.caller_streams.get(&session.stream)
+            && events.try_send(event).is_err()
+        {
+            self.caller_streams.remove(&session.stream);
+        }
+    }
+
+    pub fn tell_agent(&mut self, agent: &AgentId, event: &DeviceEvent) {
+        let Some(session) = self.agents.get(agent) else { return };
+        for stream in &session.watchers {
+            if let Some(events) = self.device_streams.get(stream)
+                && events.try_send(event.clone()).is_err()
+            {
+                self.device_streams.remove(stream);
+            }
+        }
+    }
+}

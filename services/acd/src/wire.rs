@@ -1,0 +1,99 @@
+//! Proto ↔ domain.
+
+use proto::acd::v1::{caller_event, caller_request, device_event, device_request, *};
+use routing::{Agent, Input, Offer};
+use serde::{Serialize, de::DeserializeOwned};
+use types::{Timestamp, *};
+
+/// The snake_case name of an enum's value.
+pub fn name<T: Serialize>(value: T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        other => unreachable!("an enum without fields is a string, not {other:?}"),
+    }
+}
+
+fn named<T: DeserializeOwned>(name: String) -> Option<T> {
+    serde_json::from_value(serde_json::Value::String(name)).ok()
+}
+
+pub fn caller_input(tenant: TenantId, call: CallId, what: caller_request::What) -> Option<Input> {
+    Some(match what {
+        caller_request::What::Join(join) => Input::Join {
+            tenant,
+            call,
+            queue: join.queue.parse().ok()?,
+            since: Timestamp::from_millis(join.waiting_since_ms),
+            priority: join.priority,
+        },
+        caller_request::What::Answered(answered) => {
+            Input::Answered { call, reservation: answered.reservation.parse().ok()? }
+        }
+        caller_request::What::OfferEnded(ended) => {
+            Input::OfferEnded { call, reservation: ended.reservation.parse().ok()?, outcome: named(ended.outcome)? }
+        }
+        caller_request::What::Release(_) => Input::Release { call },
+    })
+}
+
+/// `None` for a watch, which changes nothing.
+pub fn device_input(tenant: TenantId, agent: AgentId, what: device_request::What) -> Option<Input> {
+    let some = |text: String| (!text.is_empty()).then_some(text);
+    Some(match what {
+        device_request::What::Available(available) => Input::Available { tenant, agent, line: available.line },
+        device_request::What::Aux(aux) => Input::Aux { tenant, agent, reason: aux.reason, line: some(aux.line) },
+        device_request::What::FinishWrapUp(done) => Input::FinishWrapUp {
+            agent,
+            call: done.call.parse().ok()?,
+            disposition: done.disposition.parse().ok(),
+            note: some(done.note),
+        },
+        device_request::What::Offline(_) => Input::Offline { agent, reason: "signed out".into() },
+        device_request::What::Watch(_) => return None,
+    })
+}
+
+pub fn caller_event(call: &CallId, what: caller_event::What) -> CallerEvent {
+    CallerEvent { session: call.to_string(), what: Some(what) }
+}
+
+pub fn device_event(agent: &AgentId, what: device_event::What) -> DeviceEvent {
+    DeviceEvent { session: agent.to_string(), what: Some(what) }
+}
+
+pub fn state_of(agent: &Agent) -> device_event::What {
+    let text = |id: &Option<CallId>| id.as_ref().map(ToString::to_string).unwrap_or_default();
+    device_event::What::StateChanged(device_event::StateChanged {
+        state: name(agent.state),
+        since_ms: agent.since.millis(),
+        reason: agent.reason.clone().unwrap_or_default(),
+        call: text(&agent.call),
+        queue: agent.queue.as_ref().map(ToString::to_string).unwrap_or_default(),
+        until_ms: agent.until.map_or(0, Timestamp::millis),
+        deferred: agent.deferred.as_ref().map(|(state, _)| name(*state)).unwrap_or_default(),
+    })
+}
+
+pub fn reserved(offer: &Offer, agent_name: &str) -> caller_event::What {
+    caller_event::What::Reserved(caller_event::Reserved {
+        reservation: offer.reservation.to_string(),
+        agent: offer.agent.to_string(),
+        agent_name: agent_name.to_owned(),
+        line: offer.line.clone(),
+        deadline_ms: offer.deadline.millis(),
+        attempt: offer.attempt,
+    })
+}
+
+pub fn offer(offer: &Offer, queue_name: &str, caller: Caller) -> device_event::What {
+    device_event::What::Offer(device_event::Offer {
+        reservation: offer.reservation.to_string(),
+        call: offer.call.to_string(),
+        queue: offer.queue.to_string(),
+        queue_name: queue_name.to_owned(),
+        caller: Some(caller),
+        waiting_since_ms: offer.since.millis(),
+        deadline_ms: offer.deadline.millis(),
+        attempt: offer.attempt,
+    })
+}
