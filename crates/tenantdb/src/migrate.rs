@@ -127,11 +127,13 @@ async fn create_schema(conn: &mut PgConnection, schema: &str) -> Result<()> {
 
 pub(crate) async fn all(db: &TenantDb) -> Result<usize> {
     let behind = behind(db).await?;
-    stream::iter(behind.iter().map(|id| tenant(db, id)))
-        .buffer_unordered(PARALLEL_MAX)
-        .try_collect::<Vec<()>>()
-        .await?;
-    Ok(behind.len())
+    let count = behind.len();
+    let migrations = behind.into_iter().map(|id| {
+        let db = db.clone();
+        async move { tenant(&db, &id).await }
+    });
+    stream::iter(migrations).buffer_unordered(PARALLEL_MAX).try_collect::<Vec<()>>().await?;
+    Ok(count)
 }
 
 async fn behind(db: &TenantDb) -> Result<Vec<TenantId>> {

@@ -286,6 +286,8 @@ fn settings(port: u16, durability: Durability) -> Vec<String> {
     if durability == Durability::None {
         settings
             .extend(["fsync", "synchronous_commit", "full_page_writes"].map(|name| format!("{name}=off")));
+        // A test that ends while it connects must not hold up others for a minute.
+        settings.push("authentication_timeout=5s".into());
     }
     settings
 }

@@ -1,0 +1,82 @@
+//! tenancy.v1 Accounts: who people are and how they prove it.
+
+mod api;
+mod emails;
+mod invites;
+mod sessions;
+mod sign_up;
+mod store;
+mod tokens;
+
+use crate::{
+    Config, Error, Result, documents::Problem, keys::Keys, mail::Post, secret::Passwords, throttle::Throttle,
+};
+use tenantdb::TenantDb;
+use types::Millis;
+
+pub(crate) const ROLES: [&str; 6] = ["owner", "admin", "supervisor", "agent", "auditor", "developer"];
+const DAY: Millis = 24 * 3_600 * 1000;
+
+pub struct Accounts {
+    db: TenantDb,
+    keys: Keys,
+    post: Post,
+    passwords: Passwords,
+    sign_ins: Throttle,
+    resets: Throttle,
+    session_lifetime: Millis,
+}
+
+impl Accounts {
+    pub fn new(config: &Config, db: TenantDb, keys: Keys, post: Post) -> anyhow::Result<Accounts> {
+        Ok(Accounts {
+            db,
+            keys,
+            post,
+            passwords: Passwords::new(config.hashes_at_once)?,
+            // Ten wrong passwords at once, then one every half a minute.
+            sign_ins: Throttle::new(10, 30_000),
+            resets: Throttle::new(3, 20 * 60_000),
+            session_lifetime: config.session_days * DAY,
+        })
+    }
+}
+
+/// Addresses are compared in lower case.
+fn normal_email(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+/// What a form's fields must be; all problems at once.
+#[derive(Default)]
+struct Form(Vec<Problem>);
+
+impl Form {
+    fn problem(&mut self, place: &str, message: &str) {
+        self.0.push(Problem { place: place.into(), message: message.into() });
+    }
+
+    fn text(&mut self, place: &str, value: &str) {
+        if !(1..=100).contains(&value.trim().chars().count()) {
+            self.problem(place, "is not 1 to 100 characters");
+        }
+    }
+
+    fn email(&mut self, place: &str, value: &str) {
+        let parsed = value.parse::<lettre::Address>();
+        if value.len() > 254 || parsed.is_err() {
+            self.problem(place, "is not an e-mail address");
+        }
+    }
+
+    /// NIST SP 800-63B: length counts, composition does not.
+    fn password(&mut self, place: &str, value: &str) {
+        if !(10..=256).contains(&value.chars().count()) {
+            self.problem(place, "is not 10 to 256 characters");
+        }
+    }
+
+    fn done(self) -> Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
+    }
+}

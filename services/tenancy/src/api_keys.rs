@@ -1,0 +1,168 @@
+//! tenancy.v1 ApiKeys: shown once, stored as a hash.
+
+use crate::{Error, Result, documents::tenant, secret::fingerprint};
+use proto::tenancy::v1::{self as wire, api_keys_server};
+use sqlx::FromRow;
+use tenantdb::TenantDb;
+use tonic::{Request, Response, Status};
+use types::ApiKeyId;
+
+const KEYS_MAX: i64 = 100;
+const SCOPES_MAX: usize = 50;
+/// How stale `last_used_at_ms` may be: not every request writes.
+const USE_NOTED_EVERY_MS: i64 = 60_000;
+
+#[derive(Clone)]
+pub struct ApiKeys {
+    db: TenantDb,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: String,
+    tenant: String,
+    tenant_name: String,
+    name: String,
+    scopes: Vec<String>,
+    created_at_ms: i64,
+    last_used_at_ms: i64,
+}
+
+impl ApiKeys {
+    pub fn new(db: TenantDb) -> ApiKeys {
+        ApiKeys { db }
+    }
+
+    async fn insert(&self, request: wire::CreateKeyRequest) -> Result<wire::CreatedKey> {
+        let tenant = tenant(&request.tenant)?;
+        let name = request.name.trim();
+        if name.is_empty() || name.chars().count() > 100 {
+            return Err(Error::invalid("name", "is not 1 to 100 characters"));
+        }
+        if request.scopes.is_empty() || request.scopes.len() > SCOPES_MAX {
+            return Err(Error::invalid("scopes", "are not 1 to 50"));
+        }
+        let now = chassis::clock::now();
+        let id = ApiKeyId::new(now, chassis::random::u128()).to_string();
+        let secret = format!("tlk_{}", chassis::random::token());
+        let mut tx = self.db.platform().await?;
+        let count: i64 = sqlx::query_scalar("select count(*) from api_keys where tenant = $1")
+            .bind(tenant.as_str())
+            .fetch_one(&mut *tx)
+            .await?;
+        if count >= KEYS_MAX {
+            return Err(Error::Exhausted(format!("there are {KEYS_MAX} API keys already")));
+        }
+        sqlx::query(
+            "insert into api_keys (id, secret_hash, tenant, name, scopes, created_by, created_at_ms)
+             values ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(&id)
+        .bind(fingerprint(&secret))
+        .bind(tenant.as_str())
+        .bind(name)
+        .bind(&request.scopes)
+        .bind(&request.actor)
+        .bind(now.millis())
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(wire::CreatedKey { id, secret })
+    }
+
+    async fn of_tenant(&self, tenant: &str) -> Result<Vec<Row>> {
+        let mut tx = self.db.platform().await?;
+        Ok(sqlx::query_as(
+            "select k.id, k.tenant, t.name as tenant_name, k.name, k.scopes, k.created_at_ms, k.last_used_at_ms
+             from api_keys k join tenants t on t.id = k.tenant where k.tenant = $1 order by k.id",
+        )
+        .bind(tenant)
+        .fetch_all(&mut *tx)
+        .await?)
+    }
+
+    async fn remove(&self, tenant: &str, id: &str) -> Result<()> {
+        let mut tx = self.db.platform().await?;
+        let removed = sqlx::query("delete from api_keys where tenant = $1 and id = $2")
+            .bind(tenant)
+            .bind(id)
+            .execute(&mut *tx)
+            .await?;
+        if removed.rows_affected() == 0 {
+            return Err(Error::NotFound(format!("no API key {id}")));
+        }
+        Ok(tx.commit().await?)
+    }
+
+    async fn holder(&self, secret: &str) -> Result<wire::Identity> {
+        let hash = fingerprint(secret);
+        let mut tx = self.db.platform().await?;
+        let found: Option<Row> = sqlx::query_as(
+            "select k.id, k.tenant, t.name as tenant_name, k.name, k.scopes, k.created_at_ms, k.last_used_at_ms
+             from api_keys k join tenants t on t.id = k.tenant where k.secret_hash = $1",
+        )
+        .bind(&hash)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let row = found.ok_or_else(|| Error::Denied("the API key is not valid".into()))?;
+        let now = chassis::clock::now().millis();
+        if row.last_used_at_ms + USE_NOTED_EVERY_MS < now {
+            sqlx::query("update api_keys set last_used_at_ms = $2 where secret_hash = $1")
+                .bind(&hash)
+                .bind(now)
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(identity(row))
+    }
+}
+
+fn identity(row: Row) -> wire::Identity {
+    wire::Identity {
+        tenant: row.tenant,
+        tenant_name: row.tenant_name,
+        user: row.id,
+        name: row.name,
+        scopes: row.scopes,
+        ..Default::default()
+    }
+}
+
+fn to_wire(row: Row) -> wire::ApiKey {
+    wire::ApiKey {
+        id: row.id,
+        name: row.name,
+        scopes: row.scopes,
+        created_at_ms: row.created_at_ms,
+        last_used_at_ms: row.last_used_at_ms,
+    }
+}
+
+#[tonic::async_trait]
+impl api_keys_server::ApiKeys for ApiKeys {
+    async fn create(
+        &self,
+        request: Request<wire::CreateKeyRequest>,
+    ) -> Result<Response<wire::CreatedKey>, Status> {
+        Ok(Response::new(self.insert(request.into_inner()).await?))
+    }
+
+    async fn list(
+        &self,
+        request: Request<wire::TenantRequest>,
+    ) -> Result<Response<wire::ApiKeyList>, Status> {
+        let rows = self.of_tenant(&request.into_inner().tenant).await?;
+        Ok(Response::new(wire::ApiKeyList { keys: rows.into_iter().map(to_wire).collect() }))
+    }
+
+    async fn revoke(&self, request: Request<wire::RevokeKeyRequest>) -> Result<Response<wire::Done>, Status> {
+        let request = request.into_inner();
+        self.remove(&request.tenant, &request.id).await?;
+        Ok(Response::new(wire::Done {}))
+    }
+
+    async fn check(&self, request: Request<wire::Token>) -> Result<Response<wire::Identity>, Status> {
+        Ok(Response::new(self.holder(&request.into_inner().token).await?))
+    }
+}

@@ -1,0 +1,252 @@
+//! What each kind of document must be.
+
+use super::{Claim, Draft, Need, Problem};
+use crate::{Error, Result};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::{fmt::Display, net::IpAddr};
+use types::{
+    AgentId, DidId, DispositionId, FlowId, PromptId, QueueId, Skill, SkillId, TenantId, Timestamp, TrunkId,
+    config::{Agent, Did, Disposition, Kind, Prompt, SkillName, Tenant, Trunk, TrunkAuth},
+};
+
+const TEXT_MAX: usize = 100;
+const ADDRESSES_MAX: usize = 100;
+const BODY_MAX: usize = 256 * 1024;
+
+/// Reads and checks a document by itself; whether what it names exists is asked later.
+pub(crate) fn check(kind: Kind, json: &str) -> Result<Draft> {
+    if json.len() > BODY_MAX {
+        return Err(Error::invalid("", "is longer than 256 KiB"));
+    }
+    let (body, claims, problems) = match kind {
+        Kind::Agent => checked::<Agent>(json, check_agent)?,
+        Kind::Did => checked::<Did>(json, check_did)?,
+        Kind::Disposition => checked::<Disposition>(json, |d, report| named(&d.name, report))?,
+        Kind::Flow => checked::<flow::Flow>(json, check_flow)?,
+        Kind::Prompt => checked::<Prompt>(json, check_prompt)?,
+        Kind::Queue => checked::<routing::QueueConfig>(json, check_queue)?,
+        Kind::Skill => checked::<SkillName>(json, |s, report| named(&s.name, report))?,
+        Kind::Tenant => checked::<Tenant>(json, check_tenant)?,
+        Kind::Trunk => checked::<Trunk>(json, check_trunk)?,
+    };
+    if !problems.is_empty() {
+        return Err(Error::Invalid(problems));
+    }
+    let needs = needs(kind, &body);
+    Ok(Draft { kind, body, claims, needs })
+}
+
+/// Where problems go.
+#[derive(Default)]
+struct Report {
+    problems: Vec<Problem>,
+    claims: Vec<Claim>,
+}
+
+impl Report {
+    fn problem(&mut self, place: impl Display, message: impl Display) {
+        self.problems.push(Problem { place: place.to_string(), message: message.to_string() });
+    }
+}
+
+fn checked<T: DeserializeOwned + Serialize>(
+    json: &str,
+    check: impl FnOnce(&T, &mut Report),
+) -> Result<(Value, Vec<Claim>, Vec<Problem>)> {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let document: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let place = error.path().to_string();
+        Error::invalid(if place == "." { "" } else { &place }, error.into_inner().to_string())
+    })?;
+    reader.end().map_err(|error| Error::invalid("", error.to_string()))?;
+    let mut report = Report::default();
+    check(&document, &mut report);
+    let body = serde_json::to_value(&document).map_err(Error::internal)?;
+    Ok((body, report.claims, report.problems))
+}
+
+fn text(place: &str, value: &str, report: &mut Report) {
+    match value.trim().chars().count() {
+        0 => report.problem(place, "is empty"),
+        n if n > TEXT_MAX => report.problem(place, "is longer than 100 characters"),
+        _ => {}
+    }
+}
+
+fn named(name: &str, report: &mut Report) {
+    text("name", name, report);
+}
+
+fn check_agent(agent: &Agent, report: &mut Report) {
+    named(&agent.name, report);
+    skills(&agent.skills, report);
+    if let Some(phone) = &agent.phone {
+        credentials("phone", &phone.username, &phone.password, report);
+        report.claims.push(Claim::PhoneUsername(phone.username.clone()));
+    }
+}
+
+fn skills(skills: &[Skill], report: &mut Report) {
+    for (i, skill) in skills.iter().enumerate() {
+        if !(1..=10).contains(&skill.level) {
+            report.problem(format!("skills[{i}].level"), "is not between 1 and 10");
+        }
+        if skills[..i].iter().any(|earlier| earlier.name == skill.name) {
+            report.problem(format!("skills[{i}].name"), "stands there twice");
+        }
+    }
+}
+
+/// Digest credentials as a SIP device types them.
+fn credentials(place: &str, username: &str, password: &str, report: &mut Report) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !(3..=64).contains(&username.len()) || !username.chars().all(plain) {
+        report.problem(format!("{place}.username"), "is not 3 to 64 letters, digits, dots, dashes");
+    }
+    if !(8..=128).contains(&password.len()) || password.chars().any(|c| c.is_control() || c == '"') {
+        report.problem(format!("{place}.password"), "is not 8 to 128 printable characters");
+    }
+}
+
+fn check_did(did: &Did, report: &mut Report) {
+    text("label", &did.label, report);
+    report.claims.push(Claim::Number(did.number.to_string()));
+}
+
+fn check_flow(flow: &flow::Flow, report: &mut Report) {
+    named(&flow.name, report);
+    let found = flow.validate().err().unwrap_or_default();
+    // The name was looked at above.
+    let rest = found.into_iter().filter(|problem| problem.place != "name");
+    report.problems.extend(rest.map(|p| Problem { place: p.place, message: p.message }));
+}
+
+fn check_prompt(prompt: &Prompt, report: &mut Report) {
+    named(&prompt.name, report);
+    if prompt.hash.len() != 64 || !prompt.hash.bytes().all(|b| b.is_ascii_hexdigit()) {
+        report.problem("hash", "is not a SHA-256 in hexadecimal");
+    }
+    if prompt.duration_ms < 0 {
+        report.problem("duration_ms", "is negative");
+    }
+}
+
+fn check_queue(queue: &routing::QueueConfig, report: &mut Report) {
+    named(&queue.name, report);
+    let found = queue.validate().err().unwrap_or_default();
+    // The name was looked at above.
+    let rest = found.into_iter().filter(|problem| problem.place != "name");
+    report.problems.extend(rest.map(|p| Problem { place: p.place, message: p.message }));
+}
+
+fn check_tenant(tenant: &Tenant, report: &mut Report) {
+    named(&tenant.name, report);
+    settings(&tenant.time_zone, &tenant.language, tenant.country_code.as_deref(), report);
+}
+
+fn settings(time_zone: &str, language: &str, country_code: Option<&str>, report: &mut Report) {
+    if time_zone.parse::<chrono_tz::Tz>().is_err() {
+        report.problem("time_zone", "is no IANA time zone such as Europe/Bucharest");
+    }
+    if !["en", "ru", "ro"].contains(&language) {
+        report.problem("language", "is none of en, ru, ro");
+    }
+    let is_code = |code: &str| {
+        (1..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit()) && !code.starts_with('0')
+    };
+    if country_code.is_some_and(|code| !is_code(code)) {
+        report.problem("country_code", "is not 1 to 3 digits such as 40");
+    }
+}
+
+fn check_trunk(trunk: &Trunk, report: &mut Report) {
+    named(&trunk.name, report);
+    match &trunk.auth {
+        TrunkAuth::Ip { addresses } => networks(addresses, report),
+        TrunkAuth::Digest { username, password } => {
+            credentials("auth", username, password, report);
+            report.claims.push(Claim::TrunkUsername(username.clone()));
+        }
+    }
+}
+
+fn networks(addresses: &[String], report: &mut Report) {
+    if addresses.is_empty() || addresses.len() > ADDRESSES_MAX {
+        report.problem("auth.addresses", "are not 1 to 100");
+    }
+    for (i, address) in addresses.iter().enumerate() {
+        match network(address) {
+            Ok(network) => report.claims.push(Claim::Network(network)),
+            Err(message) => report.problem(format!("auth.addresses[{i}]"), message),
+        }
+    }
+}
+
+/// A single address or a block that is no wider than a carrier's.
+fn network(text: &str) -> Result<String, &'static str> {
+    const WRONG: &str = "is no IP address or CIDR block such as 192.0.2.0/28";
+    let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
+    let address: IpAddr = address.parse().map_err(|_| WRONG)?;
+    let (widest, whole) = if address.is_ipv4() { (16, 32) } else { (32, 128) };
+    let prefix: u8 = prefix.map_or(Ok(whole), str::parse).map_err(|_| WRONG)?;
+    match prefix {
+        p if p > whole => Err(WRONG),
+        p if p < widest => Err("is wider than a carrier's block (/16, or /32 in IPv6)"),
+        p => Ok(format!("{address}/{p}")),
+    }
+}
+
+/// What a document names. `body` has passed `check`.
+pub(crate) fn needs(kind: Kind, body: &Value) -> Vec<Need> {
+    match kind {
+        Kind::Did => vec![document(Kind::Flow, body["flow"].as_str().unwrap_or_default(), "flow")],
+        Kind::Flow => flow_needs(body),
+        Kind::Agent | Kind::Queue => skill_needs(body),
+        Kind::Disposition | Kind::Prompt | Kind::Skill | Kind::Tenant | Kind::Trunk => Vec::new(),
+    }
+}
+
+fn document(kind: Kind, id: &str, place: &str) -> Need {
+    Need::Document { kind, id: id.to_owned(), place: place.to_owned() }
+}
+
+fn flow_needs(body: &Value) -> Vec<Need> {
+    let Ok(flow) = serde_json::from_value::<flow::Flow>(body.clone()) else { return Vec::new() };
+    let mut needs = Vec::new();
+    for (id, node) in &flow.nodes {
+        if let flow::Node::Queue(queue) = node {
+            needs.push(document(Kind::Queue, queue.queue.as_str(), &format!("nodes.{id}.queue")));
+        }
+        for (field, say) in node.said() {
+            if let flow::Say::Prompt(prompt) = say {
+                needs.push(document(Kind::Prompt, prompt.as_str(), &format!("nodes.{id}.{field}")));
+            }
+        }
+    }
+    needs
+}
+
+fn skill_needs(body: &Value) -> Vec<Need> {
+    let skills = body["skills"].as_array().into_iter().flatten().enumerate();
+    skills
+        .filter_map(|(i, skill)| {
+            let name = skill["name"].as_str()?.to_owned();
+            Some(Need::Skill { name, place: format!("skills[{i}].name") })
+        })
+        .collect()
+}
+
+pub(crate) fn new_id(kind: Kind, now: Timestamp, random: u128) -> String {
+    match kind {
+        Kind::Agent => AgentId::new(now, random).into(),
+        Kind::Did => DidId::new(now, random).into(),
+        Kind::Disposition => DispositionId::new(now, random).into(),
+        Kind::Flow => FlowId::new(now, random).into(),
+        Kind::Prompt => PromptId::new(now, random).into(),
+        Kind::Queue => QueueId::new(now, random).into(),
+        Kind::Skill => SkillId::new(now, random).into(),
+        Kind::Tenant => TenantId::new(now, random).into(),
+        Kind::Trunk => TrunkId::new(now, random).into(),
+    }
+}

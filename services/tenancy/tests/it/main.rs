@@ -1,0 +1,153 @@
+//! The service over gRPC, on a real database.
+
+mod accounts;
+mod documents;
+mod keys;
+
+use chassis::{Deps, Drain};
+use eventlog::{ConfigView, Log};
+use proto::tenancy::v1::{
+    self as wire, accounts_client::AccountsClient, api_keys_client::ApiKeysClient,
+    config_client::ConfigClient,
+};
+use std::{net::TcpListener, sync::Arc, time::Duration};
+use tenantdb::testing::{self, TestDatabase};
+use tonic::{Code, Status, transport::Channel};
+use types::{TenantId, config::Kind};
+
+/// The running service and everything it stands on.
+struct World {
+    accounts: AccountsClient<Channel>,
+    keys: ApiKeysClient<Channel>,
+    config: ConfigClient<Channel>,
+    log: Log,
+    view: Arc<ConfigView>,
+    drain: Drain,
+    server: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
+    folder: tempfile::TempDir,
+    database: TestDatabase,
+}
+
+impl World {
+    async fn start() -> anyhow::Result<World> {
+        World::start_on(testing::database().await, tempfile::tempdir()?).await
+    }
+
+    async fn start_on(database: TestDatabase, folder: tempfile::TempDir) -> anyhow::Result<World> {
+        chassis::telemetry::start();
+        // A new log each time: the last one's readers may still hold theirs.
+        let log = Log::open(&folder.path().join(chassis::random::token()))?;
+        let view = ConfigView::follow(&log)?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let channel = chassis::grpc::channel(&format!("http://{}", listener.local_addr()?))?;
+        let deps = Deps {
+            log: log.clone(),
+            listener,
+            peers: chassis::Peers::default(),
+            folder: folder.path().to_owned(),
+        };
+        let overrides = format!("database_url = {:?}\nhashes_at_once = 1", database.url()).parse()?;
+        let config = chassis::config::read("tenancy", include_str!("../../default.toml"), overrides)?;
+        let drain = Drain::new();
+        let server = tokio::spawn(tenancy::run(config, deps, drain.clone()));
+        let world = World {
+            accounts: AccountsClient::new(channel.clone()),
+            keys: ApiKeysClient::new(channel.clone()),
+            config: ConfigClient::new(channel),
+            log,
+            view,
+            drain,
+            server: Some(server),
+            folder,
+            database,
+        };
+        world.listens().await?;
+        Ok(world)
+    }
+
+    async fn listens(&self) -> anyhow::Result<()> {
+        for _ in 0..400 {
+            if self.accounts.clone().keys(wire::Done {}).await.is_ok() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        anyhow::bail!("the service does not answer")
+    }
+
+    /// Stops the service; what it stood on can be stood on again.
+    async fn stop(mut self) -> anyhow::Result<(TestDatabase, tempfile::TempDir)> {
+        self.drain.start();
+        if let Some(server) = self.server.take() {
+            server.await??;
+        }
+        let World { log, view, folder, database, .. } = self;
+        drop((log, view));
+        Ok((database, folder))
+    }
+
+    async fn sign_up(&self, company: &str) -> anyhow::Result<wire::Session> {
+        Ok(self.accounts.clone().sign_up(form(company)).await?.into_inner())
+    }
+
+    async fn documents(&self, tenant: &str, kind: &str) -> anyhow::Result<Vec<wire::Document>> {
+        let request = wire::ListRequest { tenant: tenant.into(), kind: kind.into() };
+        Ok(self.config.clone().list(request).await?.into_inner().documents)
+    }
+
+    async fn put(&self, tenant: &str, kind: &str, id: &str, body: &str) -> Result<wire::Document, Status> {
+        let request = wire::PutRequest {
+            tenant: tenant.into(),
+            actor: "usr_test".into(),
+            kind: kind.into(),
+            id: id.into(),
+            body: body.into(),
+            expected_version: 0,
+        };
+        Ok(self.config.clone().put(request).await?.into_inner())
+    }
+
+    async fn delete(&self, tenant: &str, kind: &str, id: &str) -> Result<(), Status> {
+        let request = wire::DeleteRequest {
+            tenant: tenant.into(),
+            actor: "usr_test".into(),
+            kind: kind.into(),
+            id: id.into(),
+        };
+        self.config.clone().delete(request).await.map(drop)
+    }
+
+    /// Waits until the view that the services follow has the document at this version.
+    async fn told(&self, tenant: &str, kind: Kind, id: &str, version: Option<u32>) {
+        let tenant: TenantId = tenant.parse().expect("a tenant's id");
+        for _ in 0..1_000 {
+            if self.view.doc(&tenant, kind, id).map(|doc| doc.version) == version {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{kind:?} {id} was never told at {version:?}");
+    }
+}
+
+fn form(company: &str) -> wire::SignUpRequest {
+    wire::SignUpRequest {
+        company: company.into(),
+        name: "Ana Pop".into(),
+        email: format!("Ana@{company}.example"),
+        password: "correct horse battery".into(),
+        time_zone: "Europe/Bucharest".into(),
+        language: "en".into(),
+        country_code: "40".into(),
+    }
+}
+
+fn tenant(session: &wire::Session) -> &str {
+    &session.identity.as_ref().expect("an identity").tenant
+}
+
+fn refused<T: std::fmt::Debug>(result: Result<T, Status>, code: Code) -> String {
+    let status = result.expect_err("a refusal");
+    assert_eq!(status.code(), code, "{status}");
+    status.message().to_owned()
+}
