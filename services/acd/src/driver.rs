@@ -114,7 +114,9 @@ impl Driver {
                     self.handle(Input::Release { call: call.clone() });
                     self.sessions.drop_caller(&call);
                 }
-                Orphan::Agent(agent) => self.handle(Input::Offline { agent, reason: "connection lost".into() }),
+                Orphan::Agent(agent) => {
+                    self.handle(Input::Offline { agent, reason: "connection lost".into() })
+                }
             }
         }
         self.handle(Input::Tick);
@@ -133,7 +135,8 @@ impl Driver {
     }
 
     fn caller(&mut self, stream: u64, request: CallerRequest) {
-        let (Ok(call), Ok(tenant)) = (request.session.parse::<CallId>(), request.tenant.parse::<TenantId>()) else {
+        let (Ok(call), Ok(tenant)) = (request.session.parse::<CallId>(), request.tenant.parse::<TenantId>())
+        else {
             return tracing::warn!(session = request.session, "a caller request without a call or tenant");
         };
         let Some(what) = request.what else { return };
@@ -153,7 +156,9 @@ impl Driver {
     }
 
     fn device(&mut self, stream: u64, request: DeviceRequest) {
-        let (Ok(agent), Ok(tenant)) = (request.session.parse::<AgentId>(), request.tenant.parse::<TenantId>()) else {
+        let (Ok(agent), Ok(tenant)) =
+            (request.session.parse::<AgentId>(), request.tenant.parse::<TenantId>())
+        else {
             return tracing::warn!(session = request.session, "a device request without an agent or tenant");
         };
         let Some(what) = request.what else { return };
@@ -200,7 +205,8 @@ impl Driver {
             }
             Effect::OfferEnded { call, agent, reservation, outcome, .. } => {
                 let (reservation, outcome) = (reservation.to_string(), wire::name(outcome));
-                let withdrawn = caller_event::Withdrawn { reservation: reservation.clone(), outcome: outcome.clone() };
+                let withdrawn =
+                    caller_event::Withdrawn { reservation: reservation.clone(), outcome: outcome.clone() };
                 self.sessions
                     .tell_caller(&call, wire::caller_event(&call, caller_event::What::Withdrawn(withdrawn)));
                 let ended = device_event::OfferEnded { reservation, outcome };
@@ -209,7 +215,8 @@ impl Driver {
             }
             Effect::Overflow { call, reason } => {
                 let overflow = caller_event::Overflow { reason: reason.into() };
-                self.sessions.tell_caller(&call, wire::caller_event(&call, caller_event::What::Overflow(overflow)));
+                self.sessions
+                    .tell_caller(&call, wire::caller_event(&call, caller_event::What::Overflow(overflow)));
             }
             Effect::Refused { agent, message } => {
                 let refused = device_event::Refused { message: message.into() };
@@ -235,7 +242,8 @@ impl Driver {
         for queue in self.moved.drain() {
             let places: Vec<CallId> = self.router.positions(&queue).cloned().collect();
             for (position, call) in (1..).zip(&places) {
-                let Some(session) = self.sessions.caller(call).filter(|session| session.told != position) else {
+                let Some(session) = self.sessions.caller(call).filter(|session| session.told != position)
+                else {
                     continue;
                 };
                 session.told = position;
@@ -261,7 +269,8 @@ impl Driver {
                     present.insert(key);
                 }
             }
-            let gone: Vec<_> = self.known.keys().filter(|key| key.1 == kind && !present.contains(*key)).cloned().collect();
+            let gone: Vec<_> =
+                self.known.keys().filter(|key| key.1 == kind && !present.contains(*key)).cloned().collect();
             for key in gone {
                 self.set(&key.0, kind, &key.2, None);
                 self.known.remove(&key);

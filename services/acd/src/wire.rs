@@ -29,9 +29,11 @@ pub fn caller_input(tenant: TenantId, call: CallId, what: caller_request::What) 
         caller_request::What::Answered(answered) => {
             Input::Answered { call, reservation: answered.reservation.parse().ok()? }
         }
-        caller_request::What::OfferEnded(ended) => {
-            Input::OfferEnded { call, reservation: ended.reservation.parse().ok()?, outcome: named(ended.outcome)? }
-        }
+        caller_request::What::OfferEnded(ended) => Input::OfferEnded {
+            call,
+            reservation: ended.reservation.parse().ok()?,
+            outcome: named(ended.outcome)?,
+        },
         caller_request::What::Release(_) => Input::Release { call },
     })
 }
@@ -40,8 +42,12 @@ pub fn caller_input(tenant: TenantId, call: CallId, what: caller_request::What) 
 pub fn device_input(tenant: TenantId, agent: AgentId, what: device_request::What) -> Option<Input> {
     let some = |text: String| (!text.is_empty()).then_some(text);
     Some(match what {
-        device_request::What::Available(available) => Input::Available { tenant, agent, line: available.line },
-        device_request::What::Aux(aux) => Input::Aux { tenant, agent, reason: aux.reason, line: some(aux.line) },
+        device_request::What::Available(available) => {
+            Input::Available { tenant, agent, line: available.line }
+        }
+        device_request::What::Aux(aux) => {
+            Input::Aux { tenant, agent, reason: aux.reason, line: some(aux.line) }
+        }
         device_request::What::FinishWrapUp(done) => Input::FinishWrapUp {
             agent,
             call: done.call.parse().ok()?,

@@ -1,0 +1,147 @@
+//! What the caller hears next: `flow::step`, with files for words.
+
+use crate::{
+    flows::Flows,
+    prompts::{Prompts, Unfit},
+    wire::{self, Carried},
+};
+use chassis::Error;
+use flow::{Flow, Instruction};
+use proto::ivr::v1::{next_reply, next_request, render_request, *};
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+use types::{FlowId, QueueId, TenantId};
+
+/// Silence after a key that ends the input; menus take one key.
+const NEXT_KEY_TIMEOUT_MS: i64 = 3_000;
+const TEXT_MAX: usize = 2_000;
+
+pub struct Api {
+    pub prompts: Arc<Prompts>,
+    pub flows: Arc<Flows>,
+}
+
+#[tonic::async_trait]
+impl ivr_server::Ivr for Api {
+    async fn next(&self, request: Request<NextRequest>) -> Result<Response<NextReply>, Status> {
+        let NextRequest { tenant, cursor, input } = request.into_inner();
+        let tenant: TenantId = tenant.parse().map_err(|_| Error::invalid("no tenant"))?;
+        let input = input.ok_or_else(|| Error::invalid("no input"))?;
+        let (id, version, flow, cursor) = self.place(&tenant, &cursor, &input)?;
+        let stepped = flow::step(&flow, cursor.as_ref(), &wire::input(&input));
+        let (cursor, place, instruction) = stepped.map_err(Error::internal)?;
+        let carried = Carried { flow: id.clone(), version, cursor };
+        let cursor = serde_json::to_vec(&carried).map_err(Error::internal)?.into();
+        let instruction = Some(self.instruction(&tenant, &flow, instruction).await?);
+        Ok(Response::new(NextReply { cursor, node: Some(wire::node(&id, version, place)), instruction }))
+    }
+
+    async fn announce(&self, request: Request<AnnounceRequest>) -> Result<Response<AnnounceReply>, Status> {
+        let AnnounceRequest { tenant, position, .. } = request.into_inner();
+        let tenant: TenantId = tenant.parse().map_err(|_| Error::invalid("no tenant"))?;
+        let language = self.flows.language(&tenant);
+        let text = position_text(&language, position);
+        let spoken = self.prompts.speak(&text, &language).await.map_err(Error::internal)?;
+        Ok(Response::new(AnnounceReply { hashes: vec![spoken] }))
+    }
+
+    async fn render(&self, request: Request<RenderRequest>) -> Result<Response<RenderReply>, Status> {
+        let source =
+            request.into_inner().source.ok_or_else(|| Error::invalid("neither a file nor a text"))?;
+        let (hash, duration_ms) = match source {
+            render_request::Source::Wav(wav) => self.prompts.upload(wav.into()).await.map_err(unfit)?,
+            render_request::Source::Speech(speech) => {
+                let text = speech.text.trim();
+                if text.is_empty() || text.len() > TEXT_MAX {
+                    return Err(Error::invalid("the text must have 1 to 2000 bytes").into());
+                }
+                let hash = self.prompts.speak(text, &speech.language).await.map_err(Error::internal)?;
+                let duration = self.prompts.duration(&hash).await.map_err(Error::internal)?;
+                (hash, duration)
+            }
+        };
+        Ok(Response::new(RenderReply { hash, duration_ms }))
+    }
+}
+
+impl Api {
+    /// The flow that the call is on, and where it stands.
+    fn place(
+        &self,
+        tenant: &TenantId,
+        cursor: &[u8],
+        input: &next_request::Input,
+    ) -> Result<(FlowId, u32, Arc<Flow>, Option<flow::Cursor>), Error> {
+        if let next_request::Input::Start(start) = input {
+            let id: FlowId = start.flow.parse().map_err(|_| Error::invalid("not a flow"))?;
+            let latest = self.flows.latest(tenant, &id);
+            let (version, flow) = latest.ok_or_else(|| Error::not_found(format!("no flow {id}")))?;
+            return Ok((id, version, flow, None));
+        }
+        let carried: Carried = serde_json::from_slice(cursor).map_err(|_| Error::invalid("not a cursor"))?;
+        let known = self.flows.at(tenant, &carried.flow, carried.version);
+        let (version, flow) = known.ok_or_else(|| Error::not_found(format!("no flow {}", carried.flow)))?;
+        Ok((carried.flow, version, flow, Some(carried.cursor)))
+    }
+
+    async fn instruction(
+        &self,
+        tenant: &TenantId,
+        flow: &Flow,
+        instruction: Instruction,
+    ) -> Result<next_reply::Instruction, Error> {
+        let language = &flow.language;
+        Ok(match instruction {
+            Instruction::Play(say) => {
+                let hashes = self.prompts.files(&self.flows, tenant, language, &say).await;
+                next_reply::Instruction::Play(next_reply::Play { hashes })
+            }
+            Instruction::Collect { say, timeout } => next_reply::Instruction::Collect(next_reply::Collect {
+                hashes: self.prompts.files(&self.flows, tenant, language, &say).await,
+                max_digits: 1,
+                terminators: String::new(),
+                first_timeout_ms: timeout,
+                next_timeout_ms: NEXT_KEY_TIMEOUT_MS,
+            }),
+            Instruction::Queue(node) => self.queue(tenant, language, node).await,
+            Instruction::Hangup => next_reply::Instruction::Hangup(next_reply::Hangup {}),
+        })
+    }
+
+    async fn queue(&self, tenant: &TenantId, language: &str, node: flow::Queue) -> next_reply::Instruction {
+        let settings = self.flows.queue(tenant, &node.queue);
+        let welcome = self.prompts.files(&self.flows, tenant, language, &node.welcome).await;
+        let mut music = self.prompts.files(&self.flows, tenant, language, &node.music).await;
+        if music.is_empty() {
+            music.push(self.prompts.music.clone());
+        }
+        let queue: QueueId = node.queue;
+        next_reply::Instruction::Queue(next_reply::Queue {
+            queue: queue.to_string(),
+            priority: node.priority,
+            welcome,
+            music,
+            announce_every_ms: node.announce_every_ms,
+            service_level_ms: settings.as_ref().map_or(0, |queue| queue.service_level_ms),
+            short_abandon_ms: settings.as_ref().map_or(0, |queue| queue.short_abandon_ms),
+        })
+    }
+}
+
+fn unfit(error: anyhow::Error) -> Error {
+    match error.downcast::<Unfit>() {
+        Ok(unfit) => Error::invalid(unfit.to_string()),
+        Err(error) => Error::internal(error),
+    }
+}
+
+fn position_text(language: &str, position: u32) -> String {
+    match (language, position) {
+        ("ru", 1) => "Вы следующий в очереди.".into(),
+        ("ru", n) => format!("Ваш номер в очереди: {n}."),
+        ("ro", 1) => "Sunteți următorul la rând.".into(),
+        ("ro", n) => format!("Sunteți pe locul {n} la rând."),
+        (_, 1) => "You are next in line.".into(),
+        (_, n) => format!("You are number {n} in line."),
+    }
+}

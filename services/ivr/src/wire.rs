@@ -1,0 +1,39 @@
+//! Proto ↔ domain.
+
+use flow::{Cursor, Input, Place};
+use proto::ivr::v1::{next_reply, next_request};
+use serde::{Deserialize, Serialize};
+use types::{FlowId, Stage};
+
+/// The cursor with the version of its flow.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Carried {
+    pub flow: FlowId,
+    pub version: u32,
+    pub cursor: Cursor,
+}
+
+pub fn input(input: &next_request::Input) -> Input {
+    match input {
+        next_request::Input::Start(_) => Input::Start,
+        next_request::Input::PromptsEnded(_) => Input::Played,
+        next_request::Input::Keys(keys) => Input::Keys(keys.keys.clone()),
+        next_request::Input::NoInput(_) => Input::NoInput,
+        next_request::Input::QueueLeft(_) => Input::QueueLeft,
+    }
+}
+
+pub fn node(flow: &FlowId, version: u32, place: Place) -> next_reply::Node {
+    let stage = match place.stage {
+        Stage::Menu => "menu",
+        Stage::Queue => "queue",
+        _ => "greeting",
+    };
+    next_reply::Node {
+        flow: flow.to_string(),
+        version,
+        id: place.node,
+        label: place.label,
+        stage: stage.into(),
+    }
+}
