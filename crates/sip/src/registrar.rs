@@ -104,6 +104,11 @@ impl Registrar {
         live
     }
 
+    /// The users that have a binding, lapsed or not.
+    pub fn users(&self) -> impl Iterator<Item = &str> {
+        self.records.keys().map(String::as_str)
+    }
+
     /// Removes what has lapsed and returns the users that have no phone left.
     /// Call it every second or so.
     pub fn expire(&mut self, now: Duration) -> Vec<String> {

@@ -22,7 +22,7 @@ impl Clock {
 }
 
 /// Fresh random bytes.
-#[expect(clippy::disallowed_methods, reason = "the phone is a driver, its engine takes a seed")]
+#[allow(clippy::disallowed_methods, reason = "the phone is a driver, its engine takes a seed")]
 pub(crate) fn seed() -> [u8; 32] {
     use rand::Rng;
     rand::rng().random()

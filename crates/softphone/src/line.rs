@@ -112,11 +112,7 @@ impl Line {
                 self.answered(response.sdp());
                 self.talk();
             }
-            Event::Acked { sdp, .. } => {
-                if self.session().theirs.is_none() {
-                    self.answered(sdp);
-                }
-            }
+            Event::Acked { sdp, .. } if self.session().theirs.is_none() => self.answered(sdp),
             Event::OfferAnswered { sdp, .. } => {
                 self.answered(sdp);
                 self.settled(200);

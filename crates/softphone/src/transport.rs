@@ -142,7 +142,7 @@ impl Transport {
                     }
                 }
                 Some(arrival) = self.arrivals.recv() => {
-                    if let Some(arrival) = self.from_connection(arrival) {
+                    if let Some(arrival) = self.connection_told(arrival) {
                         return arrival;
                     }
                 }
@@ -157,7 +157,7 @@ impl Transport {
             return Some(Arrival::Message(Flow { protocol: Protocol::Udp, remote }, bytes));
         }
         let arrival = self.arrivals.try_recv().ok()?;
-        self.from_connection(arrival)
+        self.connection_told(arrival)
     }
 
     /// Sends a message; false when it could not even be queued. A datagram that
@@ -172,7 +172,7 @@ impl Transport {
         self.connect(flow.remote, bytes)
     }
 
-    fn from_connection(&mut self, arrival: FromConnection) -> Option<Arrival> {
+    fn connection_told(&mut self, arrival: FromConnection) -> Option<Arrival> {
         let flow = |remote| Flow { protocol: Protocol::Tcp, remote };
         match arrival {
             FromConnection::Message(remote, bytes) => Some(Arrival::Message(flow(remote), bytes)),

@@ -1,0 +1,278 @@
+//! Who is let in: calls of trunks, registrations of phones, OPTIONS; the others
+//! hear 403 a few times and then nothing.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use call::Entry;
+use sip::digest::{Authorization, Secret, Verdict};
+use sip::guard::Refuse;
+use sip::registrar::Change;
+use sip::{Answer, Flow, IncomingInvite, Request, RequestId};
+use types::{CallId, E164, LegId, RecordingId};
+
+use crate::driver::{self, NewCall};
+use crate::edge::Edge;
+use crate::trunk::{Directory, Number, Trunk};
+
+/// Addresses from which somebody proved a password lately.
+#[derive(Debug, Default)]
+pub struct Proven(HashMap<IpAddr, Duration>);
+
+/// How long a proof makes its address known.
+const PROOF_LASTS: Duration = Duration::from_secs(3600);
+/// Addresses remembered.
+const PROVEN_MAX: usize = 100_000;
+
+impl Proven {
+    fn note(&mut self, now: Duration, address: IpAddr) {
+        if self.0.len() < PROVEN_MAX {
+            self.0.insert(address, now + PROOF_LASTS);
+        }
+    }
+
+    fn holds(&self, now: Duration, address: IpAddr) -> bool {
+        self.0.get(&address).is_some_and(|until| *until > now)
+    }
+
+    /// Drops what is too old.
+    pub fn forget(&mut self, now: Duration) {
+        self.0.retain(|_, until| *until > now);
+    }
+}
+
+/// What becomes of an INVITE.
+enum Decision {
+    Admit { number: Arc<Number>, trunk: Trunk },
+    Challenge { stale: bool },
+    NotFound,
+    Stranger,
+}
+
+impl Edge {
+    /// Whether packets of this address are looked at at all.
+    pub(crate) fn listens_to(&mut self, now: Duration, address: IpAddr) -> bool {
+        if !self.guard.is_silent(now, address) || self.is_known(now, address) {
+            return true;
+        }
+        metrics::counter!("telephony_silenced_total").increment(1);
+        false
+    }
+
+    fn is_known(&self, now: Duration, address: IpAddr) -> bool {
+        self.proven.holds(now, address) || self.directory.borrow().source(address).is_some()
+    }
+
+    pub(crate) fn on_invite(&mut self, now: Duration, invite: IncomingInvite) {
+        if self.drain.draining() {
+            let busy = Answer::new(503).header("Retry-After", "5");
+            let _ = self.endpoint.reject(now, invite.leg, &busy);
+            return;
+        }
+        let directory = self.directory.borrow().clone();
+        match self.decide(now, &directory, &invite) {
+            Decision::Admit { number, trunk } => self.admit(&directory, invite, &number, trunk),
+            Decision::Challenge { stale } => {
+                let answer = self.challenge(now, stale);
+                let _ = self.endpoint.reject(now, invite.leg, &answer);
+            }
+            Decision::NotFound => {
+                tracing::info!(source = %invite.flow.remote, uri = %invite.request.uri(), "unknown number");
+                let _ = self.endpoint.reject(now, invite.leg, &Answer::new(404));
+            }
+            Decision::Stranger => self.refuse_call(now, invite),
+        }
+    }
+
+    fn decide(&mut self, now: Duration, directory: &Directory, invite: &IncomingInvite) -> Decision {
+        let address = invite.flow.remote.ip();
+        if let Some(trunk) = directory.source(address) {
+            let number = dialled(directory, &invite.request, trunk.country.as_deref());
+            return match number.filter(|n| n.tenant == trunk.tenant) {
+                Some(number) => Decision::Admit { number, trunk: trunk.clone() },
+                None => Decision::NotFound,
+            };
+        }
+        if let Some(authorization) = authorization(&invite.request) {
+            return self.decide_by_digest(now, directory, invite, &authorization);
+        }
+        let number = dialled(directory, &invite.request, None);
+        match number {
+            Some(number) if directory.takes_digest(&number.tenant) => Decision::Challenge { stale: false },
+            _ if self.is_known(now, address) => Decision::NotFound,
+            _ => Decision::Stranger,
+        }
+    }
+
+    fn decide_by_digest(
+        &mut self,
+        now: Duration,
+        directory: &Directory,
+        invite: &IncomingInvite,
+        authorization: &Authorization,
+    ) -> Decision {
+        let Some(account) = directory.digest_trunk(&authorization.username) else {
+            return Decision::Stranger;
+        };
+        match self.check(now, "INVITE", authorization, &account.secret, invite.flow) {
+            Verdict::Denied => Decision::Stranger,
+            Verdict::Stale => Decision::Challenge { stale: true },
+            Verdict::Granted => {
+                let number = dialled(directory, &invite.request, account.of.country.as_deref());
+                match number.filter(|n| n.tenant == account.of.tenant) {
+                    Some(number) => Decision::Admit { number, trunk: account.of.clone() },
+                    None => Decision::NotFound,
+                }
+            }
+        }
+    }
+
+    fn check(
+        &mut self,
+        now: Duration,
+        method: &str,
+        authorization: &Authorization,
+        secret: &Secret,
+        flow: Flow,
+    ) -> Verdict {
+        let verdict = self.challenger.check(now, method, authorization, secret);
+        if verdict == Verdict::Granted {
+            self.guard.forgive(flow.remote.ip());
+            self.proven.note(now, flow.remote.ip());
+        }
+        verdict
+    }
+
+    fn challenge(&mut self, now: Duration, stale: bool) -> Answer {
+        let challenges = self.challenger.challenges(now, stale);
+        challenges.into_iter().fold(Answer::new(401), |a, c| a.header("WWW-Authenticate", c))
+    }
+
+    fn refuse_call(&mut self, now: Duration, invite: IncomingInvite) {
+        metrics::counter!("telephony_refused_total").increment(1);
+        match self.guard.refuse(now, invite.flow.remote.ip()) {
+            Refuse::Answer => {
+                tracing::info!(source = %invite.flow.remote, "unknown source");
+                let _ = self.endpoint.reject(now, invite.leg, &Answer::new(403));
+            }
+            Refuse::Silently => self.endpoint.ignore(invite.leg),
+        }
+    }
+
+    fn admit(&mut self, directory: &Directory, invite: IncomingInvite, number: &Number, trunk: Trunk) {
+        let entry = entry(&invite.request, number, &trunk, directory.country(&number.tenant));
+        let (signals, waiting) = driver::signals();
+        self.legs.insert(invite.leg, signals.clone());
+        let new =
+            NewCall { tenant: number.tenant.clone(), entry, leg: invite.leg, offer: invite.request.sdp() };
+        tokio::spawn(driver::run(self.shared.clone(), new, signals, waiting));
+    }
+
+    /// REGISTER and OPTIONS.
+    pub(crate) fn on_request(&mut self, now: Duration, id: RequestId, flow: Flow, request: &Request) {
+        match request.method().as_str() {
+            "REGISTER" => self.on_register(now, id, flow, request),
+            _ => self.on_options(now, id, flow),
+        }
+    }
+
+    fn on_options(&mut self, now: Duration, id: RequestId, flow: Flow) {
+        let address = flow.remote.ip();
+        if self.is_known(now, address) {
+            let _ = self.endpoint.respond_options(now, id);
+            return;
+        }
+        match self.probes.refuse(now, address) {
+            Refuse::Answer => drop(self.endpoint.respond(now, id, &Answer::new(403))),
+            Refuse::Silently => self.endpoint.ignore_request(id),
+        }
+    }
+
+    fn on_register(&mut self, now: Duration, id: RequestId, flow: Flow, request: &Request) {
+        let directory = self.directory.borrow().clone();
+        let user = request.to().map(|to| to.user().to_owned()).unwrap_or_default();
+        let Some(account) = directory.phone(&user) else {
+            return self.refuse_request(now, id, flow);
+        };
+        let Some(authorization) = authorization(request) else {
+            let answer = self.challenge(now, false);
+            return drop(self.endpoint.respond(now, id, &answer));
+        };
+        if authorization.username != user {
+            return self.refuse_request(now, id, flow);
+        }
+        match self.check(now, "REGISTER", &authorization, &account.secret, flow) {
+            Verdict::Denied => self.refuse_request(now, id, flow),
+            Verdict::Stale => {
+                let answer = self.challenge(now, true);
+                let _ = self.endpoint.respond(now, id, &answer);
+            }
+            Verdict::Granted => {
+                let (answer, change) = self.registrar.register(now, &user, request, flow);
+                let _ = self.endpoint.respond(now, id, &answer);
+                self.registered(&directory, &user, change);
+            }
+        }
+    }
+
+    fn registered(&mut self, directory: &Directory, user: &str, change: Change) {
+        let Some(account) = directory.phone(user) else { return };
+        match change {
+            Change::Appeared => {
+                tracing::info!(user, agent = %account.of.agent, "phone registered");
+                self.attendance.appeared(&account.of, user);
+            }
+            Change::Vanished => self.phone_vanished(directory, user),
+            Change::Same => {}
+        }
+    }
+
+    pub(crate) fn phone_vanished(&mut self, directory: &Directory, user: &str) {
+        if let Some(account) = directory.phone(user) {
+            tracing::info!(user, agent = %account.of.agent, "phone gone");
+            self.attendance.vanished(&account.of);
+        }
+    }
+
+    fn refuse_request(&mut self, now: Duration, id: RequestId, flow: Flow) {
+        metrics::counter!("telephony_refused_total").increment(1);
+        match self.guard.refuse(now, flow.remote.ip()) {
+            Refuse::Answer => drop(self.endpoint.respond(now, id, &Answer::new(403))),
+            Refuse::Silently => self.endpoint.ignore_request(id),
+        }
+    }
+}
+
+fn authorization(request: &Request) -> Option<Authorization> {
+    let values = request.headers("Authorization").into_iter();
+    values.chain(request.headers("Proxy-Authorization")).find_map(|v| Authorization::parse(&v))
+}
+
+/// The number in the Request-URI, else in To.
+fn dialled(directory: &Directory, request: &Request, country: Option<&str>) -> Option<Arc<Number>> {
+    let uri = request.uri().user.unwrap_or_default();
+    let to = || request.to().map(|to| to.user().to_owned()).unwrap_or_default();
+    directory.number(&uri, country).or_else(|| directory.number(&to(), country))
+}
+
+fn entry(request: &Request, number: &Number, trunk: &Trunk, country: Option<&str>) -> Entry {
+    let now = chassis::clock::now();
+    let random = chassis::random::u128;
+    let party = request.asserted_identity().or_else(|| request.from());
+    let user = party.as_ref().map(|p| p.user().to_owned()).unwrap_or_default();
+    let from = E164::from_dialled(&user, country).map_or(user, |n| n.to_string());
+    Entry {
+        call: CallId::new(now, random()),
+        caller_leg: LegId::new(now, random()),
+        recording: RecordingId::new(now, random()),
+        from,
+        caller_name: party.and_then(|p| p.display),
+        did: number.number.clone(),
+        did_label: number.label.clone(),
+        trunk: trunk.trunk.clone(),
+        flow: number.flow.clone(),
+        auto_connect: number.auto_connect,
+    }
+}

@@ -1,0 +1,69 @@
+//! telephony.v1: what the rest of the platform asks of the edge.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::telephony::v1::edge_server::Edge as Contract;
+use proto::telephony::v1::phones_reply::Phone;
+use proto::telephony::v1::{
+    HangUpReply, HangUpRequest, PhonesReply, PhonesRequest, WhereReply, WhereRequest,
+};
+use tonic::{Request, Response, Status};
+use types::{HangupCause, TenantId};
+
+use crate::driver::Shared;
+use crate::edge::Edge;
+
+/// The gRPC service.
+pub struct Api {
+    pub shared: Arc<Shared>,
+    /// What peers are told.
+    pub address: SocketAddr,
+}
+
+#[tonic::async_trait]
+impl Contract for Api {
+    async fn r#where(&self, _: Request<WhereRequest>) -> Result<Response<WhereReply>, Status> {
+        let address = self.address.to_string();
+        Ok(Response::new(WhereReply { udp: address.clone(), tcp: address }))
+    }
+
+    async fn hang_up(&self, request: Request<HangUpRequest>) -> Result<Response<HangUpReply>, Status> {
+        let request = request.into_inner();
+        let tenant = request.tenant.parse().map_err(invalid)?;
+        let call = request.call.parse().map_err(invalid)?;
+        let found = self.shared.calls.hang_up(&tenant, &call, HangupCause::Normal);
+        Ok(Response::new(HangUpReply { found }))
+    }
+
+    async fn phones(&self, request: Request<PhonesRequest>) -> Result<Response<PhonesReply>, Status> {
+        let tenant: TenantId = request.into_inner().tenant.parse().map_err(invalid)?;
+        let wall = chassis::clock::now();
+        let phones = self.shared.edge.ask(move |edge, now| phones(edge, now, &tenant, wall.millis())).await;
+        let phones = phones.ok_or_else(|| Status::unavailable("the edge is going down"))?;
+        Ok(Response::new(PhonesReply { phones }))
+    }
+}
+
+fn invalid(error: types::IdError) -> Status {
+    chassis::Error::invalid(error.to_string()).into()
+}
+
+fn phones(edge: &Edge, now: Duration, tenant: &TenantId, wall_ms: i64) -> Vec<Phone> {
+    let directory = edge.directory.borrow().clone();
+    let mut phones = Vec::new();
+    for username in edge.registrar.users() {
+        let Some(account) = directory.phone(username).filter(|a| a.of.tenant == *tenant) else { continue };
+        for binding in edge.registrar.bindings(now, username) {
+            let left = binding.expires_at.saturating_sub(now).as_millis() as i64;
+            phones.push(Phone {
+                agent: account.of.agent.to_string(),
+                username: username.to_owned(),
+                contact: binding.contact.to_string(),
+                expires_at_ms: wall_ms + left,
+            });
+        }
+    }
+    phones
+}

@@ -1,0 +1,50 @@
+//! The configuration; `default.toml` documents it.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// One struct for the whole service.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub sip_listen: SocketAddr,
+    pub public_address: String,
+    pub realm: String,
+    pub gateways: Vec<String>,
+    pub legs_max: usize,
+    pub receive_buffer: usize,
+    pub refusals_max: u32,
+    pub refusals_window_ms: u64,
+    pub drain_wait_ms: u64,
+}
+
+impl Config {
+    /// The address that peers are told.
+    pub fn address(&self) -> anyhow::Result<IpAddr> {
+        if !self.public_address.is_empty() {
+            return Ok(self.public_address.parse()?);
+        }
+        if !self.sip_listen.ip().is_unspecified() {
+            return Ok(self.sip_listen.ip());
+        }
+        Ok(outward_address().unwrap_or(IpAddr::from([127, 0, 0, 1])))
+    }
+
+    /// The limits of the guard against scanners.
+    pub fn guard(&self) -> sip::guard::Limits {
+        sip::guard::Limits {
+            answers_max: self.refusals_max,
+            window: Duration::from_millis(self.refusals_window_ms),
+            ..sip::guard::Limits::default()
+        }
+    }
+}
+
+/// The source address of the route to the outside; no packet is sent.
+fn outward_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())
+}

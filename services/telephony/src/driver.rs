@@ -1,0 +1,256 @@
+//! One task per call: it performs what `call` wants and tells it what happened.
+//!
+//! The task holds everything that the call holds: the caller's leg, the media
+//! session, the place in the queue, the agent's line. When it ends, even by a
+//! panic, the handles drop and everyone lets go.
+
+mod effects;
+mod signals;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use call::{Call, Effect, Entry, Input, Next};
+use proto::{acd, line, media};
+use sip::Event;
+use tokio::sync::mpsc;
+use types::{CallId, HangupCause, LegId, TenantId, Timestamp};
+
+use crate::edge::Handle;
+use crate::gateways::{Gateways, Session};
+use crate::ivr::Ivr;
+use crate::line::{Browsers, Line};
+use crate::queue::{Place, Queues};
+
+/// Signals that wait for one call.
+const SIGNALS_MAX: usize = 256;
+/// A gateway that does not answer in this time ends the call.
+const MEDIA_TIMEOUT_MS: i64 = 5_000;
+
+/// What every call needs.
+pub struct Shared {
+    pub log: eventlog::Log,
+    pub edge: Handle,
+    pub gateways: Gateways,
+    pub ivr: Ivr,
+    pub queues: Queues,
+    pub browsers: Browsers,
+    pub calls: Calls,
+}
+
+/// The calls that run, for those who want to end one.
+#[derive(Default)]
+pub struct Calls {
+    running: Mutex<HashMap<CallId, (TenantId, mpsc::Sender<Signal>)>>,
+}
+
+impl Calls {
+    fn running(&self) -> MutexGuard<'_, HashMap<CallId, (TenantId, mpsc::Sender<Signal>)>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls that run now.
+    pub fn count(&self) -> usize {
+        self.running().len()
+    }
+
+    /// Ends a call of this tenant; false if there is none.
+    pub fn hang_up(&self, tenant: &TenantId, call: &CallId, cause: HangupCause) -> bool {
+        let running = self.running();
+        let found = running.get(call).filter(|(owner, _)| owner == tenant);
+        found.is_some_and(|(_, signals)| signals.try_send(Signal::HangUp(cause)).is_ok())
+    }
+
+    /// Ends all calls.
+    pub fn hang_up_all(&self, cause: HangupCause) {
+        for (_, signals) in self.running().values() {
+            let _ = signals.try_send(Signal::HangUp(cause));
+        }
+    }
+}
+
+/// What a call is told.
+#[derive(Debug)]
+pub enum Signal {
+    /// Of the caller's leg, or of a phone's.
+    Sip(sip::LegId, Event),
+    Media {
+        op: u64,
+        what: media::v1::event::What,
+    },
+    /// The gateway lost the session.
+    MediaGone,
+    Queue(acd::v1::caller_event::What),
+    Line(LegId, line::v1::from_line::What),
+    /// The line's stream ended.
+    LineClosed(LegId),
+    /// The flow's answer, with the next cursor.
+    Ivr(Option<(Bytes, Next)>),
+    Announcement(Vec<String>),
+    HangUp(HangupCause),
+}
+
+/// The way of signals to a call.
+pub fn signals() -> (mpsc::Sender<Signal>, mpsc::Receiver<Signal>) {
+    mpsc::channel(SIGNALS_MAX)
+}
+
+/// An admitted INVITE.
+pub struct NewCall {
+    pub tenant: TenantId,
+    pub entry: Entry,
+    pub leg: sip::LegId,
+    /// The caller's offer; without one the gateway makes it.
+    pub offer: Option<Bytes>,
+}
+
+/// A SIP leg that ends when it is dropped.
+pub struct PhoneLeg {
+    edge: Handle,
+    leg: sip::LegId,
+}
+
+impl PhoneLeg {
+    pub fn new(edge: Handle, leg: sip::LegId) -> Self {
+        Self { edge, leg }
+    }
+
+    pub fn leg(&self) -> sip::LegId {
+        self.leg
+    }
+}
+
+impl Drop for PhoneLeg {
+    fn drop(&mut self) {
+        let leg = self.leg;
+        // A leg that is over already is hung up enough. The edge goes on to read
+        // the events of one that is being cancelled and drops them.
+        self.edge.send_now(move |edge, now| {
+            let _ = edge.endpoint.hang_up(now, leg, 500, None);
+            edge.legs.remove(&leg);
+        });
+    }
+}
+
+/// One call.
+struct Driver {
+    shared: std::sync::Arc<Shared>,
+    tenant: TenantId,
+    call: Call,
+    caller: PhoneLeg,
+    /// The caller's offer, until the gateway has it.
+    offer: Option<Bytes>,
+    /// Whether the INVITE had an offer.
+    offered: bool,
+    /// The description that the gateway made for the caller.
+    local: Option<Bytes>,
+    media: Option<Session>,
+    media_due: Option<Timestamp>,
+    cursor: Bytes,
+    place: Option<Place>,
+    lines: HashMap<LegId, Line>,
+    /// Offers of peers that the gateway is answering, by operation.
+    reoffers: HashMap<u64, sip::LegId>,
+    signals: mpsc::Sender<Signal>,
+    /// What this task tells itself.
+    inputs: VecDeque<Input>,
+}
+
+/// Runs a call to its end.
+#[tracing::instrument(name = "call", skip_all, fields(tenant = %new.tenant, call = %new.entry.call))]
+pub async fn run(
+    shared: std::sync::Arc<Shared>,
+    new: NewCall,
+    signals: mpsc::Sender<Signal>,
+    mut waiting: mpsc::Receiver<Signal>,
+) {
+    let id = new.entry.call.clone();
+    shared.calls.running().insert(id.clone(), (new.tenant.clone(), signals.clone()));
+    let _running = Running { shared: shared.clone(), id };
+    let (call, effects) = Call::offered(chassis::clock::now(), new.entry);
+    let mut driver = Driver {
+        caller: PhoneLeg::new(shared.edge.clone(), new.leg),
+        shared,
+        tenant: new.tenant,
+        call,
+        offered: new.offer.is_some(),
+        offer: new.offer,
+        local: None,
+        media: None,
+        media_due: None,
+        cursor: Bytes::new(),
+        place: None,
+        lines: HashMap::new(),
+        reoffers: HashMap::new(),
+        signals,
+        inputs: VecDeque::new(),
+    };
+    driver.perform(effects).await;
+    driver.settle().await;
+    while !driver.call.ended() {
+        let patience = driver.patience();
+        match tokio::time::timeout(patience, waiting.recv()).await {
+            Ok(Some(signal)) => driver.on_signal(signal).await,
+            Ok(None) => return,
+            Err(_) => driver.on_time().await,
+        }
+        driver.settle().await;
+    }
+    tracing::info!(ignored = driver.call.ignored(), "call ended");
+}
+
+/// Takes the call off the list, whatever ends its task.
+struct Running {
+    shared: std::sync::Arc<Shared>,
+    id: CallId,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shared.calls.running().remove(&self.id);
+    }
+}
+
+impl Driver {
+    /// Until the next deadline of the call or of the gateway.
+    fn patience(&self) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(3600);
+        let due = [self.call.deadline(), self.media_due].into_iter().flatten().min();
+        let left = due.map(|at| at.since(chassis::clock::now()));
+        left.map_or(LONGEST, |ms| Duration::from_millis(ms.max(0) as u64))
+    }
+
+    async fn on_time(&mut self) {
+        let now = chassis::clock::now();
+        if self.media_due.is_some_and(|at| at <= now) {
+            self.media_due = None;
+            tracing::warn!("the gateway does not answer");
+            return self.input(Input::MediaFailed(HangupCause::Unavailable)).await;
+        }
+        self.input(Input::Tick).await;
+    }
+
+    async fn input(&mut self, input: Input) {
+        let effects = self.call.handle(chassis::clock::now(), input);
+        self.perform(effects).await;
+    }
+
+    /// What the task told itself while it performed something.
+    async fn settle(&mut self) {
+        while let Some(input) = self.inputs.pop_front() {
+            self.input(input).await;
+        }
+    }
+
+    async fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.effect(effect).await;
+        }
+    }
+
+    fn caller_leg(&self) -> LegId {
+        self.call.entry().caller_leg.clone()
+    }
+}

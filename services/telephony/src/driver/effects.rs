@@ -1,0 +1,260 @@
+//! What the call wants done.
+
+use bytes::Bytes;
+use call::{Effect, Input, IvrInput, PlayId};
+use proto::acd::v1::Caller;
+use proto::line::v1::Ring;
+use sip::Answer;
+use types::{AgentId, HangupCause, LegId, OfferOutcome, QueueId, ReservationId, Timestamp};
+
+use super::{Driver, MEDIA_TIMEOUT_MS, Signal};
+use crate::events::{self, word};
+use crate::ivr;
+use crate::line::{Device, Line};
+
+impl Driver {
+    pub(super) async fn effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::Fact(fact) => events::tell(&self.shared.log, &self.tenant, &fact),
+            Effect::OpenMedia => self.open_media().await,
+            Effect::AskIvr(input) => self.ask_ivr(input),
+            Effect::EarlyMedia => self.early_media().await,
+            Effect::Connect => self.connect().await,
+            Effect::Play { play, prompts, repeat } => self.play(play, prompts, repeat).await,
+            Effect::StopPlay(play) => {
+                if let Some(media) = &mut self.media {
+                    media.stop_play(play_name(play)).await;
+                }
+            }
+            Effect::Hear(matrix) => {
+                if let Some(media) = &mut self.media {
+                    media.hear(&matrix).await;
+                }
+            }
+            Effect::Record { recording, left, right } => {
+                if let Some(media) = &mut self.media {
+                    media.record(&recording, &self.tenant, &left, &right).await;
+                }
+            }
+            Effect::StopRecord(recording) => {
+                if let Some(media) = &mut self.media {
+                    media.stop_record(&recording).await;
+                }
+            }
+            Effect::JoinQueue { queue, since, priority } => self.join(queue, since, priority).await,
+            Effect::ReleaseQueue(cause) => {
+                if let Some(place) = self.place.take() {
+                    place.release(cause).await;
+                }
+            }
+            Effect::AskAnnouncement { queue, position } => self.ask_announcement(queue, position),
+            Effect::Ring { leg, agent, line, reservation } => {
+                self.ring(leg, agent, &line, reservation).await;
+            }
+            Effect::StopRinging { leg, outcome } => self.let_go(&leg, word(&outcome)).await,
+            Effect::TellAnswered(reservation) => {
+                if let Some(place) = &self.place {
+                    place.answered(&reservation).await;
+                }
+            }
+            Effect::TellOfferEnded { reservation, outcome } => {
+                if let Some(place) = &self.place {
+                    place.offer_ended(&reservation, outcome).await;
+                }
+            }
+            Effect::LineTalking(leg) => {
+                if let Some(line) = self.lines.get(&leg) {
+                    line.talking(chassis::clock::now()).await;
+                }
+            }
+            Effect::LineHeld { leg, on } => {
+                if let Some(line) = self.lines.get(&leg) {
+                    line.held(on).await;
+                }
+            }
+            Effect::LineMuted { leg, on } => {
+                if let Some(line) = self.lines.get(&leg) {
+                    line.muted(on).await;
+                }
+            }
+            Effect::HangUpLine { leg, cause } => self.let_go(&leg, word(&cause)).await,
+            Effect::HangUpCaller(cause) => self.hang_up_caller(cause).await,
+            Effect::ReleaseMedia => drop(self.media.take()),
+        }
+    }
+
+    async fn open_media(&mut self) {
+        let (call, leg) = (self.call.entry().call.clone(), self.caller_leg());
+        let opened = self.shared.gateways.open(&self.tenant, &call, self.signals.clone()).await;
+        let Some(mut media) = opened else {
+            tracing::warn!("no media gateway takes calls");
+            return self.inputs.push_back(Input::MediaFailed(HangupCause::Unavailable));
+        };
+        media.add_rtp(&leg, self.offer.take().as_deref()).await;
+        self.media = Some(media);
+        self.media_due = Some(chassis::clock::now() + MEDIA_TIMEOUT_MS);
+    }
+
+    fn ask_ivr(&self, input: IvrInput) {
+        let (shared, signals) = (self.shared.clone(), self.signals.clone());
+        let entry = self.call.entry().clone();
+        let now = chassis::clock::now();
+        let question = ivr::question(&self.tenant, &entry, self.cursor.clone(), input, now);
+        tokio::spawn(async move {
+            let next = shared.ivr.next(question, &entry).await;
+            let _ = signals.send(Signal::Ivr(next)).await;
+        });
+    }
+
+    fn ask_announcement(&self, queue: QueueId, position: u32) {
+        let (shared, signals, tenant) = (self.shared.clone(), self.signals.clone(), self.tenant.clone());
+        tokio::spawn(async move {
+            let prompts = shared.ivr.announce(&tenant, &queue, position).await;
+            let _ = signals.send(Signal::Announcement(prompts)).await;
+        });
+    }
+
+    /// 183; a caller who made no offer can only be told that it rings.
+    async fn early_media(&mut self) {
+        let answer = match self.local.clone().filter(|_| self.offered) {
+            Some(sdp) => Answer::new(183).sdp(sdp),
+            None => Answer::new(180),
+        };
+        let leg = self.caller.leg();
+        let send = move |edge: &mut crate::edge::Edge, now| {
+            let _ = edge.endpoint.progress(now, leg, &answer);
+        };
+        self.shared.edge.send(send).await;
+    }
+
+    async fn connect(&mut self) {
+        let leg = self.caller.leg();
+        let answer = Answer { sdp: self.local.clone(), ..Answer::new(200) };
+        let accept = move |edge: &mut crate::edge::Edge, now| {
+            // Refused only when the caller is gone at this moment: that is told.
+            let _ = edge.endpoint.accept(now, leg, &answer);
+        };
+        self.shared.edge.send(accept).await;
+    }
+
+    async fn hang_up_caller(&mut self, cause: HangupCause) {
+        let (leg, code) = (self.caller.leg(), status(cause));
+        let hang_up = move |edge: &mut crate::edge::Edge, now| {
+            let _ = edge.endpoint.hang_up(now, leg, code, None);
+        };
+        self.shared.edge.send(hang_up).await;
+    }
+
+    async fn play(&mut self, play: PlayId, prompts: Vec<String>, repeat: bool) {
+        if prompts.is_empty() {
+            if !repeat {
+                self.inputs.push_back(Input::PlayEnded(play));
+            }
+            return;
+        }
+        let leg = self.caller_leg();
+        if let Some(media) = &mut self.media {
+            media.play(play_name(play), &leg, prompts, repeat).await;
+        }
+    }
+
+    async fn join(&mut self, queue: QueueId, since: Timestamp, priority: i32) {
+        let ledger = self.call.ledger();
+        let caller = Caller {
+            number: ledger.from.clone(),
+            name: ledger.caller_name.clone().unwrap_or_default(),
+            did: ledger.did.to_string(),
+            did_label: ledger.did_label.clone(),
+            path: ledger.path.clone(),
+        };
+        let (call, signals) = (ledger.call.clone(), self.signals.clone());
+        let wish = (queue, since, priority);
+        self.place = Some(self.shared.queues.join(&self.tenant, &call, wish, caller, signals).await);
+    }
+
+    async fn ring(&mut self, leg: LegId, agent: AgentId, line: &str, reservation: ReservationId) {
+        let device = match line.split_once(':') {
+            Some(("web", address)) => self.ring_browser(address, &leg, &agent, &reservation),
+            Some(("sip", username)) => {
+                if let Some(media) = &mut self.media {
+                    media.add_rtp(&leg, None).await;
+                }
+                Some(Device::Phone { username: username.to_owned(), leg: None })
+            }
+            _ => None,
+        };
+        match device {
+            Some(device) => drop(self.lines.insert(leg, Line::new(device))),
+            None => {
+                tracing::warn!(line, "no such kind of line");
+                self.inputs.push_back(Input::LineRefused { leg, outcome: OfferOutcome::DeviceOffline });
+            }
+        }
+    }
+
+    fn ring_browser(
+        &self,
+        address: &str,
+        leg: &LegId,
+        agent: &AgentId,
+        reservation: &ReservationId,
+    ) -> Option<Device> {
+        let ring = Ring {
+            tenant: self.tenant.to_string(),
+            agent: agent.to_string(),
+            call: self.call.entry().call.to_string(),
+            leg: leg.to_string(),
+            reservation: reservation.to_string(),
+        };
+        let rung = self.shared.browsers.ring(address, ring, leg.clone(), self.signals.clone());
+        rung.inspect_err(|error| tracing::warn!(address, %error, "the line cannot be rung")).ok()
+    }
+
+    /// The agent's leg is over: its device is told, its media goes.
+    async fn let_go(&mut self, leg: &LegId, cause: String) {
+        let Some(line) = self.lines.remove(leg) else { return };
+        line.ended(cause).await;
+        if let Some(media) = &mut self.media {
+            media.remove(leg).await;
+        }
+    }
+
+    /// Answers a change of session that a peer asked for.
+    pub(super) async fn answer_offer(&self, leg: sip::LegId, sdp: Option<Bytes>) {
+        let answer = match sdp {
+            Some(sdp) => Answer::new(200).sdp(sdp),
+            None => Answer::new(488),
+        };
+        let send = move |edge: &mut crate::edge::Edge, now| {
+            let _ = edge.endpoint.answer_offer(now, leg, &answer);
+        };
+        self.shared.edge.send(send).await;
+    }
+}
+
+/// The name of a play at the gateway.
+pub(super) fn play_name(play: PlayId) -> String {
+    format!("p{}", play.0)
+}
+
+/// The final response for a caller who was never connected.
+fn status(cause: HangupCause) -> u16 {
+    match cause {
+        HangupCause::NoCommonCodec => 488,
+        HangupCause::Unavailable | HangupCause::LimitReached | HangupCause::Shutdown => 503,
+        HangupCause::MediaLost => 500,
+        HangupCause::Cancelled => 487,
+        HangupCause::Normal | HangupCause::FlowEnded => 480,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_without_a_common_codec_gets_488() {
+        assert_eq!(status(HangupCause::NoCommonCodec), 488);
+        assert_eq!(status(HangupCause::Unavailable), 503);
+    }
+}

@@ -1,0 +1,118 @@
+//! The telephony edge: SIP sockets, trunks, numbers, lines; drives the call.
+//!
+//! A datagram becomes an INVITE ([`edge`], on the engine of `sip`), the INVITE a
+//! tenant's call ([`admission`], [`trunk`]), the call a task ([`driver`]) that
+//! performs what `call` decides: media at a gateway ([`gateways`]), the flow's
+//! next word ([`ivr`]), a place in a queue ([`queue`]), the agent's line
+//! ([`line`]), facts into the log ([`events`]).
+
+mod admission;
+mod api;
+mod attend;
+mod cidr;
+mod config;
+mod driver;
+mod edge;
+mod events;
+mod gateways;
+mod ivr;
+mod line;
+mod link;
+mod queue;
+mod trunk;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chassis::{Deps, Drain};
+use eventlog::ConfigView;
+use proto::telephony::v1::edge_server::EdgeServer;
+use tokio::sync::watch;
+use types::HangupCause;
+
+pub use config::Config;
+use driver::Shared;
+use edge::Edge;
+use trunk::Directory;
+
+/// The documented defaults.
+pub const DEFAULTS: &str = include_str!("../default.toml");
+
+/// Runs the edge until drained: takes no new calls, waits for those that run.
+pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()> {
+    let view = ConfigView::follow(&deps.log)?;
+    view.ready().await;
+    let directory = follow(view, config.realm.clone(), drain.clone());
+    let transport = edge::listen(&config).await?;
+    let address = SocketAddr::new(config.address()?, transport.address().port());
+
+    // The streams to our peers outlive the drain: running calls need them.
+    let stop = Drain::new();
+    let (handle, commands) = edge::handle();
+    let addresses = gateway_addresses(&config, &deps);
+    let shared = Arc::new(Shared {
+        log: deps.log.clone(),
+        edge: handle,
+        gateways: gateways::Gateways::connect(&addresses, &address.to_string(), &stop)?,
+        ivr: ivr::Ivr::connect(&deps.peers.ivr)?,
+        queues: queue::Queues::connect(&deps.peers.acd, &stop)?,
+        browsers: line::Browsers::default(),
+        calls: driver::Calls::default(),
+    });
+    let attendance = attend::Attendance::connect(&deps.peers.acd, &stop)?;
+    let edge = Edge::new(&config, transport, address, directory, attendance, shared.clone(), drain.clone());
+    let edge = tokio::spawn(edge.run(commands, stop.clone()));
+    tracing::info!(%address, "sip edge listens");
+
+    let ending = tokio::spawn(end(config.drain_wait_ms, shared.clone(), drain, stop.clone()));
+    let api = EdgeServer::new(api::Api { shared, address });
+    let served = chassis::grpc::serve(deps.listener, tonic::service::Routes::new(api), stop.clone()).await;
+    stop.start();
+    ending.abort();
+    edge.await?;
+    served
+}
+
+fn gateway_addresses(config: &Config, deps: &Deps) -> Vec<String> {
+    match config.gateways.is_empty() {
+        true => vec![deps.peers.media.clone()],
+        false => config.gateways.clone(),
+    }
+}
+
+/// Keeps the index of trunks and numbers as new as the configuration.
+fn follow(view: Arc<ConfigView>, realm: String, drain: Drain) -> watch::Receiver<Arc<Directory>> {
+    /// Changes that come together are taken together.
+    const TOGETHER: Duration = Duration::from_millis(50);
+    let (index, directory) = watch::channel(Arc::new(Directory::build(&view, &realm)));
+    let mut changes = view.changes();
+    tokio::spawn(async move {
+        let keep = async {
+            while changes.changed().await.is_ok() {
+                tokio::time::sleep(TOGETHER).await;
+                changes.mark_unchanged();
+                index.send_replace(Arc::new(Directory::build(&view, &realm)));
+            }
+        };
+        drain.or(keep).await;
+    });
+    directory
+}
+
+/// Drains: calls that run go on for a while, then they are ended.
+async fn end(wait_ms: u64, shared: Arc<Shared>, drain: Drain, stop: Drain) {
+    drain.begun().await;
+    let quiet = |shared: Arc<Shared>| async move {
+        while shared.calls.count() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if tokio::time::timeout(Duration::from_millis(wait_ms), quiet(shared.clone())).await.is_err() {
+        shared.calls.hang_up_all(HangupCause::Shutdown);
+        let _ = tokio::time::timeout(Duration::from_secs(2), quiet(shared)).await;
+    }
+    // BYE and its answer are on their way.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    stop.start();
+}

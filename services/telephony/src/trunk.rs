@@ -1,0 +1,160 @@
+//! Whose call is it: source and number to tenant, trunk and flow.
+//!
+//! An index over the configuration in memory, built again when it changes.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use eventlog::ConfigView;
+use sip::digest::Secret;
+use types::config::{self, Kind, TrunkAuth};
+use types::{AgentId, E164, FlowId, TenantId, TrunkId};
+
+use crate::cidr::Blocks;
+
+/// A number that callers dial.
+#[derive(Debug, Clone)]
+pub struct Number {
+    pub tenant: TenantId,
+    pub number: E164,
+    pub label: String,
+    pub flow: FlowId,
+    pub auto_connect: bool,
+}
+
+/// A trunk, by what recognises it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trunk {
+    pub tenant: TenantId,
+    pub trunk: TrunkId,
+    /// What completes national numbers, such as `40`.
+    pub country: Option<String>,
+}
+
+/// A name that must prove itself by digest.
+#[derive(Debug, Clone)]
+pub struct Account<T> {
+    pub of: T,
+    pub secret: Secret,
+}
+
+/// An agent's SIP phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phone {
+    pub tenant: TenantId,
+    pub agent: AgentId,
+}
+
+/// The whole index. Cheap to share.
+#[derive(Debug, Default)]
+pub struct Directory {
+    numbers: HashMap<E164, Arc<Number>>,
+    sources: Blocks<Trunk>,
+    digest_trunks: HashMap<String, Account<Trunk>>,
+    digest_tenants: HashSet<TenantId>,
+    phones: HashMap<String, Account<Phone>>,
+    countries: HashMap<TenantId, String>,
+}
+
+impl Directory {
+    /// Builds the index from the newest configuration.
+    pub fn build(view: &ConfigView, realm: &str) -> Self {
+        let mut directory = Self::default();
+        for tenant in view.tenants(Kind::Tenant) {
+            let country = view
+                .docs(&tenant, Kind::Tenant)
+                .iter()
+                .find_map(|doc| doc.read::<config::Tenant>().and_then(|t| t.country_code));
+            if let Some(country) = country {
+                directory.countries.insert(tenant, country);
+            }
+        }
+        for tenant in view.tenants(Kind::Trunk) {
+            directory.add_trunks(view, &tenant, realm);
+        }
+        for tenant in view.tenants(Kind::Did) {
+            directory.add_numbers(view, &tenant);
+        }
+        for tenant in view.tenants(Kind::Agent) {
+            directory.add_phones(view, &tenant, realm);
+        }
+        directory
+    }
+
+    fn add_trunks(&mut self, view: &ConfigView, tenant: &TenantId, realm: &str) {
+        for doc in view.docs(tenant, Kind::Trunk) {
+            let Some(trunk) = doc.read::<config::Trunk>().filter(|t| t.enabled) else { continue };
+            let Ok(id) = doc.id.parse() else { continue };
+            let country = self.countries.get(tenant).cloned();
+            let of = Trunk { tenant: tenant.clone(), trunk: id, country };
+            match trunk.auth {
+                TrunkAuth::Ip { addresses } => self.add_sources(&addresses, &of),
+                TrunkAuth::Digest { username, password } => {
+                    let secret = Secret::new(&username, realm, &password);
+                    self.digest_tenants.insert(tenant.clone());
+                    self.digest_trunks.insert(username, Account { of, secret });
+                }
+            }
+        }
+    }
+
+    fn add_sources(&mut self, addresses: &[String], trunk: &Trunk) {
+        for address in addresses {
+            if !self.sources.insert(address, trunk.clone()) {
+                tracing::warn!(trunk = %trunk.trunk, address, "not an address block");
+            }
+        }
+    }
+
+    fn add_numbers(&mut self, view: &ConfigView, tenant: &TenantId) {
+        for doc in view.docs(tenant, Kind::Did) {
+            let Some(did) = doc.read::<config::Did>() else { continue };
+            let config::Did { number, label, flow, auto_connect } = did;
+            let entry = Number { tenant: tenant.clone(), number: number.clone(), label, flow, auto_connect };
+            self.numbers.insert(number, Arc::new(entry));
+        }
+    }
+
+    fn add_phones(&mut self, view: &ConfigView, tenant: &TenantId, realm: &str) {
+        for doc in view.docs(tenant, Kind::Agent) {
+            let Some(phone) = doc.read::<config::Agent>().and_then(|a| a.phone) else { continue };
+            let Ok(agent) = doc.id.parse() else { continue };
+            let secret = Secret::new(&phone.username, realm, &phone.password);
+            let of = Phone { tenant: tenant.clone(), agent };
+            self.phones.insert(phone.username, Account { of, secret });
+        }
+    }
+
+    /// The trunk that this source address belongs to.
+    pub fn source(&self, address: IpAddr) -> Option<&Trunk> {
+        self.sources.get(address)
+    }
+
+    /// The number that somebody dialled, in whatever spelling.
+    pub fn number(&self, dialled: &str, country: Option<&str>) -> Option<Arc<Number>> {
+        let digits = dialled.split(';').next().unwrap_or(dialled);
+        let number = E164::from_dialled(digits, country).ok()?;
+        self.numbers.get(&number).cloned()
+    }
+
+    /// The digest trunk with this user name.
+    pub fn digest_trunk(&self, username: &str) -> Option<&Account<Trunk>> {
+        self.digest_trunks.get(username)
+    }
+
+    /// Whether calls for this tenant may come from anywhere, with credentials.
+    pub fn takes_digest(&self, tenant: &TenantId) -> bool {
+        self.digest_tenants.contains(tenant)
+    }
+
+    /// The agent's phone with this user name.
+    pub fn phone(&self, username: &str) -> Option<&Account<Phone>> {
+        self.phones.get(username)
+    }
+
+    /// What completes the tenant's national numbers.
+    pub fn country(&self, tenant: &TenantId) -> Option<&str> {
+        self.countries.get(tenant).map(String::as_str)
+    }
+}

@@ -1,0 +1,9 @@
+//! The running edge over real sockets: SIP phones on one side, peers that speak
+//! the contracts as the tests tell them on the other.
+
+mod calls;
+mod conformance;
+mod peers;
+mod registration;
+mod strangers;
+mod world;
