@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use chassis::Drain;
+use futures::{StreamExt, stream::BoxStream};
 use proto::media::v1::{
     Event, Request, Sessions, event::What, gateway_server::Gateway as Contract, request::What as Asked,
 };
@@ -35,18 +37,19 @@ const LOAD_LOOKS: u32 = 10;
 pub struct Api {
     gateway: Arc<Gateway>,
     edges: AtomicU64,
+    /// Ends the streams when the server stops.
+    drain: Drain,
 }
 
 impl Api {
-    pub fn new(gateway: Arc<Gateway>) -> Self {
-        Self { gateway, edges: AtomicU64::new(0) }
+    pub fn new(gateway: Arc<Gateway>, drain: Drain) -> Self {
+        Self { gateway, edges: AtomicU64::new(0), drain }
     }
 }
 
 #[tonic::async_trait]
 impl Contract for Api {
-    type ControlStream =
-        tokio_stream::adapters::Map<ReceiverStream<Event>, fn(Event) -> Result<Event, Status>>;
+    type ControlStream = BoxStream<'static, Result<Event, Status>>;
 
     async fn control(
         &self,
@@ -57,19 +60,20 @@ impl Contract for Api {
         let id = self.edges.fetch_add(1, Ordering::Relaxed);
         tracing::info!(edge = name, "edge connected");
         let edge = Edge::new(id, name, events.clone());
-        tokio::spawn(serve(self.gateway.clone(), edge, request.into_inner()));
+        tokio::spawn(serve(self.gateway.clone(), edge, request.into_inner(), self.drain.clone()));
         tokio::spawn(tell_load(self.gateway.clone(), events));
-        let ok: fn(Event) -> Result<Event, Status> = Ok;
-        Ok(Response::new(tokio_stream::StreamExt::map(ReceiverStream::new(stream), ok)))
+        let events = ReceiverStream::new(stream).map(Ok).take_until(self.drain.clone().begun_owned());
+        Ok(Response::new(events.boxed()))
     }
 }
 
 /// Does what the edge asks until its stream ends; then its sessions are orphans.
-async fn serve(gateway: Arc<Gateway>, edge: Edge, mut requests: Streaming<Request>) {
+async fn serve(gateway: Arc<Gateway>, edge: Edge, mut requests: Streaming<Request>, drain: Drain) {
     loop {
         let request = tokio::select! {
             request = requests.message() => request,
             () = edge.cut() => break,
+            () = drain.begun() => break,
         };
         let Ok(Some(request)) = request else { break };
         ask(&gateway, &edge, request).await;

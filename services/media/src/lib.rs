@@ -70,7 +70,7 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
 
     let served = Drain::new();
     let waiting = tokio::spawn(wait_for_calls(config.drain_wait_ms, stats, drain, served.clone()));
-    let api = GatewayServer::new(api::Api::new(gateway.clone()));
+    let api = GatewayServer::new(api::Api::new(gateway.clone(), served.clone()));
     let result = chassis::grpc::serve(deps.listener, tonic::service::Routes::new(api), served).await;
 
     waiting.abort();
