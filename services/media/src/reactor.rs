@@ -27,9 +27,9 @@ const PHASES: usize = 4;
 const PHASE: Duration = Duration::from_millis(5);
 /// Phases made up for after a stall at most.
 const CATCH_UP_MAX: u32 = 16;
-/// Datagrams read from one socket before the others have their turn.
-const READS_MAX: usize = 64;
 const DATAGRAM_MAX: usize = 2048;
+/// Browsers' addresses remembered at most; forgotten ones are found again by ICE.
+const BROWSERS_MAX: usize = 16_384;
 
 /// What a loop is told.
 pub enum Command {
@@ -138,11 +138,9 @@ impl Reactor {
 
     fn read_browsers(&mut self, datagram: &mut [u8]) {
         let now = self.now();
-        loop {
-            for _ in 0..READS_MAX {
-                let Ok((length, from)) = self.io.browser.recv_from(datagram) else { return };
-                self.receive_browser(now, from, &datagram[..length]);
-            }
+        // Edge-triggered: read until there is nothing.
+        while let Ok((length, from)) = self.io.browser.recv_from(datagram) {
+            self.receive_browser(now, from, &datagram[..length]);
         }
     }
 
@@ -164,6 +162,9 @@ impl Reactor {
             }
         }
         let found = self.sessions.iter().flatten().find_map(|s| Some((s.index, s.web_slot(input)?)))?;
+        if self.browsers.len() >= BROWSERS_MAX {
+            self.browsers.clear();
+        }
         self.browsers.insert(from, found);
         Some(found)
     }
