@@ -65,7 +65,7 @@ impl Guard {
     /// parsed.
     pub fn is_silent(&mut self, now: Duration, source: IpAddr) -> bool {
         self.turn(now);
-        self.count(source) > self.limits.answers_max
+        self.count(source) >= self.limits.answers_max
     }
 
     /// The source proved itself (a valid digest, or it became a trunk).
@@ -117,11 +117,11 @@ mod tests {
     fn a_stranger_hears_403_a_few_times_and_then_nothing() {
         let mut guard = Guard::new(Limits::default());
         for second in 0..5 {
+            assert!(!guard.is_silent(at(second), SCANNER));
             assert_eq!(guard.refuse(at(second), SCANNER), Refuse::Answer);
         }
-        assert!(!guard.is_silent(at(5), SCANNER));
+        assert!(guard.is_silent(at(5), SCANNER));
         assert_eq!(guard.refuse(at(6), SCANNER), Refuse::Silently);
-        assert!(guard.is_silent(at(7), SCANNER));
         assert!(!guard.is_silent(at(7), "198.51.100.1".parse().unwrap()));
     }
 

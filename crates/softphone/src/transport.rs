@@ -25,9 +25,12 @@ pub struct Limits {
     pub receive_buffer: usize,
     /// TCP connections at the same time.
     pub connections_max: usize,
+    /// TCP connections from one address.
+    pub per_source_max: usize,
     /// Messages that wait for one connection.
     pub waiting_max: usize,
-    /// A connection that began a message must finish it in this time.
+    /// A connection must send its first message, and finish one that it began,
+    /// in this time.
     pub message_timeout: Duration,
     /// A silent connection is closed after this time.
     pub idle_timeout: Duration,
@@ -40,6 +43,7 @@ impl Default for Limits {
         Self {
             receive_buffer: 4 << 20,
             connections_max: 4096,
+            per_source_max: 512,
             waiting_max: 256,
             message_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(7200),
@@ -90,6 +94,8 @@ enum FromConnection {
     Closed(SocketAddr, u64),
 }
 
+/// Time until the next attempt to accept after one that failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// Attempts to find a port that is free for UDP and TCP alike.
 const PORT_ATTEMPTS: u32 = 20;
 
@@ -137,8 +143,10 @@ impl Transport {
                     }
                 }
                 accepted = self.listener.accept() => {
-                    if let Ok((stream, remote)) = accepted {
-                        self.accept(stream, remote);
+                    match accepted {
+                        Ok((stream, remote)) => self.accept(stream, remote),
+                        // Out of descriptors: others must end first.
+                        Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
                     }
                 }
                 Some(arrival) = self.arrivals.recv() => {
@@ -187,7 +195,9 @@ impl Transport {
     }
 
     fn accept(&mut self, stream: TcpStream, remote: SocketAddr) {
-        if self.connections.len() < self.limits.connections_max {
+        let from_there = self.connections.keys().filter(|a| a.ip() == remote.ip()).count();
+        let is_room = self.connections.len() < self.limits.connections_max;
+        if is_room && from_there < self.limits.per_source_max {
             let limits = self.limits;
             self.spawn(remote, |out, arrived, generation| async move {
                 serve(stream, remote, out, &arrived, limits).await;
@@ -246,8 +256,9 @@ async fn serve(
     let (mut reader, mut writer) = stream.into_split();
     let mut framer = Framer::default();
     let mut buffer = vec![0; 16_384];
+    let mut silent_so_far = true;
     loop {
-        let begun = framer.pending() > 2;
+        let begun = framer.pending() > 2 || silent_so_far;
         let patience = if begun { limits.message_timeout } else { limits.idle_timeout };
         tokio::select! {
             out = waiting.recv() => {
@@ -260,6 +271,7 @@ async fn serve(
                 loop {
                     match framer.frame() {
                         Ok(Some(Frame::Message(bytes))) => {
+                            silent_so_far = false;
                             let message = FromConnection::Message(remote, bytes);
                             if arrived.send(message).await.is_err() { return }
                         }

@@ -86,14 +86,15 @@ impl Edge {
         }
     }
 
+    /// By source address first; a number that is not of that trunk's tenant may
+    /// still be reached with credentials, as from any other address.
     fn decide(&mut self, now: Duration, directory: &Directory, invite: &IncomingInvite) -> Decision {
         let address = invite.flow.remote.ip();
         if let Some(trunk) = directory.source(address) {
             let number = dialled(directory, &invite.request, trunk.country.as_deref());
-            return match number.filter(|n| n.tenant == trunk.tenant) {
-                Some(number) => Decision::Admit { number, trunk: trunk.clone() },
-                None => Decision::NotFound,
-            };
+            if let Some(number) = number.filter(|n| n.tenant == trunk.tenant) {
+                return Decision::Admit { number, trunk: trunk.clone() };
+            }
         }
         if let Some(authorization) = authorization(&invite.request) {
             return self.decide_by_digest(now, directory, invite, &authorization);

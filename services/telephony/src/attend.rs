@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chassis::Drain;
 use proto::acd::v1::attend_client::AttendClient;
-use proto::acd::v1::device_request::{Available, Offline, What};
+use proto::acd::v1::device_request::{Aux, Available, Offline, Watch, What};
 use proto::acd::v1::{DeviceEvent, DeviceRequest, device_event};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -24,7 +24,30 @@ struct Acd {
     client: AttendClient<Channel>,
     queue: mpsc::Sender<DeviceRequest>,
     /// By agent: said again after a broken stream.
-    present: Mutex<HashMap<String, DeviceRequest>>,
+    present: Mutex<HashMap<String, Present>>,
+}
+
+/// An agent whose phone is registered.
+struct Present {
+    phone: Phone,
+    line: String,
+    /// The state that the ACD told last, and its reason.
+    state: String,
+    reason: String,
+}
+
+impl Present {
+    /// What must be said after a broken stream, so that the agent is where the
+    /// agent was: a pause stays a pause, a conversation goes on.
+    fn again(&self) -> DeviceRequest {
+        let (line, reason) = (self.line.clone(), self.reason.clone());
+        let what = match self.state.as_str() {
+            "aux" => What::Aux(Aux { reason, line }),
+            "ringing" | "on_call" | "wrap_up" | "missed" => What::Watch(Watch {}),
+            _ => What::Available(Available { line }),
+        };
+        request(&self.phone, what)
+    }
 }
 
 impl Attendance {
@@ -39,9 +62,10 @@ impl Attendance {
     /// The agent's phone registered.
     pub fn appeared(&self, phone: &Phone, username: &str) {
         let line = format!("sip:{username}");
-        let request = request(phone, What::Available(Available { line }));
-        self.acd.present().insert(request.session.clone(), request.clone());
-        self.tell(request);
+        let (state, reason) = (String::new(), String::new());
+        let present = Present { phone: phone.clone(), line, state, reason };
+        self.tell(present.again());
+        self.acd.present().insert(phone.agent.to_string(), present);
     }
 
     /// The agent's last phone went away.
@@ -63,7 +87,7 @@ fn request(phone: &Phone, what: What) -> DeviceRequest {
 }
 
 impl Acd {
-    fn present(&self) -> MutexGuard<'_, HashMap<String, DeviceRequest>> {
+    fn present(&self) -> MutexGuard<'_, HashMap<String, Present>> {
         self.present.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -77,12 +101,20 @@ impl Peer for Acd {
     }
 
     fn up(&self) -> Vec<DeviceRequest> {
-        self.present().values().cloned().collect()
+        self.present().values().map(Present::again).collect()
     }
 
     fn event(&self, event: DeviceEvent) {
-        if let Some(device_event::What::Refused(refused)) = event.what {
-            tracing::warn!(agent = event.session, refused.message, "the acd refused a phone");
+        match event.what {
+            Some(device_event::What::Refused(refused)) => {
+                tracing::warn!(agent = event.session, refused.message, "the acd refused a phone");
+            }
+            Some(device_event::What::StateChanged(changed)) => {
+                if let Some(present) = self.present().get_mut(&event.session) {
+                    (present.state, present.reason) = (changed.state, changed.reason);
+                }
+            }
+            _ => {}
         }
     }
 

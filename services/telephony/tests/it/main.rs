@@ -5,5 +5,6 @@ mod calls;
 mod conformance;
 mod peers;
 mod registration;
+mod sipp;
 mod strangers;
 mod world;

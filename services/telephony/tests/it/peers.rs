@@ -149,7 +149,7 @@ fn description(codecs: Vec<Codec>) -> Audio {
 }
 
 fn ours() -> Audio {
-    description(vec![Codec::pcma(), Codec::telephone_event()])
+    description(vec![Codec::pcma(), Codec::pcmu(), Codec::telephone_event()])
 }
 
 /// What a gateway answers to an operation.

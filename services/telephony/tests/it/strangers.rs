@@ -72,6 +72,25 @@ async fn an_unknown_number_gets_404_and_a_wrong_trunk_password_403() {
 }
 
 #[tokio::test]
+async fn credentials_reach_a_number_even_from_the_address_of_another_tenants_trunk() {
+    let world = World::new(by_digest()).await;
+    let other = types::TenantId::new(chassis::clock::now(), 9);
+    world.save_trunk_of(&other, by_address("127.0.0.1"));
+    let phone = world.phone(Protocol::Udp).await;
+    let asks = async {
+        // Until the new trunk is known the stranger hears the same.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let dial = Dial::new(world.edge, NUMBER).with_credentials("carrier", "s3cret");
+        let call = phone.call(dial).await.unwrap();
+        // The flow says nothing in this world: 503 comes from a call that was admitted.
+        assert!(matches!(call.wait_answered(SOON).await, Err(Error::Refused(503))));
+        let call = phone.call(Dial::new(world.edge, NUMBER)).await.unwrap();
+        assert!(matches!(call.wait_answered(SOON).await, Err(Error::Refused(401))));
+    };
+    tokio::time::timeout(SOON, asks).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_new_trunk_takes_effect_without_a_restart() {
     let world = World::new(by_address("203.0.113.0/24")).await;
     let trunk = Trunk { name: "New".to_owned(), auth: by_address("127.0.0.1"), enabled: true };

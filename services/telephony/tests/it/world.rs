@@ -107,6 +107,12 @@ impl World {
         tell(&self.log, &self.tenant, kind, id, body);
     }
 
+    /// A trunk of somebody else.
+    pub fn save_trunk_of(&self, tenant: &TenantId, auth: TrunkAuth) {
+        let trunk = config::Trunk { name: "Other".to_owned(), auth, enabled: true };
+        save(&self.log, tenant, Kind::Trunk, id(TrunkId::new).as_str(), &trunk);
+    }
+
     pub fn drain(&self) {
         self.drain.start();
     }
