@@ -1,0 +1,22 @@
+use serde::Deserialize;
+
+/// See `default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub listen: String,
+    pub certificate_file: String,
+    pub private_key_file: String,
+    pub tls: Tls,
+    pub host_names: Vec<String>,
+    pub objects: String,
+    pub advertise: String,
+    pub desk_parked_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tls {
+    Auto,
+    Off,
+}

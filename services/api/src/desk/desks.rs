@@ -1,0 +1,373 @@
+//! The desks of this process: which tabs are open, what rings and talks.
+//! Holds no call: a leg here is the way between a browser and the edge that
+//! holds the call. A desk without tabs is parked, then goes offline.
+
+use super::message::{Offer, State, ToClient};
+use proto::{
+    acd::v1::{DeviceRequest, device_request as ask},
+    line::v1::{FromLine, HangUp, from_line},
+};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+use tokio::sync::mpsc;
+
+/// Messages that may wait for a tab; a slower one is closed.
+pub const TAB_WAITING_MAX: usize = 256;
+pub const LEG_WAITING_MAX: usize = 64;
+const TABS_MAX: usize = 10;
+const LEGS_MAX: usize = 4;
+/// Requests that may wait for the ACD.
+pub const ASKED_MAX: usize = 4_096;
+
+/// Every desk with an open or a parked tab, by agent.
+pub struct Desks {
+    all: Mutex<HashMap<String, Desk>>,
+    /// To the ACD.
+    asked: mpsc::Sender<DeviceRequest>,
+    /// `web:` and where line.v1 of this process is.
+    line: String,
+    parked: Duration,
+}
+
+/// What the agent wants to be, to be told again to an ACD that forgot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Wish {
+    Offline,
+    Available,
+    Aux(String),
+}
+
+struct Desk {
+    tenant: String,
+    tabs: Vec<Tab>,
+    wish: Wish,
+    /// The ACD is another one, or lost our stream: it must hear the wish again.
+    reclaims: bool,
+    state: Option<State>,
+    offers: BTreeMap<String, Option<Offer>>,
+    legs: BTreeMap<String, Leg>,
+    /// Counts the times that the last tab closed, to tell parkings apart.
+    parkings: u64,
+}
+
+struct Tab {
+    id: u64,
+    to: mpsc::Sender<ToClient>,
+    phone: bool,
+}
+
+struct Leg {
+    call: String,
+    reservation: String,
+    to_edge: mpsc::Sender<Result<FromLine, tonic::Status>>,
+    talking_since: Option<i64>,
+    held: bool,
+    muted: bool,
+}
+
+/// What is to be said to a browser that opens, or takes over the phone.
+impl Leg {
+    fn told(&self, leg: &str) -> Vec<ToClient> {
+        let leg = leg.to_owned();
+        let mut told = vec![ToClient::Ring {
+            call: self.call.clone(),
+            leg: leg.clone(),
+            reservation: self.reservation.clone(),
+        }];
+        if let Some(since_ms) = self.talking_since {
+            told.push(ToClient::Talking { leg: leg.clone(), since_ms });
+            told.push(ToClient::Held { leg: leg.clone(), on: self.held });
+            told.push(ToClient::Muted { leg, on: self.muted });
+        }
+        told
+    }
+}
+
+impl Desks {
+    pub fn new(line: String, parked: Duration) -> (Arc<Desks>, mpsc::Receiver<DeviceRequest>) {
+        let (asked, requests) = mpsc::channel(ASKED_MAX);
+        (Arc::new(Desks { all: Mutex::default(), asked, line, parked }), requests)
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Desk>> {
+        self.all.lock().expect("no panic while the lock is held")
+    }
+
+    fn ask(&self, tenant: &str, agent: &str, what: ask::What) -> Result<(), &'static str> {
+        let request =
+            DeviceRequest { session: agent.to_owned(), tenant: tenant.to_owned(), what: Some(what) };
+        self.asked.try_send(request).map_err(|_| "the queue service is too far behind, try again")
+    }
+
+    // ── tabs ────────────────────────────────────────────────────────────────
+
+    /// A tab opens and is told what goes on. `None`: too many are open.
+    pub fn open(&self, tenant: &str, agent: &str, to: mpsc::Sender<ToClient>) -> Option<u64> {
+        let mut all = self.all();
+        let desk = all.entry(agent.to_owned()).or_insert_with(|| Desk::new(tenant));
+        if desk.tabs.len() >= TABS_MAX {
+            return None;
+        }
+        let id = desk.tabs.iter().map(|tab| tab.id + 1).max().unwrap_or(1);
+        let phone = !desk.tabs.iter().any(|tab| tab.phone);
+        let state = desk.state.clone().map(ToClient::State);
+        let offers = desk.offers.values().flatten().map(|offer| ToClient::Offer(Box::new(offer.clone())));
+        for message in state.into_iter().chain(offers) {
+            let _ = to.try_send(message);
+        }
+        desk.tabs.push(Tab { id, to, phone });
+        if phone {
+            desk.tell_legs();
+        }
+        drop(all);
+        let _ = self.ask(tenant, agent, ask::What::Watch(ask::Watch {}));
+        Some(id)
+    }
+
+    /// A tab closed. The last one parks the desk.
+    pub fn close(self: &Arc<Self>, agent: &str, tab: u64) {
+        let mut all = self.all();
+        let Some(desk) = all.get_mut(agent) else { return };
+        desk.tabs.retain(|open| open.id != tab);
+        desk.heir();
+        if desk.tabs.is_empty() {
+            desk.parkings += 1;
+            let (desks, agent, parking) = (self.clone(), agent.to_owned(), desk.parkings);
+            tokio::spawn(async move {
+                tokio::time::sleep(desks.parked).await;
+                desks.abandon(&agent, parking);
+            });
+        }
+    }
+
+    /// Nobody came back to a parked desk.
+    fn abandon(&self, agent: &str, parking: u64) {
+        let mut all = self.all();
+        if !all.get(agent).is_some_and(|desk| desk.tabs.is_empty() && desk.parkings == parking) {
+            return;
+        }
+        let Some(desk) = all.remove(agent) else { return };
+        for leg in desk.legs.values() {
+            leg.say(from_line::What::HangUp(HangUp {}));
+        }
+        let _ = self.ask(&desk.tenant, agent, ask::What::Offline(ask::Offline {}));
+    }
+
+    /// The tab holds the phone from now on, or gives it up.
+    pub fn phone(&self, agent: &str, tab: u64, owns: bool) {
+        let mut all = self.all();
+        let Some(desk) = all.get_mut(agent) else { return };
+        let had = desk.tabs.iter().any(|open| open.id == tab && open.phone);
+        for open in &mut desk.tabs {
+            open.phone = if open.id == tab { owns } else { open.phone && !owns };
+        }
+        if owns && !had {
+            desk.tell_legs();
+        }
+    }
+
+    // ── what the agent asks ─────────────────────────────────────────────────
+
+    pub fn wish_available(&self, agent: &str) -> Result<(), &'static str> {
+        let what = ask::What::Available(ask::Available { line: self.line.clone() });
+        self.wish(agent, Wish::Available, what)
+    }
+
+    pub fn wish_aux(&self, agent: &str, reason: String) -> Result<(), &'static str> {
+        let what = ask::What::Aux(ask::Aux { reason: reason.clone(), line: self.line.clone() });
+        self.wish(agent, Wish::Aux(reason), what)
+    }
+
+    pub fn wish_offline(&self, agent: &str) -> Result<(), &'static str> {
+        self.wish(agent, Wish::Offline, ask::What::Offline(ask::Offline {}))
+    }
+
+    fn wish(&self, agent: &str, wish: Wish, what: ask::What) -> Result<(), &'static str> {
+        let mut all = self.all();
+        let desk = all.get_mut(agent).ok_or("the desk is closed")?;
+        desk.wish = wish;
+        desk.reclaims = false;
+        self.ask(&desk.tenant, agent, what)
+    }
+
+    pub fn finish_wrap_up(
+        &self,
+        agent: &str,
+        call: String,
+        disposition: Option<String>,
+        note: Option<String>,
+    ) -> Result<(), &'static str> {
+        let (disposition, note) = (disposition.unwrap_or_default(), note.unwrap_or_default());
+        let what = ask::What::FinishWrapUp(ask::FinishWrapUp { call, disposition, note });
+        let all = self.all();
+        let desk = all.get(agent).ok_or("the desk is closed")?;
+        self.ask(&desk.tenant, agent, what)
+    }
+
+    /// Something said on a leg, to the edge that holds the call.
+    pub fn say(&self, agent: &str, leg: &str, what: from_line::What) -> Result<(), &'static str> {
+        let all = self.all();
+        let leg = all.get(agent).and_then(|desk| desk.legs.get(leg)).ok_or("there is no such leg")?;
+        match leg.say(what) {
+            true => Ok(()),
+            false => Err("the call is too far behind, try again"),
+        }
+    }
+
+    // ── what the ACD tells ──────────────────────────────────────────────────
+
+    /// The stream to the ACD was opened anew: it is asked what it knows.
+    pub fn reattach(&self) {
+        for (agent, desk) in self.all().iter_mut() {
+            desk.reclaims = desk.wish != Wish::Offline;
+            let _ = self.ask(&desk.tenant, agent, ask::What::Watch(ask::Watch {}));
+        }
+    }
+
+    pub fn state_changed(&self, agent: &str, state: State) {
+        let mut all = self.all();
+        let Some(desk) = all.get_mut(agent) else { return };
+        if desk.reclaims && ["offline", "available", "aux"].contains(&state.state.as_str()) {
+            desk.reclaims = false;
+            let line = self.line.clone();
+            let again = match desk.wish.clone() {
+                Wish::Available => Some(ask::What::Available(ask::Available { line })),
+                Wish::Aux(reason) => Some(ask::What::Aux(ask::Aux { reason, line })),
+                Wish::Offline => None,
+            };
+            if let Some(what) = again {
+                let _ = self.ask(&desk.tenant, agent, what);
+            }
+        }
+        desk.state = Some(state.clone());
+        desk.tell(ToClient::State(state));
+    }
+
+    /// The tenant of the desk that is to see the offer; it waits for the contact.
+    pub fn offer_arrived(&self, agent: &str, reservation: &str) -> Option<String> {
+        let mut all = self.all();
+        let desk = all.get_mut(agent)?;
+        desk.offers.insert(reservation.to_owned(), None);
+        Some(desk.tenant.clone())
+    }
+
+    /// Shows the offer, unless it has ended meanwhile.
+    pub fn show(&self, agent: &str, offer: Offer) {
+        let mut all = self.all();
+        let Some(desk) = all.get_mut(agent) else { return };
+        if let Some(place) = desk.offers.get_mut(&offer.reservation) {
+            *place = Some(offer.clone());
+            desk.tell(ToClient::Offer(Box::new(offer)));
+        }
+    }
+
+    pub fn offer_ended(&self, agent: &str, reservation: &str, outcome: String) {
+        let mut all = self.all();
+        let Some(desk) = all.get_mut(agent) else { return };
+        desk.offers.remove(reservation);
+        desk.tell(ToClient::OfferEnded { reservation: reservation.to_owned(), outcome });
+    }
+
+    pub fn tell(&self, agent: &str, message: ToClient) {
+        if let Some(desk) = self.all().get_mut(agent) {
+            desk.tell(message);
+        }
+    }
+
+    // ── what the edge tells ─────────────────────────────────────────────────
+
+    /// Rings the tab that holds the phone. False: there is none, or it is another tenant's.
+    pub fn ring(
+        &self,
+        ring: &proto::line::v1::Ring,
+        to_edge: mpsc::Sender<Result<FromLine, tonic::Status>>,
+    ) -> bool {
+        let mut all = self.all();
+        let Some(desk) = all.get_mut(&ring.agent).filter(|desk| desk.tenant == ring.tenant) else {
+            return false;
+        };
+        if !desk.tabs.iter().any(|tab| tab.phone) || desk.legs.len() >= LEGS_MAX {
+            return false;
+        }
+        let (call, reservation) = (ring.call.clone(), ring.reservation.clone());
+        let leg = Leg { call, reservation, to_edge, talking_since: None, held: false, muted: false };
+        let told = leg.told(&ring.leg);
+        desk.legs.insert(ring.leg.clone(), leg);
+        told.into_iter().for_each(|message| desk.tell_phone(message));
+        true
+    }
+
+    /// The edge says something about a leg; kept for tabs that open later.
+    pub fn leg_moved(&self, agent: &str, leg: &str, message: ToClient) {
+        let mut all = self.all();
+        let Some(desk) = all.get_mut(agent) else { return };
+        let Some(known) = desk.legs.get_mut(leg) else { return };
+        match &message {
+            ToClient::Talking { since_ms, .. } => known.talking_since = Some(*since_ms),
+            ToClient::Held { on, .. } => known.held = *on,
+            ToClient::Muted { on, .. } => known.muted = *on,
+            ToClient::Ended { .. } => drop(desk.legs.remove(leg)),
+            _ => {}
+        }
+        match message {
+            ToClient::Sdp { .. } => desk.tell_phone(message),
+            _ => desk.tell(message),
+        }
+    }
+
+    /// Legs of all desks, for the metrics.
+    pub fn count(&self) -> (usize, usize) {
+        let all = self.all();
+        (all.len(), all.values().map(|desk| desk.legs.len()).sum())
+    }
+}
+
+impl Leg {
+    fn say(&self, what: from_line::What) -> bool {
+        self.to_edge.try_send(Ok(FromLine { what: Some(what) })).is_ok()
+    }
+}
+
+impl Desk {
+    fn new(tenant: &str) -> Desk {
+        Desk {
+            tenant: tenant.to_owned(),
+            tabs: Vec::new(),
+            wish: Wish::Offline,
+            reclaims: false,
+            state: None,
+            offers: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            parkings: 0,
+        }
+    }
+
+    /// To all tabs; one that does not keep up is closed by letting go of its channel.
+    fn tell(&mut self, message: ToClient) {
+        self.tabs.retain(|tab| tab.to.try_send(message.clone()).is_ok());
+        self.heir();
+    }
+
+    fn tell_phone(&mut self, message: ToClient) {
+        self.tabs.retain(|tab| !tab.phone || tab.to.try_send(message.clone()).is_ok());
+        self.heir();
+    }
+
+    fn tell_legs(&mut self) {
+        let told: Vec<ToClient> = self.legs.iter().flat_map(|(id, leg)| leg.told(id)).collect();
+        told.into_iter().for_each(|message| self.tell_phone(message));
+    }
+
+    /// When the tab with the phone is gone, the oldest one gets it.
+    fn heir(&mut self) {
+        if self.tabs.iter().any(|tab| tab.phone) {
+            return;
+        }
+        let Some(first) = self.tabs.first_mut() else { return };
+        first.phone = true;
+        self.tell_legs();
+    }
+}

@@ -1,0 +1,12 @@
+//! The agent's desk: the browser's WebSocket on one side, the ACD and the edge on the other.
+
+mod attend;
+mod desks;
+mod line;
+mod message;
+mod socket;
+
+pub use attend::Attendance;
+pub use desks::Desks;
+pub use line::Line;
+pub use socket::{__path_socket, socket};

@@ -1,0 +1,226 @@
+//! The browser's WebSocket.
+
+use super::{
+    desks::{Desks, TAB_WAITING_MAX},
+    message::{FromClient, ToClient},
+};
+use crate::{
+    App,
+    auth::{Caller, Permission},
+    problem::{Problem, Result},
+};
+use axum::{
+    extract::{
+        State, WebSocketUpgrade,
+        ws::{CloseFrame, Message, WebSocket, rejection::WebSocketUpgradeRejection},
+    },
+    response::Response,
+};
+use futures::StreamExt;
+use http::{HeaderMap, header};
+use proto::{
+    line::v1::{Accepted, HangUp, Key, Refused, Sdp, SetHold, SetMute, from_line::What},
+    tenancy::v1::Token,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::mpsc, time};
+
+/// An SDP of a browser is some kilobytes.
+const MESSAGE_MAX: usize = 256 * 1024;
+const REASON_MAX: usize = 100;
+const NOTE_MAX: usize = 10_000;
+const PING_EVERY: Duration = Duration::from_secs(15);
+/// Two pings that nobody answers.
+const SILENCE_MAX: Duration = Duration::from_secs(40);
+/// A session that was ended elsewhere ends here.
+const SESSION_CHECKED_EVERY: Duration = Duration::from_secs(60);
+/// RFC 6455: going away (the server restarts), policy, try again later.
+const GOING_AWAY: u16 = 1001;
+const POLICY: u16 = 1008;
+const TRY_LATER: u16 = 1013;
+
+/// The agent's desk: JSON messages over a WebSocket.
+#[utoipa::path(get, path = "/v1/desk", operation_id = "openDesk", tag = "desk",
+    responses((status = 101, description = "A WebSocket")))]
+pub async fn socket(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    headers: HeaderMap,
+    upgrade: std::result::Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response> {
+    caller.may(Permission::Desk)?;
+    if caller.identity.agent.is_empty() {
+        return Err(Problem::forbidden("a desk belongs to a person"));
+    }
+    if caller.session.is_some() && !same_origin(&headers) {
+        return Err(Problem::forbidden("the desk opens from its own site only"));
+    }
+    let upgrade = upgrade.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
+    Ok(upgrade.max_message_size(MESSAGE_MAX).on_upgrade(move |socket| serve(app, caller, socket)))
+}
+
+/// A cookie travels with sockets that foreign pages open; their Origin tells them apart.
+fn same_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
+    match (text(header::ORIGIN), text(header::HOST)) {
+        (None, _) => true,
+        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, from)| from == host),
+        (Some(_), None) => false,
+    }
+}
+
+async fn serve(app: Arc<App>, caller: Caller, mut socket: WebSocket) {
+    let (to, mut told) = mpsc::channel(TAB_WAITING_MAX);
+    let who = &caller.identity;
+    let hello = ToClient::Hello {
+        agent: who.agent.clone(),
+        name: who.name.clone(),
+        tenant: who.tenant.clone(),
+        company: who.tenant_name.clone(),
+        role: who.role.clone(),
+    };
+    let _ = to.try_send(hello);
+    let Some(tab) = app.desks.open(&who.tenant, &who.agent, to.clone()) else {
+        return close(&mut socket, TRY_LATER, "too many desks are open").await;
+    };
+    let door = Door { desks: &app.desks, agent: &who.agent, tab };
+    // Only the desks hold the other end: when they let go, this tab was too slow.
+    let own = to.downgrade();
+    drop(to);
+    let (code, why) = door.talk(&app, &caller, &mut socket, &mut told, own).await;
+    app.desks.close(&who.agent, tab);
+    close(&mut socket, code, why).await;
+}
+
+async fn close(socket: &mut WebSocket, code: u16, why: &'static str) {
+    let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: why.into() }))).await;
+}
+
+struct Door<'a> {
+    desks: &'a Arc<Desks>,
+    agent: &'a str,
+    tab: u64,
+}
+
+impl Door<'_> {
+    /// Until either side ends it; how it is to be closed.
+    async fn talk(
+        &self,
+        app: &App,
+        caller: &Caller,
+        socket: &mut WebSocket,
+        told: &mut mpsc::Receiver<ToClient>,
+        own: mpsc::WeakSender<ToClient>,
+    ) -> (u16, &'static str) {
+        let mut pings = time::interval(PING_EVERY);
+        let mut checks = time::interval(SESSION_CHECKED_EVERY);
+        checks.reset();
+        let silence = time::sleep(SILENCE_MAX);
+        tokio::pin!(silence);
+        loop {
+            tokio::select! {
+                message = told.recv() => {
+                    let Some(message) = message else { return (TRY_LATER, "the desk did not keep up") };
+                    let Ok(text) = serde_json::to_string(&message) else { continue };
+                    if socket.send(Message::Text(text.into())).await.is_err() {
+                        return (GOING_AWAY, "");
+                    }
+                }
+                frame = socket.next() => {
+                    silence.as_mut().reset(time::Instant::now() + SILENCE_MAX);
+                    match frame {
+                        Some(Ok(Message::Text(text))) => self.take(&text, &own),
+                        Some(Ok(Message::Binary(_))) => refuse(&own, "messages are JSON text"),
+                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                        Some(Ok(Message::Close(_)) | Err(_)) | None => return (GOING_AWAY, ""),
+                    }
+                }
+                _ = pings.tick() => {
+                    if socket.send(Message::Ping(Default::default())).await.is_err() {
+                        return (GOING_AWAY, "");
+                    }
+                }
+                _ = checks.tick() => {
+                    if self.signed_out(app, caller).await {
+                        return (POLICY, "the session has ended");
+                    }
+                }
+                () = &mut silence => return (GOING_AWAY, "the connection is silent"),
+                () = app.drain.begun() => return (GOING_AWAY, "the server restarts"),
+            }
+        }
+    }
+
+    async fn signed_out(&self, app: &App, caller: &Caller) -> bool {
+        let Some(token) = caller.session.clone() else { return false };
+        let resumed = app.accounts().resume(Token { token }).await;
+        resumed.is_err_and(|status| status.code() == tonic::Code::PermissionDenied)
+    }
+
+    fn take(&self, text: &str, own: &mpsc::WeakSender<ToClient>) {
+        let done = match serde_json::from_str(text) {
+            Ok(message) => self.act(message).map_err(str::to_owned),
+            Err(error) => Err(format!("the message cannot be read: {error}")),
+        };
+        if let Err(message) = done {
+            refuse(own, &message);
+        }
+    }
+
+    fn act(&self, message: FromClient) -> std::result::Result<(), &'static str> {
+        let say = |leg: String, what| self.desks.say(self.agent, &leg, what);
+        match message {
+            FromClient::Available => self.desks.wish_available(self.agent),
+            FromClient::Aux { reason } if reason.len() > REASON_MAX => {
+                Err("the reason is longer than 100 bytes")
+            }
+            FromClient::Aux { reason } => self.desks.wish_aux(self.agent, reason),
+            FromClient::Offline => self.desks.wish_offline(self.agent),
+            FromClient::FinishWrapUp { note: Some(note), .. } if note.len() > NOTE_MAX => {
+                Err("the note is longer than 10000 bytes")
+            }
+            FromClient::FinishWrapUp { call, disposition, note } => {
+                self.desks.finish_wrap_up(self.agent, call, disposition, note)
+            }
+            FromClient::Sdp { leg, sdp } => say(leg, What::Sdp(Sdp { sdp })),
+            FromClient::Accept { leg } => say(leg, What::Accepted(Accepted {})),
+            FromClient::Decline { leg } => say(leg, What::Refused(Refused { outcome: "declined".into() })),
+            FromClient::Mute { leg, on } => say(leg, What::SetMute(SetMute { on })),
+            FromClient::Hold { leg, on } => say(leg, What::SetHold(SetHold { on })),
+            FromClient::Key { leg, key } => match key.as_str() {
+                k if k.len() == 1 && "0123456789*#ABCD".contains(k) => say(leg, What::Key(Key { key })),
+                _ => Err("the key is none of 0-9, *, #, A-D"),
+            },
+            FromClient::HangUp { leg } => say(leg, What::HangUp(HangUp {})),
+            FromClient::Phone { owns } => {
+                self.desks.phone(self.agent, self.tab, owns);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn refuse(own: &mpsc::WeakSender<ToClient>, message: &str) {
+    if let Some(to) = own.upgrade() {
+        let _ = to.try_send(ToClient::Refused { message: message.to_owned() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_page_is_told_by_its_origin() {
+        let headers = |origin: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, "desk.example:8080".parse().unwrap());
+            origin.map(|o| headers.insert(header::ORIGIN, o.parse().unwrap()));
+            headers
+        };
+        assert!(same_origin(&headers(None)));
+        assert!(same_origin(&headers(Some("https://desk.example:8080"))));
+        assert!(!same_origin(&headers(Some("https://evil.example"))));
+        assert!(!same_origin(&headers(Some("null"))));
+    }
+}

@@ -1,0 +1,256 @@
+//! REST, OpenAPI, server-sent events, the desktop's WebSocket and the portal.
+//!
+//! Translates and checks who asks; decides and stores nothing.
+
+mod auth;
+mod config;
+mod desk;
+mod limits;
+mod portal;
+mod problem;
+mod range;
+mod rest;
+mod tls;
+
+pub use config::{Config, Tls};
+
+use anyhow::Context;
+use axum::{
+    Router,
+    body::Body,
+    extract::{DefaultBodyLimit, State},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use axum_server::Handle;
+use chassis::{Deps, Drain, Peers};
+use http::{HeaderName, HeaderValue, header};
+use limits::Limit;
+use object_store::{ObjectStore, local::LocalFileSystem};
+use proto::{
+    acd::v1::attend_client::AttendClient,
+    analytics::v1::analytics_client::AnalyticsClient,
+    crm::v1::crm_client::CrmClient,
+    ivr::v1::ivr_client::IvrClient,
+    line::v1::line_server::LineServer,
+    recording::v1::recording_client::RecordingClient,
+    telephony::v1::edge_client::EdgeClient,
+    tenancy::v1::{
+        accounts_client::AccountsClient, api_keys_client::ApiKeysClient, config_client::ConfigClient,
+    },
+};
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+use tonic::{service::Routes, transport::Channel};
+use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
+
+/// Of every body but an uploaded prompt.
+const BODY_MAX: usize = 1024 * 1024;
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// A gRPC message with an uploaded prompt.
+const MESSAGE_MAX: usize = 80 * 1024 * 1024;
+
+/// What the handlers share.
+pub struct App {
+    tenancy: Channel,
+    crm: Channel,
+    recording: Channel,
+    analytics: Channel,
+    ivr: Channel,
+    telephony: Channel,
+    keys: auth::KeyRing,
+    desks: Arc<desk::Desks>,
+    test_calls: rest::TestCalls,
+    objects: Arc<dyn ObjectStore>,
+    sign_ups: Limit,
+    sign_ins: Limit,
+    https: bool,
+    drain: Drain,
+}
+
+impl App {
+    fn accounts(&self) -> AccountsClient<Channel> {
+        AccountsClient::new(self.tenancy.clone())
+    }
+
+    fn api_keys(&self) -> ApiKeysClient<Channel> {
+        ApiKeysClient::new(self.tenancy.clone())
+    }
+
+    fn documents(&self) -> ConfigClient<Channel> {
+        ConfigClient::new(self.tenancy.clone())
+    }
+
+    fn crm(&self) -> CrmClient<Channel> {
+        CrmClient::new(self.crm.clone())
+    }
+
+    fn recordings(&self) -> RecordingClient<Channel> {
+        RecordingClient::new(self.recording.clone())
+    }
+
+    fn analytics(&self) -> AnalyticsClient<Channel> {
+        AnalyticsClient::new(self.analytics.clone())
+    }
+
+    fn ivr(&self) -> IvrClient<Channel> {
+        IvrClient::new(self.ivr.clone()).max_encoding_message_size(MESSAGE_MAX)
+    }
+
+/// The documented defaults.
+pub const DEFAULTS: &str = include_str!("../default.toml");
+
+    fn telephony(&self) -> EdgeClient<Channel> {
+        EdgeClient::new(self.telephony.clone())
+    }
+}
+
+pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()> {
+    let listener =
+        TcpListener::bind(&config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+    run_on(listener, config, deps, drain).await
+}
+
+/// The same with a bound listener for browsers and integrators.
+pub async fn run_on(listener: TcpListener, config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    let tls = tls::config(&config, address, &deps.folder).await?;
+    let advertised = if config.advertise.is_empty() { &deps.peers.api } else { &config.advertise };
+    let parked = Duration::from_millis(config.desk_parked_ms);
+    let (desks, asked) = desk::Desks::new(format!("web:{advertised}"), parked);
+    let app = Arc::new(app(&config, &deps.peers, desks.clone(), tls.is_some(), drain.clone())?);
+    let attendance = desk::Attendance {
+        acd: AttendClient::new(chassis::grpc::channel(&deps.peers.acd)?),
+        crm: app.crm(),
+        desks: desks.clone(),
+    };
+    let attending = tokio::spawn(attendance.run(asked, drain.clone()));
+    let lines = Routes::new(LineServer::new(desk::Line { desks }));
+    let grpc = tokio::spawn(chassis::grpc::serve(deps.listener, lines, drain.clone()));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    tracing::info!("portal and API at {scheme}://{address}");
+    serve(listener, tls, router(app), drain).await?;
+    grpc.await??;
+    Ok(attending.await?)
+}
+
+fn app(
+    config: &Config,
+    peers: &Peers,
+    desks: Arc<desk::Desks>,
+    https: bool,
+    drain: Drain,
+) -> anyhow::Result<App> {
+    let tenancy = chassis::grpc::channel(&peers.tenancy)?;
+    Ok(App {
+        keys: auth::KeyRing::new(AccountsClient::new(tenancy.clone())),
+        tenancy,
+        crm: chassis::grpc::channel(&peers.crm)?,
+        recording: chassis::grpc::channel(&peers.recording)?,
+        analytics: chassis::grpc::channel(&peers.analytics)?,
+        ivr: chassis::grpc::channel(&peers.ivr)?,
+        telephony: chassis::grpc::channel(&peers.telephony)?,
+        desks,
+        test_calls: rest::TestCalls::default(),
+        objects: objects(&config.objects)?,
+        sign_ups: Limit::new(10, 6 * 60_000),
+        sign_ins: Limit::new(50, 5_000),
+        https,
+        drain,
+    })
+}
+
+fn objects(place: &str) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    let place = place.strip_prefix("file://").unwrap_or(place);
+    anyhow::ensure!(!place.contains("://"), "objects are in a folder or at a file:// URL, not at {place}");
+    std::fs::create_dir_all(place).with_context(|| format!("cannot create {place}"))?;
+    Ok(Arc::new(LocalFileSystem::new_with_prefix(place)?))
+}
+
+async fn serve(
+    listener: TcpListener,
+    tls: Option<axum_server::tls_rustls::RustlsConfig>,
+    router: Router,
+    drain: Drain,
+) -> anyhow::Result<()> {
+    listener.set_nonblocking(true)?;
+    let handle = Handle::new();
+    let stopping = handle.clone();
+    tokio::spawn(async move {
+        drain.begun().await;
+        stopping.graceful_shutdown(Some(DRAIN_MAX));
+    });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    match tls {
+        Some(tls) => axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(service).await?,
+        None => axum_server::from_tcp(listener)?.handle(handle).serve(service).await?,
+    }
+    Ok(())
+}
+
+fn router(app: Arc<App>) -> Router {
+    let (routes, openapi) = rest::routes_and_openapi();
+    let describe = async move || axum::Json(openapi.clone());
+    let no_store =
+        SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let api = routes
+        .route("/v1/openapi.json", get(describe))
+        .route("/v1/{*rest}", axum::routing::any(rest::no_such_route))
+        .method_not_allowed_fallback(rest::wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(no_store);
+    let router = api
+        .route("/.well-known/jwks.json", get(jwks))
+        .route("/healthz", get(async || "ok"))
+        .route("/metrics", get(metrics))
+        .fallback(portal::serve)
+        .method_not_allowed_fallback(rest::wrong_method)
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(app.clone());
+    secured(router, app.https)
+}
+
+async fn jwks(State(app): State<Arc<App>>) -> Result<impl IntoResponse, problem::Problem> {
+    let json = app.keys.published().await?;
+    Ok(([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")], json))
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
+    let (desks, legs) = app.desks.count();
+    metrics::gauge!("trunkline_api_desks").set(desks as f64);
+    metrics::gauge!("trunkline_api_desk_legs").set(legs as f64);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], chassis::telemetry::metrics())
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> http::Response<Body> {
+    let response: Response = problem::Problem::internal("a handler panicked").into_response();
+    response
+}
+
+/// What every answer carries. HSTS is left to who brings a real certificate.
+fn secured(mut router: Router, https: bool) -> Router {
+    const POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: blob:; \
+        media-src 'self' blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; \
+        object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
+    let mut headers = vec![
+        ("content-security-policy", POLICY),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "same-origin"),
+        ("permissions-policy", "camera=(), geolocation=(), microphone=(self)"),
+    ];
+    if https {
+        headers.push(("cross-origin-opener-policy", "same-origin"));
+    }
+    for (name, value) in headers {
+        let layer = SetResponseHeaderLayer::overriding(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+        router = router.layer(layer);
+    }
+    router
+}

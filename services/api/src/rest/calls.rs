@@ -1,0 +1,164 @@
+//! What callers came for: interactions.
+
+use super::{Page, some};
+use crate::{
+    App,
+    auth::{Caller, Permission},
+    problem::{Path, Problem, Query, Result},
+};
+use axum::{Json, extract::State};
+use http::StatusCode;
+use proto::{crm::v1 as wire, telephony::v1::HangUpRequest};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list_calls)).routes(routes!(get_call)).routes(routes!(hang_up_call))
+}
+
+/// One call as history knows it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Interaction {
+    id: String,
+    call: String,
+    contact: Option<String>,
+    contact_name: Option<String>,
+    from: String,
+    did: String,
+    did_label: String,
+    /// Keys pressed on the way, such as 1→3.
+    path: String,
+    queue: Option<String>,
+    agent: Option<String>,
+    disposition: Option<String>,
+    note: Option<String>,
+    recording: Option<String>,
+    started_at_ms: i64,
+    /// Absent while it goes on.
+    ended_at_ms: Option<i64>,
+    wait_ms: i64,
+    talk_ms: i64,
+    hold_ms: i64,
+    /// answered, abandoned, self_served; absent while it goes on.
+    outcome: Option<String>,
+    /// Where it was when it ended.
+    stage: String,
+}
+
+impl From<wire::Interaction> for Interaction {
+    fn from(from: wire::Interaction) -> Interaction {
+        Interaction {
+            id: from.id,
+            call: from.call,
+            contact: some(from.contact),
+            contact_name: some(from.contact_name),
+            from: from.from,
+            did: from.did,
+            did_label: from.did_label,
+            path: from.path,
+            queue: some(from.queue),
+            agent: some(from.agent),
+            disposition: some(from.disposition),
+            note: some(from.note),
+            recording: some(from.recording),
+            started_at_ms: from.started_at_ms,
+            ended_at_ms: Some(from.ended_at_ms).filter(|at| *at > 0),
+            wait_ms: from.wait_ms,
+            talk_ms: from.talk_ms,
+            hold_ms: from.hold_ms,
+            outcome: some(from.outcome),
+            stage: from.stage,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct Calls {
+    items: Vec<Interaction>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Which {
+    /// Of this contact.
+    #[serde(default)]
+    contact: String,
+    /// Of this agent; who may see only their own need not say so.
+    #[serde(default)]
+    agent: String,
+    #[serde(default)]
+    cursor: String,
+    #[serde(default)]
+    limit: Option<u32>,
+}
+
+/// The agent whose calls are shown: all with the permission, else one's own.
+fn visible(caller: &Caller, wanted: String) -> Result<String> {
+    if caller.has(Permission::CallsRead) {
+        return Ok(wanted);
+    }
+    caller.may(Permission::CallsOwn)?;
+    let own = &caller.identity.agent;
+    match wanted.is_empty() || wanted == *own {
+        true if !own.is_empty() => Ok(own.clone()),
+        _ => Err(Problem::forbidden("you may see your own calls only")),
+    }
+}
+
+/// Calls, newest first.
+#[utoipa::path(get, path = "/v1/calls", operation_id = "listCalls", tag = "calls", params(Which),
+    responses((status = 200, body = Calls)))]
+async fn list_calls(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(which): Query<Which>,
+) -> Result<Json<Calls>> {
+    let page = Page { cursor: which.cursor, limit: which.limit };
+    let request = wire::ListInteractionsRequest {
+        tenant: caller.tenant().into(),
+        agent: visible(&caller, which.agent)?,
+        contact: which.contact,
+        limit: page.limit(),
+        cursor: page.cursor,
+    };
+    let reply = app.crm().list_interactions(request).await?.into_inner();
+    let items = reply.interactions.into_iter().map(Interaction::from).collect();
+    Ok(Json(Calls { items, next_cursor: some(reply.next_cursor) }))
+}
+
+/// By the call's or the interaction's id.
+#[utoipa::path(get, path = "/v1/calls/{id}", operation_id = "getCall", tag = "calls",
+    params(("id" = String, Path)), responses((status = 200, body = Interaction)))]
+async fn get_call(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Interaction>> {
+    let only = visible(&caller, String::new())?;
+    let request = wire::GetInteractionRequest { tenant: caller.tenant().into(), id: id.clone() };
+    let found = app.crm().get_interaction(request).await?.into_inner();
+    if !only.is_empty() && found.agent != only {
+        return Err(Problem::not_found(format!("no call {id}")));
+    }
+    Ok(Json(found.into()))
+}
+
+/// Ends a call that goes on.
+#[utoipa::path(delete, path = "/v1/calls/{id}", operation_id = "hangUpCall", tag = "calls",
+    params(("id" = String, Path)), responses((status = 204)))]
+async fn hang_up_call(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<StatusCode> {
+    caller.may(Permission::CallsRead)?;
+    caller.may(Permission::TestCalls)?;
+    let request = HangUpRequest { tenant: caller.tenant().into(), call: id.clone() };
+    match app.telephony().hang_up(request).await?.into_inner().found {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::not_found(format!("no call {id} goes on"))),
+    }
+}

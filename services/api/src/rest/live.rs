@@ -1,0 +1,222 @@
+//! The live view as server-sent events: the whole of it at first, then again whenever it changed.
+
+use super::some;
+use crate::{
+    App,
+    auth::{Caller, Permission},
+    problem::{Problem, Result},
+};
+use axum::{
+    extract::State,
+    response::sse::{Event, KeepAlive, Sse},
+};
+use futures::{Stream, StreamExt};
+use proto::analytics::v1 as wire;
+use serde::Serialize;
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(live))
+}
+
+/// Everything that goes on. Times are milliseconds since 1970.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Live {
+    sequence: u64,
+    at_ms: i64,
+    calls: Vec<LiveCall>,
+    agents: Vec<LiveAgent>,
+    queues: Vec<LiveQueue>,
+}
+
+impl From<wire::Live> for Live {
+    fn from(from: wire::Live) -> Live {
+        Live {
+            sequence: from.sequence,
+            at_ms: from.at_ms,
+            calls: from.calls.into_iter().map(LiveCall::from).collect(),
+            agents: from.agents.into_iter().map(LiveAgent::from).collect(),
+            queues: from.queues.into_iter().map(LiveQueue::from).collect(),
+        }
+    }
+}
+
+/// A call between its INVITE and its end.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct LiveCall {
+    call: String,
+    from: String,
+    did: String,
+    did_label: String,
+    stage: String,
+    stage_since_ms: i64,
+    offered_at_ms: i64,
+    node: Option<String>,
+    path: String,
+    queue: Option<String>,
+    position: u32,
+    waiting_since_ms: i64,
+    agent: Option<String>,
+    attempt: u32,
+    held: bool,
+}
+
+impl From<wire::LiveCall> for LiveCall {
+    fn from(from: wire::LiveCall) -> LiveCall {
+        LiveCall {
+            call: from.call,
+            from: from.from,
+            did: from.did,
+            did_label: from.did_label,
+            stage: from.stage,
+            stage_since_ms: from.stage_since_ms,
+            offered_at_ms: from.offered_at_ms,
+            node: some(from.node),
+            path: from.path,
+            queue: some(from.queue),
+            position: from.position,
+            waiting_since_ms: from.waiting_since_ms,
+            agent: some(from.agent),
+            attempt: from.attempt,
+            held: from.held,
+        }
+    }
+}
+
+/// An agent who is signed in.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct LiveAgent {
+    agent: String,
+    state: String,
+    since_ms: i64,
+    reason: Option<String>,
+    call: Option<String>,
+}
+
+impl From<wire::LiveAgent> for LiveAgent {
+    fn from(from: wire::LiveAgent) -> LiveAgent {
+        LiveAgent {
+            agent: from.agent,
+            state: from.state,
+            since_ms: from.since_ms,
+            reason: some(from.reason),
+            call: some(from.call),
+        }
+    }
+}
+
+/// A queue.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct LiveQueue {
+    queue: String,
+    waiting: u32,
+    longest_waiting_since_ms: i64,
+    /// Today in the tenant's time zone.
+    today: Figures,
+}
+
+impl From<wire::LiveQueue> for LiveQueue {
+    fn from(from: wire::LiveQueue) -> LiveQueue {
+        LiveQueue {
+            queue: from.queue,
+            waiting: from.waiting,
+            longest_waiting_since_ms: from.longest_waiting_since_ms,
+            today: from.today.unwrap_or_default().into(),
+        }
+    }
+}
+
+/// Sums, from which every rate follows; rates are absent where they would divide by zero.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Figures {
+    offered: u64,
+    answered: u64,
+    abandoned: u64,
+    short_abandoned: u64,
+    overflowed: u64,
+    in_progress: u64,
+    within_service_level: u64,
+    wait_answered_ms: i64,
+    wait_abandoned_ms: i64,
+    longest_wait_ms: i64,
+    talk_ms: i64,
+    hold_ms: i64,
+    wrap_up_ms: i64,
+    handled: u64,
+    missed: u64,
+    declined: u64,
+    signed_in_ms: i64,
+    busy_ms: i64,
+    staffed_ms: i64,
+    /// Where the abandoned were.
+    abandoned_greeting: u64,
+    abandoned_menu: u64,
+    abandoned_queue: u64,
+    abandoned_ringing: u64,
+    /// Rates: absent where the formula would divide by zero.
+    service_level: Option<f64>,
+    asa_ms: Option<f64>,
+    aht_ms: Option<f64>,
+    abandonment: Option<f64>,
+    occupancy: Option<f64>,
+}
+
+impl From<wire::Figures> for Figures {
+    fn from(from: wire::Figures) -> Figures {
+        Figures {
+            offered: from.offered,
+            answered: from.answered,
+            abandoned: from.abandoned,
+            short_abandoned: from.short_abandoned,
+            overflowed: from.overflowed,
+            in_progress: from.in_progress,
+            within_service_level: from.within_service_level,
+            wait_answered_ms: from.wait_answered_ms,
+            wait_abandoned_ms: from.wait_abandoned_ms,
+            longest_wait_ms: from.longest_wait_ms,
+            talk_ms: from.talk_ms,
+            hold_ms: from.hold_ms,
+            wrap_up_ms: from.wrap_up_ms,
+            handled: from.handled,
+            missed: from.missed,
+            declined: from.declined,
+            signed_in_ms: from.signed_in_ms,
+            busy_ms: from.busy_ms,
+            staffed_ms: from.staffed_ms,
+            abandoned_greeting: from.abandoned_greeting,
+            abandoned_menu: from.abandoned_menu,
+            abandoned_queue: from.abandoned_queue,
+            abandoned_ringing: from.abandoned_ringing,
+            service_level: from.service_level,
+            asa_ms: from.asa_ms,
+            aht_ms: from.aht_ms,
+            abandonment: from.abandonment,
+            occupancy: from.occupancy,
+        }
+    }
+}
+
+/// Event `live` with the whole view and its `sequence` as id. The stream
+/// begins with the view as it is, so a lost connection loses nothing.
+#[utoipa::path(get, path = "/v1/live", operation_id = "watchLive", tag = "live",
+    responses((status = 200, content_type = "text/event-stream", body = Live)))]
+async fn live(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>> {
+    caller.may(Permission::LiveRead)?;
+    let request = wire::WatchRequest { tenant: caller.tenant().into() };
+    let views = app.analytics().watch(request).await?.into_inner();
+    let draining = app.drain.clone().begun_owned();
+    let events = views.map(|view| event(view.map_err(Problem::from)));
+    Ok(Sse::new(events.take_until(draining)).keep_alive(KeepAlive::default()))
+}
+
+fn event(view: Result<wire::Live>) -> Result<Event, axum::Error> {
+    match view {
+        Ok(view) => Event::default().event("live").id(view.sequence.to_string()).json_data(Live::from(view)),
+        Err(problem) => Event::default().event("problem").json_data(problem),
+    }
+}

@@ -1,0 +1,105 @@
+//! The routes under /v1, one file per group of endpoints.
+
+mod accounts;
+mod api_keys;
+mod calls;
+mod contacts;
+mod documents;
+mod live;
+mod prompts;
+mod recordings;
+mod reports;
+mod test_calls;
+mod users;
+
+pub(crate) use contacts::Card;
+pub use test_calls::TestCalls;
+
+use crate::{App, problem::Problem};
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa::{
+    IntoParams, OpenApi,
+    openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, security::*},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Trunkline", description = "The contact centre's API. Errors are problem+json (RFC 9457)."),
+    components(schemas(crate::problem::Problem)),
+    security(("api_key" = []), ("session" = []))
+)]
+struct Description;
+
+/// A page of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Page {
+    /// From `next_cursor` of the page before.
+    #[serde(default)]
+    pub cursor: String,
+    /// Rows, 1 to 200; 50 where not given.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+impl Page {
+    pub fn limit(&self) -> u32 {
+        self.limit.unwrap_or(50).clamp(1, 200)
+    }
+}
+
+/// Fields that are empty in a message are absent in JSON.
+pub(crate) fn some(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// Routes and their description, grown from the same code.
+pub fn routes_and_openapi() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
+    let (router, mut openapi) = OpenApiRouter::with_openapi(Description::openapi())
+        .merge(accounts::routes())
+        .merge(users::routes())
+        .merge(api_keys::routes())
+        .merge(documents::routes())
+        .merge(prompts::routes())
+        .merge(calls::routes())
+        .merge(contacts::routes())
+        .merge(recordings::routes())
+        .merge(reports::routes())
+        .merge(live::routes())
+        .merge(test_calls::routes())
+        .routes(routes!(crate::desk::socket))
+        .split_for_parts();
+    let components = openapi.components.get_or_insert_default();
+    let key = Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("An API key or a JWT")).build();
+    components.add_security_scheme("api_key", SecurityScheme::Http(key));
+    let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(crate::auth::COOKIE)));
+    components.add_security_scheme("session", cookie);
+    tell_of_problems(&mut openapi);
+    (router, openapi)
+}
+
+/// Every operation may end in a problem.
+fn tell_of_problems(openapi: &mut utoipa::openapi::OpenApi) {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let problem = ResponseBuilder::new()
+        .description("What went wrong")
+        .content("application/problem+json", content)
+        .build();
+    for path in openapi.paths.paths.values_mut() {
+        let operations = [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
+        for operation in operations.into_iter().flatten() {
+            operation.responses.responses.insert("default".into(), RefOr::T(problem.clone()));
+        }
+    }
+}
+
+/// What nothing else answers under /v1.
+pub(crate) async fn no_such_route() -> Problem {
+    Problem::not_found("there is no such resource")
+}
+
+pub(crate) async fn wrong_method() -> Problem {
+    Problem::new(http::StatusCode::METHOD_NOT_ALLOWED, "the resource does not know this method")
+}
