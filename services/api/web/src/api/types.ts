@@ -1,0 +1,242 @@
+// The JSON of /v1, as its OpenAPI describes it. Times are milliseconds since 1970.
+
+export type Role = "owner" | "admin" | "supervisor" | "agent" | "auditor" | "developer";
+
+export type Permission =
+  | "desk"
+  | "directory:read"
+  | "config:read"
+  | "config:write"
+  | "calls:read"
+  | "calls:own"
+  | "contacts:read"
+  | "contacts:write"
+  | "recordings:read"
+  | "reports:read"
+  | "live:read"
+  | "users:read"
+  | "users:write"
+  | "api-keys"
+  | "test-calls";
+
+export type Me = {
+  tenant: string;
+  company: string;
+  user: string;
+  agent: string | null;
+  name: string;
+  email: string | null;
+  email_verified: boolean;
+  role: Role | null;
+  language: string | null;
+  time_zone: string | null;
+  permissions: Permission[];
+  csrf: string | null;
+};
+
+export type List<T> = { items: T[]; next_cursor?: string | null };
+
+/** What the server adds to a configuration document. */
+export type Stored = { id: string; version: number };
+
+export type SkillLevel = { name: string; level: number };
+
+export type Trunk = Stored & {
+  name: string;
+  enabled: boolean;
+  auth: { type: "ip"; addresses: string[] } | { type: "digest"; username: string; password?: string };
+};
+export type DidNumber = Stored & { number: string; label: string; flow: string; auto_connect: boolean };
+export type Queue = Stored & {
+  name: string;
+  skills: SkillLevel[];
+  ring_timeout_ms: number;
+  wrap_up_ms: number;
+  service_level_ms: number;
+  short_abandon_ms: number;
+  waiting_max: number;
+};
+export type Agent = Stored & {
+  name: string;
+  user: string;
+  skills: SkillLevel[];
+  phone?: { username: string; password?: string } | null;
+};
+export type Named = Stored & { name: string };
+export type Prompt = Stored & { name: string; hash: string; duration_ms: number };
+
+export type Say = { text: string } | { prompt: string };
+export type FlowNode =
+  | { type: "play"; label: string; say: Say[]; next: string }
+  | {
+      type: "menu";
+      label: string;
+      say: Say[];
+      choices: Record<string, string>;
+      attempts?: number;
+      timeout_ms?: number;
+      invalid?: Say[];
+      no_input: string;
+      no_match: string;
+    }
+  | {
+      type: "queue";
+      label: string;
+      queue: string;
+      welcome?: Say[];
+      music?: Say[];
+      priority?: number;
+      announce_every_ms?: number;
+      overflow: string;
+    }
+  | { type: "hangup" };
+export type FlowBody = { name: string; language: string; start: string; nodes: Record<string, FlowNode> };
+export type Flow = Stored & FlowBody;
+
+export type Interaction = {
+  id: string;
+  call: string;
+  contact: string | null;
+  contact_name: string | null;
+  from: string;
+  did: string;
+  did_label: string;
+  path: string;
+  queue: string | null;
+  agent: string | null;
+  disposition: string | null;
+  note: string | null;
+  recording: string | null;
+  started_at_ms: number;
+  ended_at_ms: number | null;
+  wait_ms: number;
+  talk_ms: number;
+  hold_ms: number;
+  outcome: string | null;
+  stage: string;
+};
+export type Contact = {
+  id: string;
+  name: string;
+  organisation: string | null;
+  numbers: string[];
+  vip: boolean;
+  created_at_ms: number;
+};
+export type Card = { contact: Contact | null; interactions: Interaction[] };
+
+export type Recording = {
+  id: string;
+  call: string;
+  started_at_ms: number;
+  duration_ms: number;
+  bytes: number;
+  sha256: string;
+  complete: boolean;
+  peaks_left?: number[];
+  peaks_right?: number[];
+};
+
+export type Figures = {
+  offered: number;
+  answered: number;
+  abandoned: number;
+  short_abandoned: number;
+  overflowed: number;
+  in_progress: number;
+  within_service_level: number;
+  wait_answered_ms: number;
+  wait_abandoned_ms: number;
+  longest_wait_ms: number;
+  talk_ms: number;
+  hold_ms: number;
+  wrap_up_ms: number;
+  handled: number;
+  missed: number;
+  declined: number;
+  signed_in_ms: number;
+  busy_ms: number;
+  staffed_ms: number;
+  abandoned_greeting: number;
+  abandoned_menu: number;
+  abandoned_queue: number;
+  abandoned_ringing: number;
+  service_level: number | null;
+  asa_ms: number | null;
+  aht_ms: number | null;
+  abandonment: number | null;
+  occupancy: number | null;
+};
+
+export type LiveCall = {
+  call: string;
+  from: string;
+  did: string;
+  did_label: string;
+  stage: string;
+  stage_since_ms: number;
+  offered_at_ms: number;
+  node: string | null;
+  path: string;
+  queue: string | null;
+  position: number;
+  waiting_since_ms: number;
+  agent: string | null;
+  attempt: number;
+  held: boolean;
+};
+export type LiveAgent = {
+  agent: string;
+  state: string;
+  since_ms: number;
+  reason: string | null;
+  call: string | null;
+};
+export type LiveQueue = {
+  queue: string;
+  waiting: number;
+  longest_waiting_since_ms: number;
+  today: Figures;
+};
+export type Live = {
+  sequence: number;
+  at_ms: number;
+  calls: LiveCall[];
+  agents: LiveAgent[];
+  queues: LiveQueue[];
+};
+
+export type ReportRow = { key: string; from_ms: number; figures: Figures };
+export type Report = {
+  rows: ReportRow[];
+  total: ReportRow | null;
+  positions: { topic: string; partition: number; offset: number }[];
+  as_of_ms: number;
+};
+
+export type TestCall = {
+  id: string;
+  number: string;
+  state: "calling" | "ringing" | "talking" | "ended";
+  cause: string | null;
+  status: number | null;
+  packets_received: number;
+  packets_sent: number;
+};
+
+export type User = {
+  id: string;
+  agent: string;
+  name: string;
+  email: string;
+  role: Role;
+  email_verified: boolean;
+};
+export type Invite = { id: string; email: string; name: string; role: Role; expires_at_ms: number };
+export type ApiKey = {
+  id: string;
+  name: string;
+  scopes: string[];
+  created_at_ms: number;
+  last_used_at_ms: number | null;
+};

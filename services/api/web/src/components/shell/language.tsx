@@ -1,0 +1,22 @@
+import { useTranslation } from "react-i18next";
+import { Select } from "@/components/ui";
+import { LANGUAGES, isLanguage, setLanguage } from "@/i18n";
+
+export function LanguageSelect() {
+  const { t, i18n } = useTranslation();
+  return (
+    <Select
+      aria-label={t("shell.language")}
+      value={i18n.language}
+      onChange={(event) => {
+        if (isLanguage(event.target.value)) void setLanguage(event.target.value);
+      }}
+    >
+      {Object.entries(LANGUAGES).map(([code, name]) => (
+        <option key={code} value={code}>
+          {name}
+        </option>
+      ))}
+    </Select>
+  );
+}

@@ -1,0 +1,78 @@
+import clsx from "clsx";
+import type { Key, ReactNode } from "react";
+
+export type Column<Row> = {
+  head: ReactNode;
+  cell: (row: Row) => ReactNode;
+  /** Figures stand right and align by their digits. */
+  figure?: boolean;
+  /** `data-testid` of the cells. */
+  testId?: string;
+  className?: string;
+};
+
+type Props<Row> = {
+  /** Says what the table is, to those who do not see it. */
+  caption: string;
+  columns: Column<Row>[];
+  rows: Row[];
+  rowKey: (row: Row) => Key;
+  rowTestId?: string;
+  rowClass?: (row: Row) => string | undefined;
+  foot?: Row;
+  empty?: ReactNode;
+};
+
+const CELL = "px-3 py-2 align-middle";
+
+export function Table<Row>({ caption, columns, rows, rowKey, rowTestId, rowClass, foot, empty }: Props<Row>) {
+  if (rows.length === 0 && empty) return empty;
+  const cells = (row: Row) =>
+    columns.map((column, index) => (
+      <td
+        key={index}
+        data-testid={column.testId}
+        className={clsx(CELL, column.figure && "text-right tabular-nums", column.className)}
+      >
+        {column.cell(row)}
+      </td>
+    ));
+  return (
+    // A region that scrolls is reached by keyboard.
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+    <div className="overflow-x-auto" role="region" aria-label={caption} tabIndex={0}>
+      <table className="w-full border-collapse text-sm">
+        <caption className="sr-only">{caption}</caption>
+        <thead>
+          <tr className="border-b border-line text-left text-xs text-muted">
+            {columns.map((column, index) => (
+              <th
+                key={index}
+                scope="col"
+                className={clsx("px-3 py-2 font-medium whitespace-nowrap", column.figure && "text-right")}
+              >
+                {column.head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr
+              key={rowKey(row)}
+              data-testid={rowTestId}
+              className={clsx("border-b border-line last:border-0 hover:bg-sunken/60", rowClass?.(row))}
+            >
+              {cells(row)}
+            </tr>
+          ))}
+        </tbody>
+        {foot !== undefined && (
+          <tfoot>
+            <tr className="border-t-2 border-line font-semibold">{cells(foot)}</tr>
+          </tfoot>
+        )}
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,56 @@
+// The desk's JSON messages, as the server's desk/message.rs has them.
+import type { Card } from "@/api/types";
+
+export type StateName = "offline" | "available" | "aux" | "ringing" | "on_call" | "wrap_up" | "missed";
+
+export type AgentState = {
+  state: StateName;
+  since_ms: number;
+  reason: string | null;
+  call: string | null;
+  queue: string | null;
+  until_ms: number | null;
+  deferred: string | null;
+};
+
+export type Offer = {
+  reservation: string;
+  call: string;
+  queue: string;
+  queue_name: string;
+  caller: { number: string; name: string | null; did: string; did_label: string; path: string };
+  waiting_since_ms: number;
+  deadline_ms: number;
+  attempt: number;
+  contact: Card | null;
+};
+
+export type Hello = { agent: string; name: string; tenant: string; company: string; role: string };
+
+export type FromServer =
+  | ({ type: "hello" } & Hello)
+  | ({ type: "state" } & AgentState)
+  | ({ type: "offer" } & Offer)
+  | { type: "contact"; reservation: string; contact: Card }
+  | { type: "offer_ended"; reservation: string; outcome: string }
+  | { type: "ring"; call: string; leg: string; reservation: string }
+  | { type: "sdp"; leg: string; sdp: string }
+  | { type: "talking"; leg: string; since_ms: number }
+  | { type: "held"; leg: string; on: boolean }
+  | { type: "muted"; leg: string; on: boolean }
+  | { type: "ended"; leg: string; cause: string }
+  | { type: "refused"; message: string };
+
+export type FromDesk =
+  | { type: "available" }
+  | { type: "aux"; reason: string }
+  | { type: "offline" }
+  | { type: "finish_wrap_up"; call: string; disposition?: string; note?: string }
+  | { type: "sdp"; leg: string; sdp: string }
+  | { type: "accept"; leg: string }
+  | { type: "decline"; leg: string }
+  | { type: "mute"; leg: string; on: boolean }
+  | { type: "hold"; leg: string; on: boolean }
+  | { type: "key"; leg: string; key: string }
+  | { type: "hang_up"; leg: string }
+  | { type: "phone"; owns: boolean };

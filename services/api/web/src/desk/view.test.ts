@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import type { FromServer, Offer } from "./messages";
+import { type View, type Wish, currentLeg, currentOffer, nothing, reduce } from "./view";
+
+const offer: Offer = {
+  reservation: "rsv_1",
+  call: "call_1",
+  queue: "que_1",
+  queue_name: "Support",
+  caller: { number: "+40211234567", name: null, did: "+99912345678", did_label: "Test number", path: "1" },
+  waiting_since_ms: 1_000,
+  deadline_ms: 16_000,
+  attempt: 1,
+  contact: null,
+};
+const hello = { type: "hello", agent: "agt_1", name: "Ana", tenant: "tnt_1", company: "A", role: "owner" } as const;
+const ring = { type: "ring", call: "call_1", leg: "leg_1", reservation: "rsv_1" } as const;
+const told = (...messages: (FromServer | Wish)[]): View => messages.reduce(reduce, nothing);
+
+describe("the desk", () => {
+  it("shows an offer until it is accepted here, and the caller until the end", () => {
+    const ringing = told(hello, { type: "offer", ...offer }, ring);
+    expect(currentOffer(ringing)?.reservation).toBe("rsv_1");
+    const accepted = reduce(ringing, { type: "accepted", leg: "leg_1" });
+    expect(currentOffer(accepted)).toBeUndefined();
+    const over = [
+      { type: "offer_ended", reservation: "rsv_1", outcome: "answered" } as const,
+      { type: "talking", leg: "leg_1", since_ms: 5_000 } as const,
+      { type: "ended", leg: "leg_1", cause: "normal" } as const,
+    ].reduce(reduce, accepted);
+    expect(over.legs).toEqual([]);
+    expect(over.callers.call_1?.caller.number).toBe("+40211234567");
+  });
+
+  it("shows mute at once and goes back when the server refuses", () => {
+    const talking = told(hello, ring, { type: "talking", leg: "leg_1", since_ms: 5_000 });
+    const wanted = reduce(talking, { type: "mute_wanted", leg: "leg_1", on: true });
+    expect(wanted.legs[0]?.mutedWanted).toBe(true);
+    expect(reduce(wanted, { type: "refused", message: "no" }).legs[0]?.mutedWanted).toBeNull();
+    const muted = reduce(wanted, { type: "muted", leg: "leg_1", on: true });
+    expect(muted.legs[0]).toMatchObject({ muted: true, mutedWanted: null });
+  });
+
+  it("keeps a call over a lost connection if the server still knows it", () => {
+    const talking = told(hello, ring, { type: "talking", leg: "leg_1", since_ms: 5_000 });
+    const back = [hello, ring, { type: "stale_dropped" } as const].reduce(reduce, talking);
+    expect(currentLeg(back)?.talkingSince).toBe(5_000);
+    const gone = [hello, { type: "stale_dropped" } as const].reduce(reduce, talking);
+    expect(gone.legs).toEqual([]);
+  });
+
+  it("adds the contact that the CRM sent after the offer", () => {
+    const contact = { contact: null, interactions: [] };
+    const view = told(hello, { type: "offer", ...offer }, { type: "contact", reservation: "rsv_1", contact });
+    expect(view.offers[0]?.contact).toEqual(contact);
+    expect(view.callers.call_1?.contact).toEqual(contact);
+  });
+});

@@ -1,0 +1,116 @@
+import clsx from "clsx";
+import { Grip, Mic, MicOff, Pause, PhoneOff, Play } from "lucide-react";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { Badge, Button, Elapsed, PhoneNumber } from "@/components/ui";
+import { desk, useDesk } from "@/desk/desk";
+import type { Offer } from "@/desk/messages";
+import type { Leg } from "@/desk/view";
+import { callerName } from "./caller";
+import { NoteField } from "./note";
+
+const KEYPAD = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
+
+/** The conversation: hold and mute are the server's truth, shown at once. */
+export function CallCard({ leg, caller }: { leg: Leg; caller?: Offer }) {
+  const { t } = useTranslation();
+  const { connections } = useDesk();
+  const [keypad, setKeypad] = useState(false);
+  const muted = leg.mutedWanted ?? leg.muted;
+  const held = leg.heldWanted ?? leg.held;
+  const failed = connections[leg.leg] === "failed" || connections[leg.leg] === "disconnected";
+  const Mute = muted ? MicOff : Mic;
+  const Hold = held ? Play : Pause;
+  return (
+    <section
+      aria-label={t("desk.call")}
+      data-testid="call-card"
+      className="rounded-lg border-2 border-info bg-surface p-4"
+    >
+      <div className="flex flex-wrap items-start justify-between gap-3">
+        <div className="min-w-0">
+          <p className="flex flex-wrap items-center gap-2 text-sm text-muted">
+            {leg.talkingSince === null ? t("desk.connecting") : t("desk.talking")}
+            {held && (
+              <Badge tone="warn" data-testid="held">
+                {t("desk.held")}
+              </Badge>
+            )}
+            {muted && (
+              <Badge tone="warn" data-testid="muted">
+                {t("desk.muted")}
+              </Badge>
+            )}
+            {failed && <Badge tone="bad">{t("desk.soundLost")}</Badge>}
+          </p>
+          <p className="truncate text-2xl font-semibold tracking-tight">
+            {caller ? (callerName(caller) ?? <PhoneNumber number={caller.caller.number} />) : t("desk.call")}
+          </p>
+        </div>
+        {leg.talkingSince !== null && (
+          <p className="text-2xl font-semibold">
+            <Elapsed since={leg.talkingSince} testId="call-timer" />
+          </p>
+        )}
+      </div>
+      <div className="mt-4 flex flex-wrap gap-2">
+        <Control pressed={muted} shortcut="m" testId="call-mute" onClick={() => desk.mute(leg.leg, !muted)}>
+          <Mute aria-hidden className="size-4" />
+          {t(muted ? "desk.unmute" : "desk.mute")}
+        </Control>
+        <Control pressed={held} shortcut="h" testId="call-hold" onClick={() => desk.hold(leg.leg, !held)}>
+          <Hold aria-hidden className="size-4" />
+          {t(held ? "desk.resume" : "desk.hold")}
+        </Control>
+        <Control pressed={keypad} testId="call-keypad" onClick={() => setKeypad(!keypad)}>
+          <Grip aria-hidden className="size-4" />
+          {t("desk.keypad")}
+        </Control>
+        <Button
+          look="danger"
+          className="ml-auto"
+          onClick={() => desk.hangUp(leg.leg)}
+          data-testid="call-end"
+          aria-keyshortcuts="e"
+        >
+          <PhoneOff aria-hidden className="size-4" />
+          {t("desk.end")}
+        </Button>
+      </div>
+      {keypad && (
+        <div className="mt-3 grid w-44 grid-cols-3 gap-1.5">
+          {KEYPAD.map((key) => (
+            <Button key={key} onClick={() => desk.key(leg.leg, key)} aria-label={t("desk.key", { key })}>
+              {key}
+            </Button>
+          ))}
+        </div>
+      )}
+      <div className="mt-4">
+        <NoteField call={leg.call} />
+      </div>
+    </section>
+  );
+}
+
+type ControlProps = {
+  pressed: boolean;
+  shortcut?: string;
+  testId: string;
+  onClick: () => void;
+  children: React.ReactNode;
+};
+
+function Control({ pressed, shortcut, testId, onClick, children }: ControlProps) {
+  return (
+    <Button
+      aria-pressed={pressed}
+      aria-keyshortcuts={shortcut}
+      onClick={onClick}
+      data-testid={testId}
+      className={clsx(pressed && "!border-warn !bg-warn-soft !text-warn")}
+    >
+      {children}
+    </Button>
+  );
+}

@@ -1,0 +1,50 @@
+import { useTranslation } from "react-i18next";
+import { useDesk } from "@/desk/desk";
+import { currentLeg, currentOffer } from "@/desk/view";
+import { Card, EmptyState, Page } from "@/components/ui";
+import { CallCard } from "./call-card";
+import { CallerCard } from "./caller-card";
+import { DeskNotices } from "./notices";
+import { OfferCard } from "./offer-card";
+import { RecentCalls } from "./recent-calls";
+import { StateBar } from "./state-bar";
+import { WrapUpCard } from "./wrap-up-card";
+
+export function DeskPage() {
+  const { t } = useTranslation();
+  const view = useDesk();
+  const offer = currentOffer(view);
+  const leg = currentLeg(view);
+  const wrapUp = view.state?.state === "wrap_up" ? view.state.call : null;
+  const call = offer?.call ?? leg?.call ?? view.state?.call ?? null;
+  return (
+    <Page title={t("nav.desk")}>
+      <DeskNotices />
+      <StateBar />
+      <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_minmax(0,24rem)]">
+        <div className="flex min-w-0 flex-col gap-4">
+          {offer && <OfferCard key={offer.reservation} offer={offer} />}
+          {leg && <CallCard key={leg.leg} leg={leg} caller={view.callers[leg.call]} />}
+          {wrapUp && !leg && (
+            <WrapUpCard key={wrapUp} call={wrapUp} until={view.state?.until_ms ?? null} />
+          )}
+          {!offer && !leg && !wrapUp && <Idle />}
+          <RecentCalls />
+        </div>
+        {call && <CallerCard key={call} call={call} caller={view.callers[call]} />}
+      </div>
+    </Page>
+  );
+}
+
+function Idle() {
+  const { t } = useTranslation();
+  const { state } = useDesk();
+  const elsewhere = state?.state === "on_call" || state?.state === "ringing";
+  const text = elsewhere ? "elsewhere" : state?.state === "available" ? "waiting" : "idle";
+  return (
+    <Card>
+      <EmptyState title={t(`desk.${text}`)}>{t(`desk.${text}Hint`)}</EmptyState>
+    </Card>
+  );
+}

@@ -1,0 +1,31 @@
+import { useTranslation } from "react-i18next";
+import { Button, Notice } from "@/components/ui";
+import { desk, useDesk } from "@/desk/desk";
+
+/** What keeps the desk from working, as long as it does. */
+export function DeskNotices() {
+  const { t } = useTranslation();
+  const { link, ownsPhone, trouble, state } = useDesk();
+  return (
+    <>
+      {link === "lost" && <Notice tone="bad">{t("desk.lostNotice")}</Notice>}
+      {link === "closed" && <Notice tone="bad">{t("problem.signedOut")}</Notice>}
+      {trouble && (
+        <Notice tone="bad" testId="microphone-trouble">
+          {t(`microphone.${trouble}`)}
+        </Notice>
+      )}
+      {ownsPhone === false && (
+        <Notice testId="phone-elsewhere">
+          <div className="flex flex-wrap items-center justify-between gap-2">
+            {t("desk.phoneElsewhere")}
+            <Button size="sm" onClick={() => desk.takePhone()}>
+              {t("desk.takePhone")}
+            </Button>
+          </div>
+        </Notice>
+      )}
+      {state?.state === "missed" && <Notice tone="warn">{t("desk.missedNotice")}</Notice>}
+    </>
+  );
+}
