@@ -1,1 +1,40 @@
-//! Folds the log into figures.
+//! Folds the log with `stats`: the live view, reports and recounts.
+//!
+//! The books are kept in memory and rebuilt from the log at every start, so
+//! that there is no second truth to drift away from the first.
+
+mod api;
+mod books;
+mod config;
+mod events;
+mod live;
+mod wire;
+
+pub use config::Config;
+
+use books::Books;
+use chassis::{Deps, Drain};
+use eventlog::ConfigView;
+use proto::analytics::v1::analytics_server::AnalyticsServer;
+use std::{sync::Arc, time::Duration};
+use tonic::service::Routes;
+
+/// The documented defaults.
+pub const DEFAULTS: &str = include_str!("../default.toml");
+
+pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()> {
+    let view = ConfigView::follow(&deps.log)?;
+    view.ready().await;
+    let books = Arc::new(Books::default());
+    let folding = tokio::spawn(events::fold(deps.log.clone(), books.clone(), drain.clone()));
+    let api = api::Api {
+        log: deps.log,
+        view,
+        books,
+        live_every: Duration::from_millis(config.live_every_ms),
+        drain: drain.clone(),
+    };
+    let served = chassis::grpc::serve(deps.listener, Routes::new(AnalyticsServer::new(api)), drain).await;
+    folding.await?;
+    served
+}

@@ -1,1 +1,11 @@
-//! The trunkline binary: all services in one process.
+//! All services in one process with embedded defaults: what `make up` starts.
+//!
+//! The services are the same as in separate processes and talk gRPC over
+//! loopback; only the journal is shared, which makes it the whole log.
+
+pub mod client;
+mod folder;
+mod platform;
+mod services;
+
+pub use platform::{Options, Platform};

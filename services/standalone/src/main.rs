@@ -1,1 +1,107 @@
-fn main() {}
+//! `trunkline`: the one binary that users meet.
+
+mod commands;
+
+use clap::{Args, Parser, Subcommand};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// The open-source contact centre.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts all services in this process.
+    Up(Up),
+    /// Places a real call by the built-in caller and tells how it went.
+    TestCall(TestCall),
+    /// Computes a report anew from the log and compares it with the one kept.
+    Recount(Recount),
+}
+
+#[derive(Args)]
+struct Up {
+    /// Everything that must survive a restart.
+    #[arg(long, env = "TRUNKLINE_DATA", default_value = ".trunkline")]
+    data: PathBuf,
+    /// Where the portal listens; https when beyond loopback.
+    #[arg(long, env = "TRUNKLINE_HTTP", default_value = "127.0.0.1:8080")]
+    http: SocketAddr,
+    /// Where SIP is received, UDP and TCP.
+    #[arg(long, env = "TRUNKLINE_SIP", default_value = "127.0.0.1:5060")]
+    sip: SocketAddr,
+    /// The address that carriers and browsers reach this machine by.
+    #[arg(long, env = "PUBLIC_ADDRESS", default_value = "")]
+    public_address: String,
+    /// A PostgreSQL of one's own instead of a private one in the data folder.
+    #[arg(long, env = "DATABASE_URL")]
+    database_url: Option<String>,
+    /// A Kafka of one's own behind the journal.
+    #[arg(long, env = "KAFKA_BROKERS")]
+    kafka_brokers: Option<String>,
+    #[arg(long, env = "KAFKA_REPLICATION", default_value_t = 1)]
+    kafka_replication: i32,
+    /// A TOML file with a table per service; each service's default.toml explains its keys.
+    #[arg(long, env = "TRUNKLINE_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Remote {
+    /// The platform's address.
+    #[arg(long, env = "TRUNKLINE_URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// An API key, made on the portal's page "API keys".
+    #[arg(long, env = "TRUNKLINE_API_KEY", hide_env_values = true)]
+    api_key: String,
+    /// Accept a certificate that nobody vouches for.
+    #[arg(long)]
+    insecure: bool,
+    /// Print what the API said, as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct TestCall {
+    #[command(flatten)]
+    remote: Remote,
+    /// The number to call; by default the first one of the company.
+    #[arg(long)]
+    number: Option<String>,
+    /// Keys to press once connected.
+    #[arg(long, default_value = "1")]
+    keys: String,
+    /// How long to stay once somebody answers.
+    #[arg(long, default_value_t = 20)]
+    seconds: u32,
+}
+
+#[derive(Args)]
+struct Recount {
+    #[command(flatten)]
+    remote: Remote,
+    /// Beginning, such as 2026-01-31T00:00:00Z.
+    #[arg(long)]
+    from: String,
+    /// End, not included.
+    #[arg(long)]
+    to: String,
+    /// queue, agent or did; by default all three.
+    #[arg(long)]
+    by: Option<String>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    chassis::telemetry::start();
+    match Cli::parse().command {
+        Command::Up(up) => commands::up(up).await,
+        Command::TestCall(call) => commands::test_call(call).await,
+        Command::Recount(recount) => commands::recount(recount).await,
+    }
+}

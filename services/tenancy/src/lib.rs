@@ -29,6 +29,9 @@ use std::{path::PathBuf, time::Duration};
 use tenantdb::TenantDb;
 use tonic::service::Routes;
 
+/// The documented defaults.
+pub const DEFAULTS: &str = include_str!("../default.toml");
+
 /// Half of it: the next key is made long before it signs.
 const KEYS_CHECKED_EVERY: Duration = Duration::from_secs(3_600);
 

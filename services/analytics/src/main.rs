@@ -1,0 +1,4 @@
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    chassis::launch("analytics", analytics::DEFAULTS, analytics::run).await
+}

@@ -1,0 +1,156 @@
+//! Proto ↔ rows; no decision.
+
+use crate::{
+    events,
+    store::{self, ContactRow, InteractionRow},
+};
+use chassis::{Code, Error, clock, random};
+use eventlog::ConfigView;
+use proto::crm::v1::*;
+use std::sync::Arc;
+use tenantdb::{TenantDb, TenantTx};
+use tonic::{Request, Response, Status};
+use types::TenantId;
+
+/// The last interactions on a card.
+const CARD_MAX: i64 = 10;
+const PAGE: u32 = 50;
+const PAGE_MAX: u32 = 200;
+
+pub struct Api {
+    pub db: TenantDb,
+    pub view: Arc<ConfigView>,
+}
+
+impl Api {
+    async fn begin(&self, tenant: &str) -> Result<TenantTx, Error> {
+        let tenant: TenantId = tenant.parse().map_err(|_| Error::invalid("no tenant"))?;
+        self.db.begin(&tenant).await.map_err(storage)
+    }
+
+    async fn card(&self, tx: &mut TenantTx, contact: ContactRow) -> Result<Card, Error> {
+        let rows = store::interactions(tx, &contact.id, "", "", CARD_MAX).await.map_err(storage)?;
+        let interactions = rows.into_iter().map(interaction).collect();
+        Ok(Card { contact: Some(to_proto(contact)), interactions })
+    }
+}
+
+#[tonic::async_trait]
+impl crm_server::Crm for Api {
+    async fn identify(&self, request: Request<IdentifyRequest>) -> Result<Response<Card>, Status> {
+        let IdentifyRequest { tenant, number, name } = request.into_inner();
+        let mut tx = self.begin(&tenant).await?;
+        let number = events::number(&self.view, tx.tenant(), &number);
+        let number = number.ok_or_else(|| Error::invalid("not a telephone number"))?;
+        let name = (!name.is_empty()).then_some(name);
+        let contact = store::identify(&mut tx, &number, name.as_deref(), clock::now(), random::u128()).await;
+        let card = self.card(&mut tx, contact.map_err(storage)?).await?;
+        tx.commit().await.map_err(storage)?;
+        Ok(Response::new(card))
+    }
+
+    async fn list_contacts(
+        &self,
+        request: Request<ListContactsRequest>,
+    ) -> Result<Response<ListContactsReply>, Status> {
+        let ListContactsRequest { tenant, search, cursor, limit } = request.into_inner();
+        let limit = page(limit);
+        let mut tx = self.begin(&tenant).await?;
+        let rows = store::contacts(&mut tx, &search, &cursor, i64::from(limit)).await.map_err(storage)?;
+        let next_cursor = next(&rows, limit, |row| &row.id);
+        let contacts = rows.into_iter().map(to_proto).collect();
+        Ok(Response::new(ListContactsReply { contacts, next_cursor }))
+    }
+
+    async fn get_contact(&self, request: Request<GetContactRequest>) -> Result<Response<Card>, Status> {
+        let GetContactRequest { tenant, id } = request.into_inner();
+        let mut tx = self.begin(&tenant).await?;
+        let contact = store::contact(&mut tx, &id).await.map_err(storage)?;
+        let contact = contact.ok_or_else(|| Error::not_found("no such contact"))?;
+        Ok(Response::new(self.card(&mut tx, contact).await?))
+    }
+
+    async fn update_contact(
+        &self,
+        request: Request<UpdateContactRequest>,
+    ) -> Result<Response<Contact>, Status> {
+        let UpdateContactRequest { tenant, id, name, organisation, vip } = request.into_inner();
+        let mut tx = self.begin(&tenant).await?;
+        let found = store::update(&mut tx, &id, name.as_deref(), organisation.as_deref(), vip).await;
+        if !found.map_err(storage)? {
+            return Err(Error::not_found("no such contact").into());
+        }
+        let contact = store::contact(&mut tx, &id).await.map_err(storage)?;
+        tx.commit().await.map_err(storage)?;
+        Ok(Response::new(contact.map(to_proto).ok_or_else(|| Error::not_found("no such contact"))?))
+    }
+
+    async fn list_interactions(
+        &self,
+        request: Request<ListInteractionsRequest>,
+    ) -> Result<Response<ListInteractionsReply>, Status> {
+        let ListInteractionsRequest { tenant, contact, agent, cursor, limit } = request.into_inner();
+        let limit = page(limit);
+        let mut tx = self.begin(&tenant).await?;
+        let rows = store::interactions(&mut tx, &contact, &agent, &cursor, i64::from(limit)).await;
+        let rows = rows.map_err(storage)?;
+        let next_cursor = next(&rows, limit, |row| &row.id);
+        let interactions = rows.into_iter().map(interaction).collect();
+        Ok(Response::new(ListInteractionsReply { interactions, next_cursor }))
+    }
+
+    async fn get_interaction(
+        &self,
+        request: Request<GetInteractionRequest>,
+    ) -> Result<Response<Interaction>, Status> {
+        let GetInteractionRequest { tenant, id } = request.into_inner();
+        let mut tx = self.begin(&tenant).await?;
+        let row = store::interaction(&mut tx, &id).await.map_err(storage)?;
+        let row = row.ok_or_else(|| Error::not_found("no such call"))?;
+        Ok(Response::new(interaction(row)))
+    }
+}
+
+fn storage(error: tenantdb::Error) -> Error {
+    tracing::error!(%error, "the database failed");
+    Error::new(Code::Unavailable, "the database is not available")
+}
+
+fn page(limit: u32) -> u32 {
+    if limit == 0 { PAGE } else { limit.min(PAGE_MAX) }
+}
+
+/// The cursor of the next page; empty at the end.
+fn next<T>(rows: &[T], limit: u32, id: impl Fn(&T) -> &String) -> String {
+    rows.last().filter(|_| rows.len() >= limit as usize).map(|row| id(row).clone()).unwrap_or_default()
+}
+
+fn to_proto(row: ContactRow) -> Contact {
+    let ContactRow { id, name, organisation, vip, created_at_ms, numbers } = row;
+    Contact { id, name, organisation, numbers, vip, created_at_ms }
+}
+
+fn interaction(row: InteractionRow) -> Interaction {
+    Interaction {
+        id: row.id,
+        call: row.call,
+        contact: row.contact.unwrap_or_default(),
+        contact_name: row.contact_name.unwrap_or_default(),
+        from: row.caller,
+        did: row.did,
+        did_label: row.did_label,
+        path: row.path,
+        queue: row.queue.unwrap_or_default(),
+        agent: row.agent.unwrap_or_default(),
+        disposition: row.disposition.unwrap_or_default(),
+        note: row.note.unwrap_or_default(),
+        recording: row.recording.unwrap_or_default(),
+        started_at_ms: row.started_at_ms,
+        ended_at_ms: row.ended_at_ms.unwrap_or_default(),
+        wait_ms: row.wait_ms,
+        talk_ms: row.talk_ms,
+        hold_ms: row.hold_ms,
+        outcome: row.outcome.unwrap_or_default(),
+        stage: row.stage,
+    }
+}

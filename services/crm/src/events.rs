@@ -1,0 +1,149 @@
+//! Facts → rows: one transaction per fact, the position committed after it.
+
+use crate::store::{self, Change, Ended};
+use chassis::{Drain, clock, random};
+use eventlog::{ConfigView, Consumer, Delivery, Topic, codec};
+use std::{sync::Arc, time::Duration};
+use tenantdb::{Result, TenantDb, TenantTx};
+use types::{
+    config::{Kind, Tenant},
+    fact::{AgentEvent, AgentFact, CallEvent, CallFact},
+    *,
+};
+
+/// While PostgreSQL is away the fact is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+pub async fn fold(mut consumer: Consumer, db: TenantDb, view: Arc<ConfigView>, drain: Drain) {
+    while let Some(next) = drain.or(consumer.next()).await {
+        let delivery = match next {
+            Ok(delivery) => delivery,
+            Err(error) => return tracing::error!(%error, "the log cannot be read"),
+        };
+        while let Err(error) = take(&db, &view, &delivery).await {
+            if !passing(&error) {
+                tracing::error!(%error, key = delivery.record.key, "a fact was left out of the history");
+                break;
+            }
+            tracing::warn!(%error, "the history waits for the database");
+            if drain.or(tokio::time::sleep(AGAIN)).await.is_none() {
+                return;
+            }
+        }
+        if let Err(error) = consumer.commit(&delivery.position) {
+            tracing::error!(%error, "a position could not be committed");
+        }
+    }
+}
+
+/// Whether it may go better later: the server cannot be reached or is starting.
+fn passing(error: &tenantdb::Error) -> bool {
+    match error {
+        tenantdb::Error::Sql(sqlx::Error::Database(error)) => {
+            // Connection, resources, operator's intervention; serialization.
+            let code = error.code().unwrap_or_default();
+            ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class))
+        }
+        tenantdb::Error::Sql(error) => {
+            matches!(
+                error,
+                sqlx::Error::Io(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::Tls(_)
+                    | sqlx::Error::Protocol(_)
+            )
+        }
+        _ => false,
+    }
+}
+
+async fn take(db: &TenantDb, view: &ConfigView, delivery: &Delivery) -> Result<()> {
+    let tenant = &delivery.record.tenant;
+    match delivery.record.topic {
+        Topic::Call => match readable::<CallFact>(delivery) {
+            Some(fact) if tells(&fact) => call(db, view, tenant, &fact).await,
+            _ => Ok(()),
+        },
+        Topic::Agent => match readable::<AgentFact>(delivery).map(|fact| fact.event) {
+            Some(AgentEvent::WrappedUp { call, disposition, note, .. }) => {
+                let mut tx = db.begin(tenant).await?;
+                let disposition = disposition.as_ref().map(DispositionId::as_str);
+                store::wrapped_up(&mut tx, call.as_str(), disposition, note.as_deref()).await?;
+                tx.commit().await
+            }
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn readable<F: codec::Fact>(delivery: &Delivery) -> Option<F> {
+    let unread =
+        |error: &eventlog::Error| tracing::error!(%error, at = ?delivery.position, "a fact cannot be read");
+    codec::decode(&delivery.record.value).inspect_err(unread).ok()
+}
+
+/// Facts that change no row are not worth a transaction.
+fn tells(fact: &CallFact) -> bool {
+    !matches!(fact.event, CallEvent::PositionChanged { .. } | CallEvent::Connected | CallEvent::Held { .. })
+}
+
+async fn call(db: &TenantDb, view: &ConfigView, tenant: &TenantId, fact: &CallFact) -> Result<()> {
+    let mut tx = db.begin(tenant).await?;
+    match &fact.event {
+        CallEvent::Offered { from, caller_name, did, did_label, .. } => {
+            let contact = contact_of(&mut tx, view, from, caller_name.as_deref()).await?;
+            let id = InteractionId::new(fact.at, random::u128());
+            store::open(&mut tx, &id, fact, contact.as_deref(), from, (did.as_str(), did_label)).await?;
+        }
+        event => store::change(&mut tx, fact, changed_by(event)).await?,
+    }
+    tx.commit().await
+}
+
+async fn contact_of(
+    tx: &mut TenantTx,
+    view: &ConfigView,
+    from: &str,
+    name: Option<&str>,
+) -> Result<Option<String>> {
+    let Some(number) = number(view, tx.tenant(), from) else { return Ok(None) };
+    let contact = store::identify(tx, &number, name, clock::now(), random::u128()).await?;
+    Ok(Some(contact.id))
+}
+
+/// A caller's number in its one form; `None` for "anonymous" and the like.
+pub fn number(view: &ConfigView, tenant: &TenantId, text: &str) -> Option<E164> {
+    let country = view.get::<Tenant>(tenant, Kind::Tenant, tenant.as_str()).and_then(|t| t.country_code);
+    E164::from_dialled(text, country.as_deref()).ok()
+}
+
+fn changed_by(event: &CallEvent) -> Change {
+    let none = Change::default();
+    let stage = |stage: &str| Some(stage.to_owned());
+    match event {
+        CallEvent::NodeEntered { stage: at, .. } => {
+            Change { stage: stage(if *at == Stage::Menu { "menu" } else { "greeting" }), ..none }
+        }
+        CallEvent::KeysPressed { keys, .. } => Change { keys: Some(keys.clone()), ..none },
+        CallEvent::Enqueued { queue, .. } => {
+            Change { queue: Some(queue.to_string()), stage: stage("queue"), ..none }
+        }
+        CallEvent::AgentOffered { .. } => Change { stage: stage("ringing"), ..none },
+        CallEvent::OfferEnded { .. } => Change { stage: stage("queue"), ..none },
+        CallEvent::AgentConnected { agent, .. } => {
+            Change { agent: Some(agent.to_string()), stage: stage("talking"), ..none }
+        }
+        CallEvent::RecordingStarted { recording } => {
+            Change { recording: Some(recording.to_string()), ..none }
+        }
+        CallEvent::Ended { by, wait, talk, hold, .. } => {
+            let unanswered = if *by == Party::Caller { "abandoned" } else { "self_served" };
+            Change {
+                ended: Some(Ended { wait_ms: *wait, talk_ms: *talk, hold_ms: *hold, unanswered }),
+                ..none
+            }
+        }
+        _ => none,
+    }
+}

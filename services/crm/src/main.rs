@@ -1,0 +1,4 @@
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    chassis::launch("crm", crm::DEFAULTS, crm::run).await
+}

@@ -1,0 +1,267 @@
+//! Rows of contacts and interactions.
+
+use sqlx::FromRow;
+use tenantdb::{Result, TenantTx};
+use types::{ContactId, E164, InteractionId, Timestamp, fact::CallFact};
+
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct ContactRow {
+    pub id: String,
+    pub name: String,
+    pub organisation: String,
+    pub vip: bool,
+    pub created_at_ms: i64,
+    pub numbers: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct InteractionRow {
+    pub id: String,
+    pub call: String,
+    pub contact: Option<String>,
+    pub contact_name: Option<String>,
+    pub caller: String,
+    pub did: String,
+    pub did_label: String,
+    pub path: String,
+    pub queue: Option<String>,
+    pub agent: Option<String>,
+    pub disposition: Option<String>,
+    pub note: Option<String>,
+    pub recording: Option<String>,
+    pub started_at_ms: i64,
+    pub ended_at_ms: Option<i64>,
+    pub wait_ms: i64,
+    pub talk_ms: i64,
+    pub hold_ms: i64,
+    pub outcome: Option<String>,
+    pub stage: String,
+}
+
+/// The contact with this number, made if there is none. Two calls at a time
+/// make one: the number is locked until the transaction ends.
+pub async fn identify(
+    tx: &mut TenantTx,
+    number: &E164,
+    name: Option<&str>,
+    now: Timestamp,
+    random: u128,
+) -> Result<ContactRow> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))")
+        .bind(format!("{}/{number}", tx.tenant()))
+        .execute(&mut **tx)
+        .await?;
+    let known: Option<String> = sqlx::query_scalar("select contact from contact_numbers where number = $1")
+        .bind(number.as_str())
+        .fetch_optional(&mut **tx)
+        .await?;
+    let id = match known {
+        Some(id) => id,
+        None => create(tx, number, name, now, random).await?,
+    };
+    Ok(contact(tx, &id).await?.ok_or(sqlx::Error::RowNotFound)?)
+}
+
+async fn create(
+    tx: &mut TenantTx,
+    number: &E164,
+    name: Option<&str>,
+    now: Timestamp,
+    random: u128,
+) -> Result<String> {
+    let id = ContactId::new(now, random);
+    sqlx::query("insert into contacts (id, name, created_at_ms) values ($1, $2, $3)")
+        .bind(id.as_str())
+        .bind(name.unwrap_or_default())
+        .bind(now.millis())
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query("insert into contact_numbers (number, contact) values ($1, $2)")
+        .bind(number.as_str())
+        .bind(id.as_str())
+        .execute(&mut **tx)
+        .await?;
+    Ok(id.to_string())
+}
+
+const CONTACT: &str = "select c.id, c.name, c.organisation, c.vip, c.created_at_ms,
+    array(select n.number from contact_numbers n where n.contact = c.id order by n.number) as numbers
+    from contacts c where c.id = $1";
+
+pub async fn contact(tx: &mut TenantTx, id: &str) -> Result<Option<ContactRow>> {
+    Ok(sqlx::query_as(CONTACT).bind(id).fetch_optional(&mut **tx).await?)
+}
+
+/// Ids after `cursor` whose name, organisation or number holds `search`.
+pub async fn contacts(tx: &mut TenantTx, search: &str, cursor: &str, limit: i64) -> Result<Vec<ContactRow>> {
+    let pattern = format!("%{}%", search.replace(['%', '_', '\\'], ""));
+    let rows = sqlx::query_as(
+        "select c.id, c.name, c.organisation, c.vip, c.created_at_ms,
+           array(select n.number from contact_numbers n where n.contact = c.id order by n.number) as numbers
+         from contacts c
+         where ($1 = '' or c.id < $1)
+           and (c.name ilike $2 or c.organisation ilike $2
+             or exists (select 1 from contact_numbers n where n.contact = c.id and n.number like $2))
+         order by c.id desc limit $3",
+    )
+    .bind(cursor)
+    .bind(pattern)
+    .bind(limit)
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows)
+}
+
+/// `false` when there is no such contact.
+pub async fn update(
+    tx: &mut TenantTx,
+    id: &str,
+    name: Option<&str>,
+    organisation: Option<&str>,
+    vip: Option<bool>,
+) -> Result<bool> {
+    let done = sqlx::query(
+        "update contacts set name = coalesce($2, name), organisation = coalesce($3, organisation),
+           vip = coalesce($4, vip) where id = $1",
+    )
+    .bind(id)
+    .bind(name)
+    .bind(organisation)
+    .bind(vip)
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Rows newest first; empty texts do not filter. `cursor` is the last id of the page before.
+pub async fn interactions(
+    tx: &mut TenantTx,
+    contact: &str,
+    agent: &str,
+    cursor: &str,
+    limit: i64,
+) -> Result<Vec<InteractionRow>> {
+    let rows = sqlx::query_as(
+        "select i.id, i.call, i.contact, c.name as contact_name, i.caller, i.did, i.did_label, i.path, i.queue,
+           i.agent, i.disposition, i.note, i.recording, i.started_at_ms, i.ended_at_ms, i.wait_ms, i.talk_ms,
+           i.hold_ms, i.outcome, i.stage
+         from interactions i left join contacts c on c.id = i.contact
+         where ($1 = '' or i.contact = $1) and ($2 = '' or i.agent = $2)
+           and ($3 = '' or (i.started_at_ms, i.id) < (select l.started_at_ms, l.id from interactions l where l.id = $3))
+         order by i.started_at_ms desc, i.id desc limit $4",
+    )
+    .bind(contact)
+    .bind(agent)
+    .bind(cursor)
+    .bind(limit)
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows)
+}
+
+/// By the interaction's or the call's id.
+pub async fn interaction(tx: &mut TenantTx, id: &str) -> Result<Option<InteractionRow>> {
+    let row = sqlx::query_as(
+        "select i.id, i.call, i.contact, c.name as contact_name, i.caller, i.did, i.did_label, i.path, i.queue,
+           i.agent, i.disposition, i.note, i.recording, i.started_at_ms, i.ended_at_ms, i.wait_ms, i.talk_ms,
+           i.hold_ms, i.outcome, i.stage
+         from interactions i left join contacts c on c.id = i.contact
+         where i.id = $1 or i.call = $1",
+    )
+    .bind(id)
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row)
+}
+
+/// A call's first fact makes its row; again, it changes nothing.
+pub async fn open(
+    tx: &mut TenantTx,
+    id: &InteractionId,
+    fact: &CallFact,
+    contact: Option<&str>,
+    caller: &str,
+    did: (&str, &str),
+) -> Result<()> {
+    sqlx::query(
+        "insert into interactions (id, call, seq, contact, caller, did, did_label, started_at_ms, stage)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, 'arriving') on conflict (call) do nothing",
+    )
+    .bind(id.as_str())
+    .bind(fact.call.as_str())
+    .bind(i64::from(fact.seq))
+    .bind(contact)
+    .bind(caller)
+    .bind(did.0)
+    .bind(did.1)
+    .bind(fact.at.millis())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// What a later fact changes; `None` leaves the column.
+#[derive(Debug, Default)]
+pub struct Change {
+    pub keys: Option<String>,
+    pub queue: Option<String>,
+    pub agent: Option<String>,
+    pub recording: Option<String>,
+    pub stage: Option<String>,
+    pub ended: Option<Ended>,
+}
+
+#[derive(Debug)]
+pub struct Ended {
+    pub wait_ms: i64,
+    pub talk_ms: i64,
+    pub hold_ms: i64,
+    /// For a call that no agent answered.
+    pub unanswered: &'static str,
+}
+
+/// Folds one fact into its call's row, unless it was seen.
+pub async fn change(tx: &mut TenantTx, fact: &CallFact, change: Change) -> Result<()> {
+    let ended = change.ended.as_ref();
+    sqlx::query(
+        "update interactions set seq = $2,
+           path = case when $3::text is null then path when path = '' then $3 else path || '→' || $3 end,
+           queue = coalesce($4, queue), agent = coalesce($5, agent), recording = coalesce($6, recording),
+           stage = coalesce($7, stage), ended_at_ms = coalesce($8, ended_at_ms), wait_ms = coalesce($9, wait_ms),
+           talk_ms = coalesce($10, talk_ms), hold_ms = coalesce($11, hold_ms),
+           outcome = case when $12::text is null then outcome when agent is not null then 'answered' else $12 end
+         where call = $1 and seq < $2",
+    )
+    .bind(fact.call.as_str())
+    .bind(i64::from(fact.seq))
+    .bind(change.keys)
+    .bind(change.queue)
+    .bind(change.agent)
+    .bind(change.recording)
+    .bind(change.stage)
+    .bind(ended.map(|_| fact.at.millis()))
+    .bind(ended.map(|ended| ended.wait_ms))
+    .bind(ended.map(|ended| ended.talk_ms))
+    .bind(ended.map(|ended| ended.hold_ms))
+    .bind(ended.map(|ended| ended.unanswered))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+pub async fn wrapped_up(
+    tx: &mut TenantTx,
+    call: &str,
+    disposition: Option<&str>,
+    note: Option<&str>,
+) -> Result<()> {
+    sqlx::query(
+        "update interactions set disposition = coalesce($2, disposition), note = coalesce($3, note) where call = $1",
+    )
+    .bind(call)
+    .bind(disposition)
+    .bind(note)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

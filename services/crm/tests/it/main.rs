@@ -1,0 +1,164 @@
+//! The service on a real PostgreSQL, its facts through a real journal.
+
+use chassis::{Deps, Drain, Peers, clock};
+use eventlog::{Log, Record, Topic, codec};
+use proto::crm::v1::{crm_client::CrmClient, *};
+use std::{net::TcpListener, time::Duration};
+use tenantdb::testing::TestDatabase;
+use tonic::transport::Channel;
+use types::{
+    fact::{AgentEvent, AgentFact, CallEvent, CallFact},
+    *,
+};
+
+struct Fixture {
+    crm: CrmClient<Channel>,
+    log: Log,
+    tenant: TenantId,
+    drain: Drain,
+    _database: TestDatabase,
+    _folder: tempfile::TempDir,
+}
+
+async fn fixture() -> Fixture {
+    let database = tenantdb::testing::database().await;
+    let tenant = TenantId::new(clock::now(), chassis::random::u128());
+    database.connect().await.provision(&tenant).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(&folder.path().join("journal")).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let deps = Deps { log: log.clone(), listener, peers: Peers::default(), folder: folder.path().into() };
+    let overrides = format!("database_url = '{}'", database.url()).parse().unwrap();
+    let config = chassis::config::read("crm", crm::DEFAULTS, overrides).unwrap();
+    let drain = Drain::new();
+    tokio::spawn(crm::run(config, deps, drain.clone()));
+    let crm = CrmClient::new(chassis::grpc::channel(&address).unwrap());
+    Fixture { crm, log, tenant, drain, _database: database, _folder: folder }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        self.drain.start();
+    }
+}
+
+impl Fixture {
+    fn tell(&self, call: &CallId, events: &[CallEvent]) {
+        for (seq, event) in (0..).zip(events) {
+            let fact = CallFact { call: call.clone(), seq, at: clock::now(), event: event.clone() };
+            let record = Record::new(Topic::Call, &self.tenant, call.as_str(), codec::encode(&fact));
+            self.log.append(record).unwrap();
+        }
+    }
+
+    /// The call's row, once `ready` says so.
+    async fn interaction(&mut self, call: &CallId, ready: impl Fn(&Interaction) -> bool) -> Interaction {
+        for _ in 0..200 {
+            let request = GetInteractionRequest { tenant: self.tenant.to_string(), id: call.to_string() };
+            if let Ok(reply) = self.crm.get_interaction(request).await {
+                let row = reply.into_inner();
+                if ready(&row) {
+                    return row;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the history never got there");
+    }
+
+    async fn identify(&mut self, number: &str) -> Card {
+        let request =
+            IdentifyRequest { tenant: self.tenant.to_string(), number: number.into(), name: String::new() };
+        self.crm.identify(request).await.unwrap().into_inner()
+    }
+}
+
+fn offered(from: &str) -> CallEvent {
+    CallEvent::Offered {
+        from: from.into(),
+        caller_name: None,
+        did: "+99912345678".parse().unwrap(),
+        did_label: "Sales".into(),
+        trunk: TrunkId::new(clock::now(), 1),
+        flow: FlowId::new(clock::now(), 1),
+        auto_connect: true,
+    }
+}
+
+fn call_id() -> CallId {
+    CallId::new(clock::now(), chassis::random::u128())
+}
+
+/// A177, A122, A143: path, agent, times and disposition come from the facts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_becomes_one_row_with_its_path_agent_and_disposition_even_if_told_twice() {
+    let mut f = fixture().await;
+    let (call, now) = (call_id(), clock::now());
+    let (queue, agent) = (QueueId::new(now, 1), AgentId::new(now, 2));
+    let keys = |keys: &str| CallEvent::KeysPressed { node: "menu".into(), keys: keys.into() };
+    let events = [
+        offered("+40211234567"),
+        keys("1"),
+        keys("3"),
+        CallEvent::Enqueued { queue: queue.clone(), priority: 0, service_level: 1, short_abandon: 1 },
+        CallEvent::AgentConnected { queue: queue.clone(), agent: agent.clone(), wait: 4_000, attempt: 1 },
+        CallEvent::Ended {
+            cause: HangupCause::Normal,
+            by: Party::Agent,
+            stage: Stage::Talking,
+            queue: Some(queue.clone()),
+            agent: Some(agent.clone()),
+            wait: 4_000,
+            talk: 60_000,
+            hold: 0,
+            duration: 70_000,
+        },
+    ];
+    f.tell(&call, &events);
+    f.tell(&call, &events);
+    let disposition = DispositionId::new(now, 3);
+    let event = AgentEvent::WrappedUp {
+        call: call.clone(),
+        queue,
+        disposition: Some(disposition.clone()),
+        note: Some("sent a form".into()),
+        spent: 1,
+        timed_out: false,
+    };
+    let fact = AgentFact { agent: agent.clone(), seq: 1, at: now, event };
+    f.log.append(Record::new(Topic::Agent, &f.tenant, agent.as_str(), codec::encode(&fact))).unwrap();
+    let row = f.interaction(&call, |row| !row.note.is_empty() && row.ended_at_ms > 0).await;
+    assert_eq!((row.path.as_str(), row.outcome.as_str()), ("1→3", "answered"));
+    assert_eq!((row.wait_ms, row.talk_ms, row.agent), (4_000, 60_000, agent.to_string()));
+    assert_eq!(row.disposition, disposition.to_string());
+    let card = f.identify("+40 21 123 4567").await;
+    assert_eq!(card.interactions.len(), 1, "the card shows the history");
+}
+
+/// A142: two simultaneous calls from one new number create one card.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_calls_at_a_time_from_a_new_number_make_one_contact() {
+    let mut f = fixture().await;
+    f.identify("+15550001111").await;
+    let (mut left, mut right) = (f.crm.clone(), f.crm.clone());
+    let request = |n: u32| IdentifyRequest {
+        tenant: f.tenant.to_string(),
+        number: format!("+1555000{n:04}"),
+        name: String::new(),
+    };
+    for n in 0..20 {
+        let (a, b) = tokio::join!(left.identify(request(n)), right.identify(request(n)));
+        let id = |card: Card| card.contact.unwrap().id;
+        assert_eq!(id(a.unwrap().into_inner()), id(b.unwrap().into_inner()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_without_a_number_has_a_history_and_no_contact() {
+    let mut f = fixture().await;
+    let call = call_id();
+    f.tell(&call, &[offered("anonymous")]);
+    let row = f.interaction(&call, |_| true).await;
+    assert_eq!((row.contact.as_str(), row.from.as_str()), ("", "anonymous"));
+}

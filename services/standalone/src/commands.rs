@@ -1,0 +1,116 @@
+//! What the commands do.
+#![expect(clippy::print_stdout, reason = "a command line answers on its standard output")]
+
+use crate::{Recount, Remote, TestCall, Up};
+use anyhow::{Context, bail};
+use eventlog::KafkaOptions;
+use serde_json::{Value, json};
+use standalone::{Options, Platform, client::Api};
+use std::time::Duration;
+
+pub async fn up(up: Up) -> anyhow::Result<()> {
+    let settings = match &up.config {
+        None => toml::Table::new(),
+        Some(path) => {
+            let text =
+                std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            text.parse().with_context(|| format!("cannot understand {}", path.display()))?
+        }
+    };
+    let kafka = up.kafka_brokers.map(|brokers| KafkaOptions { brokers, replication: up.kafka_replication });
+    let platform = Platform::start(Options {
+        data: up.data,
+        http: up.http,
+        sip: up.sip,
+        public_address: up.public_address,
+        database_url: up.database_url,
+        kafka,
+        settings,
+    })
+    .await?;
+    tokio::spawn(chassis::drain_on_signal(platform.drain()));
+    println!("\nTrunkline is up.\n");
+    println!("  Open     {}/signup", platform.url);
+    println!("  Then     press \"Place a test call\" and answer it on the desk");
+    println!("  Or call  the test number that the first page shows, at sip:{}", up.sip);
+    println!("\nCtrl-C stops it; the data stays.\n");
+    platform.run().await
+}
+
+fn api(remote: &Remote) -> anyhow::Result<Api> {
+    Api::new(&remote.url, &remote.api_key, remote.insecure)
+}
+
+pub async fn test_call(call: TestCall) -> anyhow::Result<()> {
+    let api = api(&call.remote)?;
+    let body = json!({ "number": call.number, "keys": call.keys, "seconds": call.seconds });
+    let placed = api.post("/v1/test-calls", &body).await?;
+    let id = placed["id"].as_str().context("the API gave no id")?.to_owned();
+    let mut told = String::new();
+    loop {
+        let state = api.get(&format!("/v1/test-calls/{id}")).await?;
+        let word = state["state"].as_str().unwrap_or_default().to_owned();
+        if word != told && !call.remote.json {
+            println!("{word}");
+        }
+        told = word;
+        if ["ended", "failed"].contains(&told.as_str()) {
+            if call.remote.json {
+                println!("{state}");
+            }
+            if told == "failed" {
+                bail!("{}", state["detail"].as_str().unwrap_or("the call failed"));
+            }
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+/// Ends with an error when a figure differs.
+pub async fn recount(recount: Recount) -> anyhow::Result<()> {
+    let api = api(&recount.remote)?;
+    let subjects = recount.by.as_deref().map_or_else(|| vec!["queue", "agent", "did"], |by| vec![by]);
+    let mut differ = Vec::new();
+    for by in subjects {
+        let (from, to) = (&recount.from, &recount.to);
+        let kept = api.get(&format!("/v1/reports?from={from}&to={to}&by={by}")).await?;
+        let same_log = format!("positions={}&as_of_ms={}", positions(&kept), kept["as_of_ms"]);
+        let anew = api.get(&format!("/v1/reports/recount?from={from}&to={to}&by={by}&{same_log}")).await?;
+        let same = kept["rows"] == anew["rows"] && kept["total"] == anew["total"];
+        if !same {
+            differ.push(by);
+        }
+        match recount.remote.json {
+            true => println!(
+                "{}",
+                json!({ "by": by, "agrees": same, "kept": kept["total"], "recounted": anew["total"] })
+            ),
+            false => println!("{}", line(by, same, &anew)),
+        }
+    }
+    if differ.is_empty() { Ok(()) } else { bail!("the figures by {} differ from the log", differ.join(", ")) }
+}
+
+/// As the API reads them: `topic:partition:offset`, with commas between.
+fn positions(report: &Value) -> String {
+    let positions = report["positions"].as_array().into_iter().flatten();
+    let one = |at: &Value| {
+        format!("{}:{}:{}", at["topic"].as_str().unwrap_or_default(), at["partition"], at["offset"])
+    };
+    positions.map(one).collect::<Vec<_>>().join(",")
+}
+
+fn line(by: &str, same: bool, report: &Value) -> String {
+    let total = &report["total"]["figures"];
+    let of = |name: &str| total[name].as_u64().unwrap_or_default();
+    let verdict = if same { "agrees with the log" } else { "DIFFERS from the log" };
+    let rows = report["rows"].as_array().map_or(0, Vec::len);
+    format!(
+        "by {by}: {rows} rows, {} offered, {} answered, {} abandoned, {} in progress: {verdict}",
+        of("offered"),
+        of("answered"),
+        of("abandoned"),
+        of("in_progress")
+    )
+}
