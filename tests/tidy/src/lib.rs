@@ -1,1 +1,1 @@
-//! The style as a test.
+//! The style as a test: see `tests/tidy.rs`.

@@ -1,0 +1,29 @@
+.PHONY: up test lint unit web e2e deps bench clean-data
+
+# Starts everything: installs or builds what is missing, then tells where to click.
+up:
+	@scripts/up
+
+# Every check, in the order of how soon it fails.
+test:
+	@scripts/test
+
+lint:
+	@scripts/test lint
+
+unit:
+	@scripts/test unit
+
+web:
+	@scripts/test web
+
+e2e:
+	@scripts/test e2e
+
+# What the programs and their tests need from the system.
+deps:
+	@scripts/deps --tests
+
+bench:
+	cargo bench -p sip
+	cargo run -p media --example load 300 10 record
