@@ -84,12 +84,114 @@ const desk = createRoute({
   path: "/desk",
   component: lazyRouteComponent(() => import("./pages/desk"), "DeskPage"),
 });
+const live = createRoute({
+  getParentRoute: () => shell,
+  path: "/live",
+  component: lazyRouteComponent(() => import("./pages/live"), "LivePage"),
+});
+const calls = createRoute({
+  getParentRoute: () => shell,
+  path: "/calls",
+  component: lazyRouteComponent(() => import("./pages/calls"), "CallsPage"),
+});
+const call = createRoute({
+  getParentRoute: () => shell,
+  path: "/calls/$id",
+  component: lazyRouteComponent(() => import("./pages/call"), "CallPage"),
+});
+const contacts = createRoute({
+  getParentRoute: () => shell,
+  path: "/contacts",
+  component: lazyRouteComponent(() => import("./pages/contacts"), "ContactsPage"),
+});
+const contact = createRoute({
+  getParentRoute: () => shell,
+  path: "/contacts/$id",
+  component: lazyRouteComponent(() => import("./pages/contact"), "ContactPage"),
+});
+const reports = createRoute({
+  getParentRoute: () => shell,
+  path: "/reports",
+  component: lazyRouteComponent(() => import("./pages/reports"), "ReportsPage"),
+});
+const trunks = createRoute({
+  getParentRoute: () => shell,
+  path: "/trunks",
+  component: lazyRouteComponent(() => import("./pages/admin/trunks"), "TrunksPage"),
+});
+const numbers = createRoute({
+  getParentRoute: () => shell,
+  path: "/numbers",
+  component: lazyRouteComponent(() => import("./pages/admin/numbers"), "NumbersPage"),
+});
+const flows = createRoute({
+  getParentRoute: () => shell,
+  path: "/flows",
+  component: lazyRouteComponent(() => import("./pages/admin/flows"), "FlowsPage"),
+});
+const flow = createRoute({
+  getParentRoute: () => shell,
+  path: "/flows/$id",
+  component: lazyRouteComponent(() => import("./pages/admin/flow"), "FlowPage"),
+});
+const queues = createRoute({
+  getParentRoute: () => shell,
+  path: "/queues",
+  component: lazyRouteComponent(() => import("./pages/admin/queues"), "QueuesPage"),
+});
+const agents = createRoute({
+  getParentRoute: () => shell,
+  path: "/agents",
+  component: lazyRouteComponent(() => import("./pages/admin/agents"), "AgentsPage"),
+});
+const users = createRoute({
+  getParentRoute: () => shell,
+  path: "/users",
+  component: lazyRouteComponent(() => import("./pages/admin/users"), "UsersPage"),
+});
+const prompts = createRoute({
+  getParentRoute: () => shell,
+  path: "/prompts",
+  component: lazyRouteComponent(() => import("./pages/admin/prompts"), "PromptsPage"),
+});
+const dispositions = createRoute({
+  getParentRoute: () => shell,
+  path: "/dispositions",
+  component: lazyRouteComponent(() => import("./pages/admin/names"), "DispositionsPage"),
+});
+const skills = createRoute({
+  getParentRoute: () => shell,
+  path: "/skills",
+  component: lazyRouteComponent(() => import("./pages/admin/names"), "SkillsPage"),
+});
+const apiKeys = createRoute({
+  getParentRoute: () => shell,
+  path: "/api-keys",
+  component: lazyRouteComponent(() => import("./pages/admin/api-keys"), "ApiKeysPage"),
+});
 
 const tree = root.addChildren([
   account.addChildren([signup, login, forgot, reset, verify, invite]),
   shell.addChildren([
     home,
     desk,
+    live,
+    calls,
+    call,
+    contacts,
+    contact,
+    reports,
+    trunks,
+    numbers,
+    flows,
+    flow,
+    queues,
+    agents,
+    users,
+    prompts,
+    dispositions,
+    skills,
+    apiKeys,
   ]),
 ]);
 

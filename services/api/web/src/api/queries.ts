@@ -1,7 +1,7 @@
 import { QueryClient, queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { get, rememberCsrf, request } from "./client";
 import { Problem } from "./problem";
-import type { Agent, DidNumber, List, Me, Named, Permission, Queue } from "./types";
+import type { Agent, DidNumber, List, Me, Named, Permission, Queue, Stored } from "./types";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -63,7 +63,7 @@ export const documents = <T>(of: Collection) =>
     queryFn: ({ signal }) => get<List<T>>(`/${of}`, signal).then((list) => list.items),
   });
 
-type Change<T> = { id?: string; version?: number; body: T };
+type Change<T> = { id?: string; version?: number; body: Omit<T, keyof Stored> };
 
 /** Saves a new document, or the next version of one. */
 export function useSave<T>(of: Collection) {

@@ -1,0 +1,141 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
+import { Download } from "lucide-react";
+import { lazy, Suspense, useMemo } from "react";
+import { useTranslation } from "react-i18next";
+import { get } from "@/api/client";
+import { useMay, useMe, useNames } from "@/api/queries";
+import type { Interaction, List, Recording } from "@/api/types";
+import { Button, Card, EmptyState, Loaded, Notice, Page, PhoneNumber, Waiting } from "@/components/ui";
+import { Outcome } from "@/components/interactions";
+import { dateTime, span } from "@/format/format";
+import { Facts } from "./desk/facts";
+import { Dialled } from "./desk/offer-card";
+import { useStageName } from "./live/stage";
+
+const Waveform = lazy(() => import("@/components/ui/waveform").then((m) => ({ default: m.Waveform })));
+
+export function CallPage() {
+  const { t } = useTranslation();
+  const { id } = useParams({ from: "/shell/calls/$id" });
+  const may = useMay();
+  const call = useQuery({
+    queryKey: ["calls", id],
+    queryFn: () => get<Interaction>(`/calls/${encodeURIComponent(id)}`),
+    refetchInterval: (query) => (query.state.data?.ended_at_ms ? false : 2_000),
+  });
+  return (
+    <Page title={call.data ? t("calls.title", { number: call.data.from }) : t("desk.call")}>
+      <Loaded query={call}>
+        {(found) => (
+          <>
+            <Details call={found} />
+            <Card title={t("calls.recorded")}>
+              {may("recordings:read") ? (
+                <OfCall call={found} />
+              ) : (
+                <p className="text-sm text-muted">{t("calls.noAccess")}</p>
+              )}
+            </Card>
+          </>
+        )}
+      </Loaded>
+    </Page>
+  );
+}
+
+function Details({ call }: { call: Interaction }) {
+  const { t, i18n } = useTranslation();
+  const me = useMe();
+  const names = useNames();
+  const stage = useStageName();
+  const contact = call.contact ? (
+    <Link
+      key="c"
+      to="/contacts/$id"
+      params={{ id: call.contact }}
+      className="underline decoration-line-strong underline-offset-2"
+    >
+      {call.contact_name || call.from}
+    </Link>
+  ) : (
+    (call.contact_name ?? "—")
+  );
+  return (
+    <Card>
+      <Facts
+        facts={[
+          [t("fact.contact"), contact],
+          [t("fact.number"), <PhoneNumber key="n" number={call.from} />],
+          [t("fact.dialled"), <Dialled key="d" label={call.did_label} number={call.did} />],
+          [t("fact.started"), dateTime(call.started_at_ms, i18n.language, me.time_zone)],
+          [t("fact.outcome"), <Outcome key="o" of={call} />],
+          [t("fact.stage"), stage(call.stage)],
+          [t("fact.path"), call.path || "—"],
+          [t("fact.queue"), names.queue(call.queue) || "—"],
+          [t("fact.agent"), names.agent(call.agent) || "—"],
+          [t("fact.wait"), span(call.wait_ms)],
+          [t("fact.talk"), span(call.talk_ms)],
+          [t("fact.hold"), span(call.hold_ms)],
+          [t("fact.disposition"), names.disposition(call.disposition) || "—"],
+          [t("fact.note"), call.note || "—"],
+        ]}
+      />
+    </Card>
+  );
+}
+
+/** By the interaction, else by the call: the recording may be known before the interaction is. */
+function OfCall({ call }: { call: Interaction }) {
+  const { t } = useTranslation();
+  const listed = useQuery({
+    queryKey: ["recordings", "of", call.call],
+    queryFn: () => get<List<Recording>>(`/recordings?call=${encodeURIComponent(call.call)}`),
+    enabled: !call.recording,
+    refetchInterval: (query) => (query.state.data?.items.length ? false : 3_000),
+  });
+  const ids = call.recording ? [call.recording] : listed.data?.items.map((one) => one.id);
+  if (ids && ids.length > 0) return ids.map((id) => <Player key={id} id={id} />);
+  return <EmptyState title={t("calls.noRecording")} />;
+}
+
+function Player({ id }: { id: string }) {
+  const { t } = useTranslation();
+  const recording = useQuery({
+    queryKey: ["recordings", id],
+    queryFn: () => get<Recording>(`/recordings/${encodeURIComponent(id)}`),
+    refetchInterval: (query) => (query.state.data?.complete === false ? 3_000 : false),
+  });
+  return (
+    <Loaded query={recording}>
+      {(found) => (
+        <div className="flex flex-col gap-3">
+          {!found.complete && <Notice>{t("calls.recordingIncomplete")}</Notice>}
+          <Suspense fallback={<Waiting />}>
+            <Bands recording={found} />
+          </Suspense>
+          <Button size="sm" className="self-end" asChild>
+            <a href={`/v1/recordings/${id}/audio`} download={`${found.call}.wav`} data-testid="recording-download">
+              <Download aria-hidden className="size-4" />
+              {t("calls.download")}
+            </a>
+          </Button>
+        </div>
+      )}
+    </Loaded>
+  );
+}
+
+function Bands({ recording }: { recording: Recording }) {
+  const { t } = useTranslation();
+  const { peaks_left: left, peaks_right: right } = recording;
+  const peaks = useMemo(() => [left ?? [0], right ?? [0]], [left, right]);
+  return (
+    <Waveform
+      source={`/v1/recordings/${recording.id}/audio`}
+      durationMs={recording.duration_ms}
+      peaks={peaks}
+      sides={[t("calls.left"), t("calls.right")]}
+    />
+  );
+}

@@ -1,0 +1,66 @@
+import { useTranslation } from "react-i18next";
+import { useNames } from "@/api/queries";
+import type { LiveCall } from "@/api/types";
+import { Badge, type Column, Elapsed, EmptyState, PhoneNumber, Table } from "@/components/ui";
+import { Dialled } from "../desk/offer-card";
+import { STAGES, stageTone, useStageName } from "./stage";
+
+const order = (call: LiveCall) => STAGES.findIndex((stage) => stage === call.stage);
+
+/** Every call from its arrival to its end, those nearest to an agent last. */
+export function CallTable({ calls }: { calls: LiveCall[] }) {
+  const { t } = useTranslation();
+  const names = useNames();
+  const stage = useStageName();
+  const columns: Column<LiveCall>[] = [
+    {
+      head: t("live.stageColumn"),
+      testId: "live-call-stage",
+      cell: (call) => (
+        <span className="flex items-center gap-2 whitespace-nowrap">
+          <Badge tone={stageTone(call.stage)} dot data-stage={call.stage}>
+            {stage(call.stage)}
+          </Badge>
+          <span className="text-muted">
+            <Elapsed since={call.stage_since_ms} />
+          </span>
+          {call.held && <Badge tone="warn">{t("live.held")}</Badge>}
+        </span>
+      ),
+    },
+    { head: t("live.caller"), cell: (call) => <PhoneNumber number={call.from} /> },
+    { head: t("fact.dialled"), cell: (call) => <Dialled label={call.did_label} number={call.did} /> },
+    { head: t("fact.path"), cell: (call) => call.path || (call.node ?? "") },
+    { head: t("fact.queue"), cell: (call) => names.queue(call.queue) },
+    { head: t("live.position"), figure: true, cell: (call) => (call.position > 0 ? call.position : "") },
+    {
+      head: t("fact.wait"),
+      figure: true,
+      testId: "live-call-wait",
+      cell: (call) =>
+        call.waiting_since_ms > 0 && call.stage !== "talking" ? <Elapsed since={call.waiting_since_ms} /> : "",
+    },
+    {
+      head: t("fact.agent"),
+      cell: (call) =>
+        call.stage === "ringing" && call.agent ? (
+          <>
+            {t("live.ringsFor", { agent: names.agent(call.agent) })} <Elapsed since={call.stage_since_ms} />
+          </>
+        ) : (
+          names.agent(call.agent)
+        ),
+    },
+    { head: t("live.total"), figure: true, cell: (call) => <Elapsed since={call.offered_at_ms} /> },
+  ];
+  return (
+    <Table
+      caption={t("live.calls")}
+      columns={columns}
+      rows={calls.toSorted((a, b) => order(a) - order(b) || a.offered_at_ms - b.offered_at_ms)}
+      rowKey={(call) => call.call}
+      rowTestId="live-call-row"
+      empty={<EmptyState title={t("live.noCalls")} />}
+    />
+  );
+}
