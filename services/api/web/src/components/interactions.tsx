@@ -33,7 +33,7 @@ export function InteractionList({ interactions }: { interactions: Interaction[] 
           >
             {dateTime(one.started_at_ms, i18n.language, me.time_zone)}
           </Link>
-          <span className="min-w-0 grow truncate text-muted">
+          <span className="min-w-0 grow basis-28 truncate text-muted">
             {one.contact_name || <PhoneNumber number={one.from} />}
             {one.queue && ` · ${names.queue(one.queue)}`}
             {one.disposition && ` · ${names.disposition(one.disposition)}`}

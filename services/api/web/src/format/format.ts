@@ -18,9 +18,14 @@ export function meanSpan(ms: number | null | undefined) {
   return ms === null || ms === undefined ? "—" : span(Math.round(ms / 1000) * 1000);
 }
 
+/** The reader's own variety of the portal's language, such as British English. */
+function locale(language: string) {
+  return globalThis.navigator?.languages?.find((tag) => tag.startsWith(language)) ?? language;
+}
+
 /** Date and time in the company's zone. */
 export function dateTime(ms: number, language: string, timeZone?: string | null) {
-  return new Intl.DateTimeFormat(language, {
+  return new Intl.DateTimeFormat(locale(language), {
     dateStyle: "medium",
     timeStyle: "short",
     timeZone: timeZone ?? undefined,

@@ -285,6 +285,7 @@ export default {
     ringsFor: "{{agent}} for",
     talksTo: "Agent",
     total: "In the system",
+    serviceLevel: "SL",
     waiting: "Waiting",
     longest: "Longest wait",
     today: "Today",

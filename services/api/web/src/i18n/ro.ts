@@ -286,6 +286,7 @@ export default {
     ringsFor: "{{agent}} de",
     talksTo: "Agent",
     total: "În sistem",
+    serviceLevel: "SL",
     waiting: "Așteaptă",
     longest: "Cea mai lungă așteptare",
     today: "Astăzi",

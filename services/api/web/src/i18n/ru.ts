@@ -287,6 +287,7 @@ export default {
     ringsFor: "{{agent}}, уже",
     talksTo: "Оператор",
     total: "В системе",
+    serviceLevel: "SL",
     waiting: "Ждут",
     longest: "Дольше всех ждёт",
     today: "Сегодня",

@@ -28,16 +28,16 @@ type Props = {
 
 export function Field({ label, hint, error, required = false, className, children }: Props) {
   const id = useId();
-  const about = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ");
+  const about = error ? `${id}-error` : hint ? `${id}-hint` : undefined;
   return (
     <div className={clsx("flex min-w-0 flex-col gap-1", className)}>
       <label htmlFor={id} className="text-sm font-medium">
         {label}
       </label>
-      <FieldIds value={{ id, describedBy: about || undefined, invalid: Boolean(error), required }}>
+      <FieldIds value={{ id, describedBy: about, invalid: Boolean(error), required }}>
         {children}
       </FieldIds>
-      {hint && (
+      {hint && !error && (
         <p id={`${id}-hint`} className="text-xs text-muted">
           {hint}
         </p>

@@ -23,7 +23,7 @@ type Props<Row> = {
   empty?: ReactNode;
 };
 
-const CELL = "px-3 py-2 align-middle";
+const CELL = "px-3 py-2 align-middle first:pl-4 last:pr-4";
 
 export function Table<Row>({ caption, columns, rows, rowKey, rowTestId, rowClass, foot, empty }: Props<Row>) {
   if (rows.length === 0 && empty) return empty;
@@ -40,7 +40,7 @@ export function Table<Row>({ caption, columns, rows, rowKey, rowTestId, rowClass
   return (
     // A region that scrolls is reached by keyboard.
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <div className="overflow-x-auto" role="region" aria-label={caption} tabIndex={0}>
+    <div className="relative overflow-x-auto" role="region" aria-label={caption} tabIndex={0}>
       <table className="w-full border-collapse text-sm">
         <caption className="sr-only">{caption}</caption>
         <thead>
@@ -49,7 +49,7 @@ export function Table<Row>({ caption, columns, rows, rowKey, rowTestId, rowClass
               <th
                 key={index}
                 scope="col"
-                className={clsx("px-3 py-2 font-medium whitespace-nowrap", column.figure && "text-right")}
+                className={clsx("px-3 py-2 align-bottom font-medium first:pl-4 last:pr-4", column.figure && "text-right")}
               >
                 {column.head}
               </th>

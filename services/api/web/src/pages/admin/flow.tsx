@@ -7,7 +7,7 @@ import { type FieldError, Problem } from "@/api/problem";
 import { useMay, useMe, useSave } from "@/api/queries";
 import type { Flow, FlowBody, List } from "@/api/types";
 import { sentence, useProblemText } from "@/api/words";
-import { Badge, Button, Card, Field, Loaded, Notice, Page, Tabs, TextArea, toast } from "@/components/ui";
+import { Badge, Button, Card, Loaded, Notice, Page, Tabs, TextArea, toast } from "@/components/ui";
 import { dateTime } from "@/format/format";
 import { check, stepOf } from "./flow-check";
 import { StepList } from "./flow-steps";
@@ -110,16 +110,19 @@ function Editor({ flow }: { flow: Flow }) {
           )
         }
       >
-        <Field label={t("flows.document")} hint={t("flows.documentHint")}>
-          <TextArea
-            value={text}
-            spellCheck={false}
-            readOnly={!may}
-            onChange={(event) => type(event.target.value)}
-            className="min-h-[28rem] font-mono !text-xs whitespace-pre"
-            data-testid="flow-document"
-          />
-        </Field>
+        <TextArea
+          value={text}
+          spellCheck={false}
+          readOnly={!may}
+          aria-label={t("flows.document")}
+          aria-describedby="document-hint"
+          onChange={(event) => type(event.target.value)}
+          className="min-h-[28rem] font-mono !text-xs whitespace-pre"
+          data-testid="flow-document"
+        />
+        <p id="document-hint" className="mt-1 text-xs text-muted">
+          {t("flows.documentHint")}
+        </p>
       </Card>
       <Card>
         <Tabs

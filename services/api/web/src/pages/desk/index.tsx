@@ -21,7 +21,7 @@ export function DeskPage() {
     <Page title={t("nav.desk")}>
       <DeskNotices />
       <StateBar />
-      <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_minmax(0,24rem)]">
+      <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_minmax(0,24rem)] lg:grid-rows-[auto_1fr]">
         <div className="flex min-w-0 flex-col gap-4">
           {offer && <OfferCard key={offer.reservation} offer={offer} />}
           {leg && <CallCard key={leg.leg} leg={leg} caller={view.callers[leg.call]} />}
@@ -29,9 +29,13 @@ export function DeskPage() {
             <WrapUpCard key={wrapUp} call={wrapUp} until={view.state?.until_ms ?? null} />
           )}
           {!offer && !leg && !wrapUp && <Idle />}
+        </div>
+        <div className="min-w-0 empty:hidden lg:col-start-2 lg:row-span-2">
+          {call && <CallerCard key={call} call={call} caller={view.callers[call]} />}
+        </div>
+        <div className="min-w-0 lg:col-start-1">
           <RecentCalls />
         </div>
-        {call && <CallerCard key={call} call={call} caller={view.callers[call]} />}
       </div>
     </Page>
   );

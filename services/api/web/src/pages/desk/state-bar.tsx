@@ -43,7 +43,7 @@ export function StateBar() {
       </div>
       <div className="flex flex-wrap gap-2">
         <Button
-          look={is("available") ? "plain" : "primary"}
+          look={["offline", "aux", "missed"].some(is) ? "primary" : "plain"}
           busy={busy}
           disabled={away || is("available")}
           onClick={available}

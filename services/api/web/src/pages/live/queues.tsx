@@ -58,7 +58,7 @@ function Tile({ queue }: { queue: LiveQueue }) {
         <Figure name={t("figure.abandoned")} id="abandoned">
           {today.abandoned}
         </Figure>
-        <Figure name={t("figure.service_level")} id="service_level">
+        <Figure name={t("live.serviceLevel")} title={t("figure.service_level")} id="service_level">
           {percent(today.service_level, i18n.language)}
         </Figure>
         <Figure name={t("figure.asa_ms")} id="asa_ms">
@@ -69,10 +69,12 @@ function Tile({ queue }: { queue: LiveQueue }) {
   );
 }
 
-function Figure({ name, id, children }: { name: string; id: string; children: ReactNode }) {
+type FigureProps = { name: string; title?: string; id: string; children: ReactNode };
+
+function Figure({ name, title = name, id, children }: FigureProps) {
   return (
     <div className="flex min-w-0 flex-col-reverse justify-end">
-      <dt className="truncate text-2xs text-muted" title={name}>
+      <dt className="truncate text-2xs text-muted" title={title}>
         {name}
       </dt>
       <dd className="font-semibold tabular-nums" data-testid={`figure-${id}`}>
