@@ -17,10 +17,13 @@ type Options<Values extends FieldValues> = {
   defaults: DefaultValues<Values>;
   /** Sends the form; a `Problem` that it throws goes to its fields. */
   submit: (values: Values) => Promise<unknown>;
+  /** Own words for what this form's readers meet often; by HTTP status. */
+  words?: Partial<Record<number, string>>;
 };
 
 /** A form whose mistakes, found here or by the server, stand at their fields. */
-export function useServerForm<Values extends FieldValues>({ schema, defaults, submit }: Options<Values>) {
+export function useServerForm<Values extends FieldValues>(options: Options<Values>) {
+  const { schema, defaults, submit } = options;
   const { t } = useTranslation();
   const words = useProblemText();
   const [problem, setProblem] = useState("");
@@ -35,7 +38,8 @@ export function useServerForm<Values extends FieldValues>({ schema, defaults, su
         if (field in values) form.setError(field as FieldPath<Values>, { message: sentence(message) });
         else rest.push(sentence(`${place} ${message}`.trim()));
       }
-      setProblem(error.errors.length > 0 ? rest.join(". ") : words(error));
+      const own = options.words?.[error.status] ?? words(error);
+      setProblem(error.errors.length > 0 ? rest.join(". ") : own);
       return;
     }
     setProblem(words(error));

@@ -10,7 +10,7 @@ export function useProblemText() {
       case 0:
         return t("problem.unreachable");
       case 401:
-        return error.detail || t("problem.signedOut");
+        return sentence(error.detail) || t("problem.signedOut");
       case 412:
         return t("problem.changedMeanwhile");
       case 429:

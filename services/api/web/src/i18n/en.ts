@@ -76,6 +76,7 @@ export default {
     apiKeys: "API keys",
   },
   signup: {
+    taken: "There is an account with this e-mail address already. Log in instead.",
     title: "Create an account",
     lead: "A contact centre that takes its first call in a few minutes.",
     company: "Company",
@@ -90,6 +91,7 @@ export default {
     haveAccount: "Have an account?",
   },
   login: {
+    wrong: "The e-mail address or the password is wrong",
     title: "Log in",
     submit: "Log in",
     noAccount: "New here?",

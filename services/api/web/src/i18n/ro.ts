@@ -76,6 +76,7 @@ export default {
     apiKeys: "Chei API",
   },
   signup: {
+    taken: "Există deja un cont cu această adresă. Conectați-vă.",
     title: "Creare cont",
     lead: "Un centru de contact care primește primul apel în câteva minute.",
     company: "Companie",
@@ -90,6 +91,7 @@ export default {
     haveAccount: "Aveți deja cont?",
   },
   login: {
+    wrong: "Adresa de e-mail sau parola este greșită",
     title: "Conectare",
     submit: "Conectare",
     noAccount: "Nu aveți cont?",

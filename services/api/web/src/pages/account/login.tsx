@@ -17,6 +17,7 @@ export function LoginPage() {
   const { register, onSubmit, errorOf, problem, busy } = useServerForm({
     schema,
     defaults: { email: "", password: "" },
+    words: { 401: t("login.wrong") },
     submit: async (values) => {
       const me = signedIn(await post<Me>("/login", values));
       queryClient.clear();

@@ -35,6 +35,7 @@ export function SignUpPage() {
       language: i18n.language,
       country_code: countryCodeOf(zone),
     },
+    words: { 409: t("signup.taken") },
     submit: async (values) => {
       const me = signedIn(await post<Me>("/signup", values));
       queryClient.setQueryData(meQuery.queryKey, me);
