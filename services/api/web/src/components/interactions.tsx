@@ -33,13 +33,13 @@ export function InteractionList({ interactions }: { interactions: Interaction[] 
           >
             {dateTime(one.started_at_ms, i18n.language, me.time_zone)}
           </Link>
+          <Outcome of={one} />
           <span className="min-w-0 grow basis-28 truncate text-muted">
             {one.contact_name || <PhoneNumber number={one.from} />}
             {one.queue && ` · ${names.queue(one.queue)}`}
             {one.disposition && ` · ${names.disposition(one.disposition)}`}
           </span>
           <span className="text-muted tabular-nums">{span(one.talk_ms)}</span>
-          <Outcome of={one} />
           {one.note && <p className="w-full text-muted">{one.note}</p>}
         </li>
       ))}
