@@ -1,1 +1,17 @@
 //! A deterministic world: clock, callers, agents, faults, checkers.
+//!
+//! [`day`] lives through one seeded day of a contact centre: real `call`,
+//! `flow`, `routing` and `stats`, with callers who hang up at any instant,
+//! agents who vanish, and a network that delays, reorders, doubles and loses
+//! what its protocols may. Invariants are checked after every step.
+
+mod acd;
+mod check;
+mod day;
+mod desk;
+mod network;
+mod telephony;
+mod world;
+
+pub use check::Invariant;
+pub use day::{Day, Failure, Fault, Summary, day};

@@ -16,6 +16,8 @@ pub struct Book {
     agents: HashMap<AgentId, Present>,
     /// The stay that a wrap-up belongs to.
     answered: HashMap<(CallId, AgentId), (usize, usize)>,
+    /// Wrap-ups told before their calls: topics keep no order between each other.
+    early: HashMap<(CallId, AgentId), Millis>,
 }
 
 /// A call, from the number's side.
@@ -81,6 +83,8 @@ struct Open {
     stay: Option<usize>,
     offer: Option<usize>,
     agent: Option<AgentId>,
+    /// In queues that were left for another.
+    waited: Millis,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -118,6 +122,7 @@ impl Book {
                 });
             }
             CallEvent::Overflowed { wait, .. } => {
+                open.waited += *wait;
                 if let Some(stay) = open.stay.take() {
                     self.stays[stay].outcome = Outcome::Overflowed { wait: *wait };
                 }
@@ -133,10 +138,14 @@ impl Book {
             }
             CallEvent::AgentConnected { agent, wait, .. } => {
                 open.agent = Some(agent.clone());
-                self.calls[open.call].outcome = Outcome::Answered { wait: *wait };
+                self.calls[open.call].outcome = Outcome::Answered { wait: open.waited + *wait };
                 if let (Some(stay), Some(offer)) = (open.stay, open.offer) {
                     self.stays[stay].outcome = Outcome::Answered { wait: *wait };
-                    self.answered.insert((fact.call.clone(), agent.clone()), (stay, offer));
+                    let key = (fact.call.clone(), agent.clone());
+                    match self.early.remove(&key) {
+                        Some(spent) => self.wrapped_up(stay, offer, spent),
+                        None => drop(self.answered.insert(key, (stay, offer))),
+                    }
                 }
             }
             CallEvent::Ended { by, stage, wait, talk, hold, .. } => {
@@ -151,8 +160,14 @@ impl Book {
         if self.open.contains_key(&fact.call) {
             return;
         }
-        let open =
-            Open { next_seq: fact.seq + 1, call: self.calls.len(), stay: None, offer: None, agent: None };
+        let open = Open {
+            next_seq: fact.seq + 1,
+            call: self.calls.len(),
+            stay: None,
+            offer: None,
+            agent: None,
+            waited: 0,
+        };
         self.open.insert(fact.call.clone(), open);
         let (outcome, work) = (Outcome::InProgress, Work::default());
         self.calls.push(Visit { did: did.clone(), at: fact.at, outcome, work });
@@ -166,20 +181,23 @@ impl Book {
         if open.agent.is_some() {
             visit.work = work;
             if let Some(stay) = open.stay {
-                self.stays[stay].work = work;
+                let wrap_up = self.stays[stay].work.wrap_up;
+                self.stays[stay].work = Work { wrap_up, ..work };
             }
             if let Some(offer) = open.offer {
-                self.offers[offer].work = work;
+                let wrap_up = self.offers[offer].work.wrap_up;
+                self.offers[offer].work = Work { wrap_up, ..work };
             }
             return;
         }
-        let outcome = match by {
+        let outcome = |wait| match by {
             Party::Caller => Outcome::Abandoned { wait, stage },
             Party::Agent | Party::System => Outcome::Overflowed { wait },
         };
-        visit.outcome = outcome;
+        visit.outcome = outcome(wait);
         if let Some(stay) = open.stay.map(|stay| &mut self.stays[stay]) {
-            stay.outcome = outcome;
+            // The call waited in every queue, the stay in its own.
+            stay.outcome = outcome(wait - open.waited);
         }
     }
 
@@ -194,12 +212,18 @@ impl Book {
         match &fact.event {
             AgentEvent::StateChanged { from, to, spent, .. } => self.moved(fact, *from, *to, *spent),
             AgentEvent::WrappedUp { call, spent, .. } => {
-                if let Some((stay, offer)) = self.answered.remove(&(call.clone(), fact.agent.clone())) {
-                    self.stays[stay].work.wrap_up = *spent;
-                    self.offers[offer].work.wrap_up = *spent;
+                let key = (call.clone(), fact.agent.clone());
+                match self.answered.remove(&key) {
+                    Some((stay, offer)) => self.wrapped_up(stay, offer, *spent),
+                    None => drop(self.early.insert(key, *spent)),
                 }
             }
         }
+    }
+
+    fn wrapped_up(&mut self, stay: usize, offer: usize, spent: Millis) {
+        self.stays[stay].work.wrap_up = spent;
+        self.offers[offer].work.wrap_up = spent;
     }
 
     fn moved(&mut self, fact: &AgentFact, from: AgentState, to: AgentState, spent: Millis) {

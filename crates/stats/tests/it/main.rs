@@ -185,3 +185,55 @@ fn an_agents_day_is_cut_at_the_borders_of_the_intervals() {
     let signed_in: Vec<Millis> = rows.iter().map(|row| row.figures.signed_in / SECOND).collect();
     assert_eq!(signed_in, [900, 900, 300]);
 }
+
+fn wrapped_up(spent: i64) -> AgentFact {
+    let (call, spent) = (CallId::new(t(0), 1), spent * SECOND);
+    let event = AgentEvent::WrappedUp {
+        call,
+        queue: queue(),
+        disposition: None,
+        note: None,
+        spent,
+        timed_out: false,
+    };
+    AgentFact { agent: agent(), seq: 1, at: t(99), event }
+}
+
+/// Calls and agents are told on two topics, without an order between them.
+#[test]
+fn a_wrap_up_that_is_told_before_its_call_counts_all_the_same() {
+    let answered = || {
+        [(0, offered()), (1, enqueued()), (2, rings(1)), (4, rang(OfferOutcome::Answered)), (4, talks(3))]
+            .into_iter()
+            .chain([(60, ended(Party::Caller, Stage::Talking, 3, 56, 0))])
+    };
+    let (mut after, mut before, mut between) = (Story::new(), Story::new(), Story::new());
+    after.call(answered());
+    after.book.agent(&wrapped_up(7));
+    before.book.agent(&wrapped_up(7));
+    before.call(answered());
+    between.call(answered().take(5));
+    between.book.agent(&wrapped_up(7));
+    between.calls = 0;
+    between.call(answered());
+    for story in [after, before, between] {
+        for by in [By::Queue, By::Agent] {
+            assert_eq!(story.figures(by).wrap_up, 7 * SECOND);
+        }
+    }
+}
+
+#[test]
+fn a_caller_of_two_queues_waits_for_each_in_its_own_and_for_the_number_in_both() {
+    let overflowed =
+        || CallEvent::Overflowed { queue: queue(), wait: 10 * SECOND, reason: "queue_deleted".into() };
+    let mut story = Story::new();
+    let two = || [(0, offered()), (0, enqueued()), (10, overflowed()), (11, enqueued())].into_iter();
+    story.call(two().chain([(14, ended(Party::Caller, Stage::Queue, 13, 0, 0))]));
+    let (queue, did) = (story.figures(By::Queue), story.figures(By::Did));
+    assert_eq!((queue.wait_abandoned, queue.short_abandoned), (3 * SECOND, 1));
+    assert_eq!(did.wait_abandoned, 13 * SECOND);
+    story.call(two().chain([(12, rings(1)), (15, rang(OfferOutcome::Answered)), (15, talks(4))]));
+    assert_eq!(story.figures(By::Queue).wait_answered, 4 * SECOND);
+    assert_eq!(story.figures(By::Did).wait_answered, 14 * SECOND);
+}

@@ -1,0 +1,165 @@
+//! The figures once more, from what happened and not from what was told.
+
+use crate::{telephony::Line, world::World};
+use stats::{By, Figures, Period, Row};
+use std::collections::BTreeMap;
+use types::*;
+
+type Rows = BTreeMap<(String, Timestamp), Figures>;
+
+impl World {
+    pub(crate) fn oracle(&self, by: By, period: &Period) -> Vec<Row> {
+        let mut rows = Rows::new();
+        for line in &self.lines {
+            match by {
+                By::Did => self.count_call(line, period, &mut rows),
+                By::Queue => self.count_stays(line, period, &mut rows),
+                By::Agent => self.count_offers(line, period, &mut rows),
+            }
+        }
+        if matches!(by, By::Agent) {
+            self.count_states(period, &mut rows);
+        }
+        rows.into_iter().map(|((key, from), figures)| Row { key, from, figures }).collect()
+    }
+
+    fn count_call(&self, line: &Line, period: &Period, rows: &mut Rows) {
+        let truth = &line.truth;
+        let figures = row(rows, truth.did.as_str(), truth.at, period);
+        let until = truth.answered.as_ref().map(|(at, ..)| *at).or(truth.ended).unwrap_or(self.now);
+        let wait = truth.stays.iter().map(|stay| stay.left.unwrap_or(until) - stay.at).sum();
+        outcome(line, wait, figures);
+        if truth.answered.is_some() {
+            (figures.talk, figures.hold) = (figures.talk + talk(line), figures.hold + truth.hold);
+            figures.handled += 1;
+        }
+    }
+
+    fn count_stays(&self, line: &Line, period: &Period, rows: &mut Rows) {
+        let truth = &line.truth;
+        for stay in &truth.stays {
+            let config = &self.queues.iter().find(|(id, _)| *id == stay.queue).expect("the queue").1;
+            let figures = row(rows, stay.queue.as_str(), stay.at, period);
+            if let Some(left) = stay.left {
+                figures.offered += 1;
+                figures.overflowed += 1;
+                figures.longest_wait = figures.longest_wait.max(left - stay.at);
+                continue;
+            }
+            let until = truth.answered.as_ref().map(|(at, ..)| *at).or(truth.ended).unwrap_or(self.now);
+            let wait = until - stay.at;
+            outcome(line, wait, figures);
+            match truth.answered {
+                Some(_) => {
+                    figures.within_service_level += u64::from(wait <= config.service_level_ms);
+                    figures.handled += 1;
+                    figures.talk += talk(line);
+                    figures.hold += truth.hold;
+                    figures.wrap_up += self.wrapped_up(line);
+                }
+                None if truth.by == Some(Party::Caller) => {
+                    figures.short_abandoned += u64::from(wait < config.short_abandon_ms);
+                }
+                None => {}
+            }
+        }
+        // By number and agent stages are told by `outcome`, by queue too.
+    }
+
+    fn count_offers(&self, line: &Line, period: &Period, rows: &mut Rows) {
+        for offer in &line.truth.offers {
+            let figures = row(rows, self.desks[offer.desk].id.as_str(), offer.at, period);
+            figures.offered += 1;
+            match offer.outcome {
+                None => figures.in_progress += 1,
+                Some(OfferOutcome::NoAnswer) => figures.missed += 1,
+                Some(OfferOutcome::Declined) => figures.declined += 1,
+                Some(OfferOutcome::CallerLeft) => figures.abandoned += 1,
+                Some(OfferOutcome::Answered) => {
+                    figures.answered += 1;
+                    figures.handled += 1;
+                    figures.talk += talk(line);
+                    figures.hold += line.truth.hold;
+                    figures.wrap_up += self.wrapped_up(line);
+                }
+                Some(_) => figures.overflowed += 1,
+            }
+        }
+    }
+
+    /// How long the agent was seen in wrap-up for this call.
+    fn wrapped_up(&self, line: &Line) -> Millis {
+        let call = &line.call.entry().call;
+        let Some((_, desk, _)) = line.truth.answered else { return 0 };
+        let spans = &self.desks[desk].spans;
+        let ends = spans.iter().skip(1).map(|span| span.2).chain([self.now]);
+        let of_call = spans
+            .iter()
+            .zip(ends)
+            .filter(|(span, _)| span.0 == AgentState::WrapUp && span.1.as_ref() == Some(call));
+        of_call.map(|(span, end)| end - span.2).sum()
+    }
+
+    fn count_states(&self, period: &Period, rows: &mut Rows) {
+        for desk in &self.desks {
+            let ends = desk.spans.iter().skip(1).map(|span| span.2).chain([self.now]);
+            for ((state, _, from), end) in desk.spans.iter().zip(ends) {
+                let mut from = *from;
+                while from < end && *state != AgentState::Offline {
+                    let border = match period.interval {
+                        0 => end,
+                        interval => interval_of(from, period) + interval,
+                    };
+                    let spent = border.min(end) - from;
+                    let figures = row(rows, desk.id.as_str(), from, period);
+                    figures.signed_in += spent;
+                    let busy = matches!(state, AgentState::OnCall | AgentState::WrapUp);
+                    let away = matches!(state, AgentState::Aux | AgentState::Missed);
+                    figures.busy += if busy { spent } else { 0 };
+                    figures.staffed += if away { 0 } else { spent };
+                    from = from + spent;
+                }
+            }
+        }
+    }
+}
+
+fn talk(line: &Line) -> Millis {
+    let since = line.truth.answered.as_ref().map(|(at, ..)| *at);
+    line.truth.ended.zip(since).map_or(0, |(ended, since)| ended - since)
+}
+
+fn interval_of(at: Timestamp, period: &Period) -> Timestamp {
+    match period.interval {
+        0 => period.from,
+        interval => at + -((at - period.from) % interval),
+    }
+}
+
+fn row<'a>(rows: &'a mut Rows, key: &str, at: Timestamp, period: &Period) -> &'a mut Figures {
+    rows.entry((key.to_owned(), interval_of(at, period))).or_default()
+}
+
+/// What came of a call, or of its last stay.
+fn outcome(line: &Line, wait: Millis, figures: &mut Figures) {
+    let truth = &line.truth;
+    figures.offered += 1;
+    figures.longest_wait = figures.longest_wait.max(wait);
+    match (&truth.answered, truth.by) {
+        (Some(_), _) => {
+            figures.answered += 1;
+            figures.wait_answered += wait;
+        }
+        (None, Some(Party::Caller)) => {
+            figures.abandoned += 1;
+            figures.wait_abandoned += wait;
+            match truth.stage {
+                Stage::Menu => figures.abandoned_menu += 1,
+                Stage::Queue => figures.abandoned_queue += 1,
+                Stage::Ringing => figures.abandoned_ringing += 1,
+                _ => figures.abandoned_greeting += 1,
+            }
+        }
+        _ => figures.overflowed += 1,
+    }
+}

@@ -1,0 +1,173 @@
+//! A second account of the ACD, from its inputs and effects alone: who waits,
+//! who is reserved for whom, and whose turn it is.
+
+use super::{Invariant, Verdict, is_offer, suits};
+use routing::{Effect, Input, Router};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
+use types::*;
+
+/// As long as routing keeps a declined caller from the agent.
+const DECLINED_FOR: Millis = 30_000;
+
+type Turn = (Reverse<i32>, Timestamp, CallId);
+
+#[derive(Default)]
+pub(crate) struct Order {
+    waiting: HashMap<CallId, Waiting>,
+    /// In the order of service.
+    seeking: BTreeMap<Turn, QueueId>,
+    reservations: HashMap<ReservationId, Reservation>,
+    /// Agents who declined a caller, and until when that counts.
+    declined: HashMap<CallId, Vec<(AgentId, Timestamp)>>,
+    now: Timestamp,
+}
+
+struct Waiting {
+    queue: QueueId,
+    turn: Turn,
+    reserved: Option<ReservationId>,
+}
+
+struct Reservation {
+    call: CallId,
+    agent: AgentId,
+    open: bool,
+}
+
+impl Order {
+    /// Before the router has it.
+    pub(crate) fn input(&mut self, now: Timestamp, input: &Input) {
+        self.now = now;
+        match input {
+            Input::Join { call, queue, since, priority, .. } => self.join(call, queue, *since, *priority),
+            Input::Release { call } => drop(self.leave(call)),
+            Input::Answered { call, reservation } => self.answered(call, reservation),
+            _ => {}
+        }
+    }
+
+    fn join(&mut self, call: &CallId, queue: &QueueId, since: Timestamp, priority: i32) {
+        if self.waiting.contains_key(call) || self.talks(call) {
+            return;
+        }
+        let turn = (Reverse(priority), since, call.clone());
+        self.seeking.insert(turn.clone(), queue.clone());
+        self.waiting.insert(call.clone(), Waiting { queue: queue.clone(), turn, reserved: None });
+    }
+
+    /// Answered and not yet released: marked by a place without a turn.
+    fn talks(&self, call: &CallId) -> bool {
+        self.declined.get(call).is_some_and(|marks| marks.iter().any(|(_, until)| *until == FOREVER))
+    }
+
+    fn leave(&mut self, call: &CallId) -> Option<Waiting> {
+        self.declined.remove(call);
+        let left = self.waiting.remove(call)?;
+        self.seeking.remove(&left.turn);
+        Some(left)
+    }
+
+    /// Which answers count is the router's to say; it shows by the agent's state.
+    fn answered(&mut self, call: &CallId, reservation: &ReservationId) {
+        let held = self.waiting.get(call).and_then(|waiting| waiting.reserved.clone());
+        if held.as_ref() == Some(reservation)
+            && let Some(found) = self.reservations.get_mut(reservation)
+        {
+            found.open = false;
+        }
+    }
+
+    pub(crate) fn effect(&mut self, now: Timestamp, effect: &Effect, router: &Router) -> Verdict {
+        match effect {
+            Effect::Overflow { call, .. } => drop(self.leave(call)),
+            Effect::OfferEnded { call, agent, reservation, outcome, .. } => {
+                self.ended(now, call, agent, reservation, *outcome)?;
+            }
+            Effect::Fact { fact, .. } => self.state_moved(fact),
+            _ => {}
+        }
+        match is_offer(effect) {
+            Some(offer) => self.offered(offer, router),
+            None => Ok(()),
+        }
+    }
+
+    /// An agent who is on a call took its caller out of the queue.
+    fn state_moved(&mut self, fact: &fact::AgentFact) {
+        let fact::AgentEvent::StateChanged { to: AgentState::OnCall, call: Some(call), .. } = &fact.event
+        else {
+            return;
+        };
+        self.leave(call);
+        self.declined.insert(call.clone(), vec![(fact.agent.clone(), FOREVER)]);
+    }
+
+    fn ended(
+        &mut self,
+        now: Timestamp,
+        call: &CallId,
+        agent: &AgentId,
+        reservation: &ReservationId,
+        outcome: OfferOutcome,
+    ) -> Verdict {
+        let open =
+            self.reservations.get_mut(reservation).is_some_and(|found| std::mem::take(&mut found.open));
+        if !open {
+            return Err((Invariant::OneOutcome, format!("{reservation} ends again: {outcome:?}")));
+        }
+        if outcome == OfferOutcome::Declined {
+            self.declined.entry(call.clone()).or_default().push((agent.clone(), now + DECLINED_FOR));
+        }
+        if let Some(waiting) = self.waiting.get_mut(call) {
+            waiting.reserved = None;
+            self.seeking.insert(waiting.turn.clone(), waiting.queue.clone());
+        }
+        Ok(())
+    }
+
+    fn offered(&mut self, offer: &routing::Offer, router: &Router) -> Verdict {
+        let twice =
+            self.reservations.values().any(|r| r.open && (r.agent == offer.agent || r.call == offer.call));
+        if twice {
+            return Err((
+                Invariant::OneWinner,
+                format!("{} or {} is reserved twice", offer.call, offer.agent),
+            ));
+        }
+        let skills = router.agent(&offer.agent).map(|agent| agent.skills.clone()).unwrap_or_default();
+        let first = self.first_for(&offer.agent, |queue| {
+            router.queue_config(queue).is_some_and(|config| suits(config, &skills))
+        });
+        if first != Some(&offer.call) {
+            return Err((
+                Invariant::Order,
+                format!("{} is offered {}, but {first:?} is first", offer.agent, offer.call),
+            ));
+        }
+        let Some(waiting) = self.waiting.get_mut(&offer.call) else { return Ok(()) };
+        waiting.reserved = Some(offer.reservation.clone());
+        self.seeking.remove(&waiting.turn);
+        let (call, agent) = (offer.call.clone(), offer.agent.clone());
+        self.reservations.insert(offer.reservation.clone(), Reservation { call, agent, open: true });
+        Ok(())
+    }
+
+    /// Whose turn it is with this agent.
+    pub(crate) fn first_for(&self, agent: &AgentId, suits: impl Fn(&QueueId) -> bool) -> Option<&CallId> {
+        let excluded = |call: &CallId| {
+            let marks = self.declined.get(call).into_iter().flatten();
+            marks.into_iter().any(|(who, until)| who == agent && *until > self.now)
+        };
+        let mut turns = self.seeking.iter();
+        turns.find(|((_, _, call), queue)| suits(queue) && !excluded(call)).map(|((_, _, call), _)| call)
+    }
+
+    pub(crate) fn open_reservations(&self) -> impl Iterator<Item = &ReservationId> {
+        self.reservations.iter().filter(|(_, found)| found.open).map(|(id, _)| id)
+    }
+}
+
+const FOREVER: Timestamp = Timestamp::from_millis(i64::MAX);
