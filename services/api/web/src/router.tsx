@@ -170,6 +170,12 @@ const apiKeys = createRoute({
   component: lazyRouteComponent(() => import("./pages/admin/api-keys"), "ApiKeysPage"),
 });
 
+const company = createRoute({
+  getParentRoute: () => shell,
+  path: "/company",
+  component: lazyRouteComponent(() => import("./pages/admin/company"), "CompanyPage"),
+});
+
 const tree = root.addChildren([
   account.addChildren([signup, login, forgot, reset, verify, invite]),
   shell.addChildren([
@@ -192,6 +198,7 @@ const tree = root.addChildren([
     dispositions,
     skills,
     apiKeys,
+    company,
   ]),
 ]);
 

@@ -62,6 +62,12 @@ export type Agent = Stored & {
   skills: SkillLevel[];
   phone?: { username: string; password?: string } | null;
 };
+export type Company = Stored & {
+  name: string;
+  time_zone: string;
+  language: string;
+  country_code: string | null;
+};
 export type Named = Stored & { name: string };
 export type Prompt = Stored & { name: string; hash: string; duration_ms: number };
 

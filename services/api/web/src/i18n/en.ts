@@ -74,7 +74,9 @@ export default {
     dispositions: "Dispositions",
     skills: "Skills",
     apiKeys: "API keys",
+    company: "Company",
   },
+  company: { lead: "What every part of the contact centre knows of the company." },
   signup: {
     taken: "There is an account with this e-mail address already. Log in instead.",
     title: "Create an account",

@@ -74,7 +74,9 @@ export default {
     dispositions: "Rezultate",
     skills: "Competențe",
     apiKeys: "Chei API",
+    company: "Companie",
   },
+  company: { lead: "Ce știe fiecare parte a centrului de contact despre companie." },
   signup: {
     taken: "Există deja un cont cu această adresă. Conectați-vă.",
     title: "Creare cont",

@@ -2,6 +2,7 @@ import {
   AudioLines,
   BarChart3,
   BookUser,
+  Building2,
   Headset,
   House,
   KeyRound,
@@ -47,6 +48,7 @@ export const SETTINGS: Place[] = [
   { to: "/prompts", label: "prompts", icon: AudioLines, needs: ["config:read"] },
   { to: "/dispositions", label: "dispositions", icon: ListChecks, needs: ["config:read"] },
   { to: "/skills", label: "skills", icon: Sparkles, needs: ["config:read"] },
+  { to: "/company", label: "company", icon: Building2, needs: ["config:read"] },
   { to: "/api-keys", label: "apiKeys", icon: KeyRound, needs: ["api-keys"] },
 ];
 
