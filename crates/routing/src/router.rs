@@ -37,6 +37,8 @@ struct Caller {
     agent: Option<AgentId>,
     /// Agents who declined.
     declined: Vec<AgentId>,
+    /// Without a place: kept because an answer may be on the way.
+    given_back: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,7 +137,10 @@ impl Router {
         self.agents.values_mut().for_each(|agent| agent.queues.retain(|queue| queue != id));
         for Place { call, .. } in queue.places {
             self.unreserve(step, &call, OfferOutcome::Withdrawn);
-            self.callers.remove(&call);
+            match self.callers.get_mut(&call).filter(|caller| caller.crossed.is_some()) {
+                Some(caller) => caller.given_back = true,
+                None => drop(self.callers.remove(&call)),
+            }
             step.effects.push(Effect::Overflow { call, reason: "queue_deleted" });
         }
     }
@@ -180,9 +185,11 @@ impl Router {
         since: Timestamp,
         priority: i32,
     ) {
-        if self.callers.contains_key(&call) {
+        let before = self.callers.get(&call);
+        if before.is_some_and(|caller| !caller.given_back || caller.agent.is_some()) {
             return;
         }
+        let crossed = before.and_then(|caller| caller.crossed.clone());
         let queue = self.queues.get_mut(&id).filter(|(owner, _)| *owner == tenant);
         let Some((_, queue)) = queue else {
             return step.effects.push(Effect::Overflow { call, reason: "no_queue" });
@@ -199,9 +206,10 @@ impl Router {
             place,
             attempts: 0,
             reservation: None,
-            crossed: None,
+            crossed,
             agent: None,
             declined: Vec::new(),
+            given_back: false,
         };
         self.callers.insert(call, caller);
         step.effects.push(Effect::QueueMoved { queue: id.clone() });

@@ -80,11 +80,25 @@ impl World {
             skills.push(Skill { name: "gold".into(), level: 5 });
         }
         self.desk_of.insert(id.clone(), n);
-        let desk = Desk { id: id.clone(), online: true, lives: 0, legs: BTreeMap::new(), spans: Vec::new() };
+        let desk = Desk { id, online: true, lives: 0, legs: BTreeMap::new(), spans: Vec::new() };
         self.desks.push(desk);
-        let profile = Some((format!("agent {n}"), skills));
-        self.acd(Acd::Agent { tenant: self.tenant.clone(), agent: id, profile });
+        self.profile(n, skills);
         self.soon(n, 0..120_000, Act::Ready);
+    }
+
+    fn profile(&mut self, n: usize, skills: Vec<Skill>) {
+        let (tenant, agent) = (self.tenant.clone(), self.desks[n].id.clone());
+        self.acd(Acd::Agent { tenant, agent, profile: Some((format!("agent {n}"), skills)) });
+    }
+
+    /// Another mix of skills; seldom none at all.
+    pub(crate) fn save_skills(&mut self, n: usize) {
+        let level = self.rng.random_range(3..8);
+        let all = ["general", "gold"].map(|name| Skill { name: name.into(), level });
+        let kept = self.rng.random_range(0..4);
+        let mixed = all.into_iter().enumerate().filter(|(i, _)| kept & (1 << i) != 0);
+        let skills = mixed.map(|(_, skill)| skill).collect();
+        self.profile(n, skills);
     }
 
     fn soon(&mut self, n: usize, after: std::ops::Range<Millis>, act: Act) {

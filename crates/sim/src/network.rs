@@ -29,6 +29,8 @@ pub(crate) enum Stream {
 #[derive(Debug, Default)]
 pub(crate) struct Network {
     last: HashMap<Stream, Timestamp>,
+    /// So many of a thousand messages take very long; at most 100.
+    pub(crate) spikes: u32,
     /// The stream between edge and ACD is broken until then.
     pub(crate) broken_until: Timestamp,
 }
@@ -48,7 +50,7 @@ impl Network {
         let begun = if broken && stream == Stream::EdgeToAcd { self.broken_until } else { now };
         let delay = match rng.random_range(0..1000) {
             0..900 => rng.random_range(1..40),
-            900..992 => rng.random_range(40..300),
+            n if n < 1_000 - self.spikes => rng.random_range(40..300),
             _ => rng.random_range(300..DELAY_MAX),
         };
         let last = self.last.entry(stream).or_default();

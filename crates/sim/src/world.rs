@@ -39,6 +39,10 @@ pub(crate) enum What {
     Outage,
     /// They are whole again.
     Reattach,
+    /// Somebody deletes a queue, or saves it again.
+    Queue(usize, bool),
+    /// Somebody changes what an agent can do.
+    Skills(usize),
     CallFact(CallFact),
     AgentFact(AgentFact),
     Positions,
@@ -112,6 +116,7 @@ impl World {
             steps: 0,
             day,
         };
+        world.network.spikes = [2, 10, 100][world.rng.random_range(0..3)];
         world.furnish(queues);
         world
     }
@@ -120,7 +125,7 @@ impl World {
         for (id, (name, skill)) in
             queues.into_iter().zip([("Sales", ("general", 1)), ("Support", ("gold", 5))])
         {
-            let wrap_up_ms = [0, 5_000, 20_000][self.rng.random_range(0..3)];
+            let wrap_up_ms = [0, 500, 5_000, 20_000][self.rng.random_range(0..4)];
             let config = QueueConfig {
                 name: name.into(),
                 skills: vec![Skill { name: skill.0.into(), level: skill.1 }],
@@ -144,6 +149,7 @@ impl World {
             let at = self.rng.random_range(0..self.day.span);
             self.at(at, What::Outage);
         }
+        self.plan_changes();
         self.at(LOOK, What::Look);
         self.at(5 * MINUTE, What::Balance);
         self.at(250, What::Positions);
@@ -226,6 +232,8 @@ impl World {
             What::Desk(n, told) => self.desk_told(n, told),
             What::Person(n, act) => self.person(n, act),
             What::Outage => self.outage(),
+            What::Queue(n, there) => self.save_queue(n, there),
+            What::Skills(n) => self.save_skills(n),
             What::Reattach => self.reattach(),
             What::CallFact(fact) => self.book.call(&fact),
             What::AgentFact(fact) => self.book.agent(&fact),
@@ -238,6 +246,27 @@ impl World {
                 }
             }
         }
+    }
+
+    /// The configuration of some days changes while people talk.
+    fn plan_changes(&mut self) {
+        for n in 0..self.queues.len() {
+            let at = self.rng.random_range(0..2 * self.day.span);
+            let gone = self.rng.random_range(100..60_000);
+            self.at(at, What::Queue(n, false));
+            self.at(at + gone, What::Queue(n, true));
+        }
+        for _ in 0..self.rng.random_range(0..6) {
+            let (at, n) =
+                (self.rng.random_range(0..self.day.span), self.rng.random_range(0..self.day.agents));
+            self.at(at, What::Skills(n));
+        }
+    }
+
+    fn save_queue(&mut self, n: usize, there: bool) {
+        let (queue, config) = self.queues[n].clone();
+        let config = Some(config).filter(|_| there);
+        self.acd(routing::Input::Queue { tenant: self.tenant.clone(), queue, config });
     }
 
     fn look_around(&mut self) {

@@ -139,6 +139,29 @@ fn a_queue_that_is_deleted_gives_everybody_back_and_frees_the_agents() {
 }
 
 #[test]
+fn an_answer_that_crosses_the_end_of_its_queue_still_counts() {
+    let mut w = World::new(1);
+    w.available(0);
+    let call = w.joins(support());
+    let reservation = w.ringing[&call].reservation.clone();
+    w.gets(Input::Queue { tenant: tenant(), queue: support(), config: None });
+    w.gets(Input::Answered { call: call.clone(), reservation });
+    assert_eq!(w.state(0), AgentState::OnCall, "who talks is not offered others");
+    w.gets(Input::Release { call });
+    assert_eq!(w.state(0), AgentState::Available);
+}
+
+#[test]
+fn a_caller_given_back_by_one_queue_may_wait_in_another() {
+    let mut w = World::new(1);
+    w.available(0);
+    let call = w.joins(support());
+    w.gets(Input::Queue { tenant: tenant(), queue: support(), config: None });
+    w.gets(Input::Join { tenant: tenant(), call: call.clone(), queue: vip(), since: w.now, priority: 0 });
+    assert_eq!(w.rings(&call), Some(agent(0)));
+}
+
+#[test]
 fn a_tenants_callers_never_reach_another_tenants_agents() {
     let mut w = World::new(1);
     w.available(0);
