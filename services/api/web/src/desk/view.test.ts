@@ -49,6 +49,15 @@ describe("the desk", () => {
     expect(gone.legs).toEqual([]);
   });
 
+  it("does not ring again for an offer that was answered, and still knows who called", () => {
+    const state = { type: "state", since_ms: 0, reason: null, call: "call_1", queue: null, until_ms: null, deferred: null } as const;
+    const reloaded = told(hello, { ...state, state: "on_call" }, { type: "offer", ...offer }, ring);
+    expect(currentOffer(reloaded)).toBeUndefined();
+    expect(reloaded.callers.call_1).toBeDefined();
+    const answered = told(hello, { ...state, state: "ringing" }, { type: "offer", ...offer }, { ...state, state: "on_call" });
+    expect(answered.offers).toEqual([]);
+  });
+
   it("adds the contact that the CRM sent after the offer", () => {
     const contact = { contact: null, interactions: [] };
     const view = told(hello, { type: "offer", ...offer }, { type: "contact", reservation: "rsv_1", contact });

@@ -47,7 +47,8 @@ export function reduce(view: View, message: FromServer | Wish): View {
       // The server tells everything again after it.
       return { ...view, hello: message, offers: [], legs: view.legs.map((leg) => ({ ...leg, stale: true })) };
     case "state":
-      return { ...view, state: message };
+      // An offer lasts as long as it rings; its end need not be told apart.
+      return { ...view, state: message, offers: message.state === "ringing" ? view.offers : [] };
     case "offer":
       return offered(view, message);
     case "contact":
@@ -86,7 +87,8 @@ function offered(view: View, offer: Offer): View {
   const others = view.offers.filter((one) => one.reservation !== offer.reservation);
   const callers = { ...view.callers, [offer.call]: offer };
   const kept = Object.fromEntries(Object.entries(callers).slice(-CALLERS_MAX));
-  return { ...view, offers: [...others, offer], callers: kept };
+  const rings = view.state === null || view.state.state === "ringing";
+  return { ...view, offers: rings ? [...others, offer] : others, callers: kept };
 }
 
 function withContact(view: View, reservation: string, contact: Offer["contact"]): View {
