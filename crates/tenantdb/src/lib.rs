@@ -61,7 +61,7 @@ impl TenantDb {
         Ok(db)
     }
 
-    /// A transaction in the tenant's schema under the tenant's role: one message to the server.
+    /// A transaction in the tenant's schema under the tenant's role.
     pub async fn begin(&self, tenant: &TenantId) -> Result<TenantTx> {
         TenantTx::begin(&self.pool, tenant).await
     }

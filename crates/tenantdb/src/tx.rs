@@ -22,8 +22,10 @@ fn enter(tenant: &TenantId) -> String {
 
 impl TenantTx {
     pub(crate) async fn begin(pool: &PgPool, tenant: &TenantId) -> Result<TenantTx> {
-        let begin = AssertSqlSafe(format!("begin; {}", enter(tenant)));
-        let tx = pool.begin_with(begin).await?;
+        // Two steps: should there be no such tenant, dropping `tx` rolls back
+        // and the connection goes back to the pool unharmed.
+        let mut tx = pool.begin().await?;
+        sqlx::raw_sql(AssertSqlSafe(enter(tenant))).execute(&mut *tx).await?;
         Ok(TenantTx { tx, tenant: tenant.clone() })
     }
 

@@ -1,1 +1,2 @@
-//! The whole platform, with real SIP, RTP and a browser.
+//! The whole platform in one process, with real SIP and RTP sockets, a real
+//! PostgreSQL and a real browser: see `tests/e2e/`.

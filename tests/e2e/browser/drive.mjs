@@ -1,0 +1,142 @@
+// Drives Chromium by commands on standard input: one JSON object a line,
+// { do, with }; the answer is one line, { ok } or { error }.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+const SOON = 30_000;
+const base = process.env.BASE;
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM,
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    `--use-file-for-fake-audio-capture=${process.env.VOICE}`,
+    "--autoplay-policy=no-user-gesture-required",
+    "--allow-loopback-in-peer-connection",
+  ],
+});
+const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: "en-GB" });
+await context.grantPermissions(["microphone"], { origin: base });
+await context.addInitScript(() => localStorage.setItem("trunkline.e2e", "1"));
+const page = await context.newPage();
+page.setDefaultTimeout(SOON);
+page.on("pageerror", (error) => console.error("page:", error.message));
+
+const at = (id) => page.getByTestId(id).first();
+
+// The loudest frequency of what the page plays, once it is near `hz`.
+async function hear({ hz }) {
+  return page.evaluate(
+    async ({ hz, limit }) => {
+      const audio = new AudioContext();
+      const stream = window.__trunkline.remoteStream;
+      const analyser = audio.createAnalyser();
+      analyser.fftSize = 8192;
+      audio.createMediaStreamSource(stream).connect(analyser);
+      const bins = new Float32Array(analyser.frequencyBinCount);
+      const until = performance.now() + limit;
+      let peak = 0;
+      while (performance.now() < until) {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        analyser.getFloatFrequencyData(bins);
+        const loudest = bins.indexOf(Math.max(...bins));
+        peak = (loudest * audio.sampleRate) / analyser.fftSize;
+        if (bins[loudest] > -60 && Math.abs(peak - hz) < 30) return peak;
+      }
+      throw new Error(`heard ${peak} Hz instead of ${hz}`);
+    },
+    { hz, limit: SOON },
+  );
+}
+
+async function faults(path, scheme) {
+  await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+  await page.goto(base + path);
+  await page.waitForLoadState("domcontentloaded");
+  await page.locator("main, form").first().waitFor();
+  await page.waitForTimeout(500);
+  await page.evaluate(axe);
+  const result = await page.evaluate(() =>
+    window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }),
+  );
+  return result.violations.map((fault) => `${path} ${scheme}: ${fault.id} at ${fault.nodes[0].target}`);
+}
+
+const actions = {
+  async log_in({ email, password }) {
+    await page.goto(`${base}/login`);
+    await page.locator("input[type=email]").fill(email);
+    await page.locator("input[type=password]").fill(password);
+    await at("login-submit").click();
+    await page.waitForURL((url) => !url.pathname.startsWith("/login"));
+  },
+  async available() {
+    await page.goto(`${base}/desk`);
+    await at("desk-available").click();
+    await page.waitForFunction(
+      () => /available/i.test(document.querySelector('[data-testid="state-label"]')?.textContent ?? ""),
+    );
+  },
+  async offer() {
+    await at("offer-card").waitFor();
+    return at("offer-card").innerText();
+  },
+  async accept() {
+    await at("offer-accept").click();
+    await at("call-end").waitFor();
+  },
+  hear,
+  async press(id) {
+    await at(id).click();
+  },
+  async wrap_up() {
+    const choice = at("wrapup-disposition");
+    await choice.waitFor();
+    if ((await choice.evaluate((node) => node.tagName)) === "SELECT") {
+      await choice.selectOption({ index: 1 });
+    } else {
+      await choice.click();
+      await page.getByRole("option").first().click();
+    }
+    await at("wrapup-finish").click();
+    await page.waitForFunction(
+      () => /available/i.test(document.querySelector('[data-testid="state-label"]')?.textContent ?? ""),
+    );
+  },
+  async axe(paths) {
+    const found = [];
+    for (const path of paths) {
+      for (const scheme of ["light", "dark"]) found.push(...(await faults(path, scheme)));
+    }
+    return found;
+  },
+  async screenshot({ path, file, width = 1440, scheme = "light" }) {
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.setViewportSize({ width, height: 900 });
+    if (path) await page.goto(base + path);
+    await page.waitForTimeout(800);
+    await page.screenshot({ path: file });
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  try {
+    const command = JSON.parse(line);
+    const ok = await actions[command.do](command.with);
+    console.log(JSON.stringify({ ok: ok ?? null }));
+  } catch (error) {
+    console.log(JSON.stringify({ error: String(error.message ?? error) }));
+  }
+}
+await browser.close();

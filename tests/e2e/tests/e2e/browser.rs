@@ -1,0 +1,163 @@
+//! An agent in a real browser.
+
+use crate::{
+    AGENT, CALLER, SOON,
+    company::{Company, PASSWORD, live_call},
+};
+use serde_json::{Value, json};
+use softphone::Protocol;
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    process::{Child, ChildStdin, ChildStdout, Command},
+};
+
+const FROM: &str = "+40219876543";
+const MUSIC: f64 = 261.6;
+
+/// Chromium, driven line by line: a command goes in, what came of it comes out.
+struct Browser {
+    child: Child,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+    _voice: tempfile::NamedTempFile,
+}
+
+impl Browser {
+    /// `None`, said aloud, where there is no browser; never in CI.
+    async fn start(url: &str) -> Option<Browser> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
+        let chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+        let chromium = chromium.iter().map(PathBuf::from).find(|path| path.exists());
+        let (Some(chromium), true) = (chromium, folder.join("node_modules").exists()) else {
+            assert!(std::env::var_os("CI").is_none(), "in CI there must be a browser: make deps");
+            eprintln!("SKIPPED: no Chromium or no packages in tests/e2e/browser (make e2e fetches them)");
+            return None;
+        };
+        let voice = voice();
+        let mut child = Command::new("node")
+            .arg(folder.join("drive.mjs"))
+            .env("CHROMIUM", chromium)
+            .env("BASE", url)
+            .env("VOICE", voice.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("node starts");
+        let input = child.stdin.take().expect("an input");
+        let output = BufReader::new(child.stdout.take().expect("an output")).lines();
+        Some(Browser { child, input, output, _voice: voice })
+    }
+
+    async fn does(&mut self, what: &str, with: Value) -> Value {
+        let line = format!("{}\n", json!({ "do": what, "with": with }));
+        self.input.write_all(line.as_bytes()).await.expect("the browser listens");
+        let answer = tokio::time::timeout(2 * SOON, self.output.next_line()).await;
+        let answer = answer.unwrap_or_else(|_| panic!("{what} takes too long")).expect("a line");
+        let answer: Value = serde_json::from_str(&answer.expect("the browser runs")).expect("JSON");
+        assert!(answer["error"].is_null(), "{what}: {}", answer["error"]);
+        answer["ok"].clone()
+    }
+
+    async fn close(mut self) {
+        drop(self.input);
+        let _ = tokio::time::timeout(Duration::from_secs(10), self.child.wait()).await;
+    }
+}
+
+/// What the fake microphone hears: the agent's tone.
+fn voice() -> tempfile::NamedTempFile {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 48_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let mut wav = hound::WavWriter::new(&mut bytes, spec).expect("a writer");
+    for i in 0..48_000 {
+        let t = f64::from(i) / 48_000.0;
+        wav.write_sample((12_000.0 * (std::f64::consts::TAU * AGENT * t).sin()) as i16).expect("memory");
+    }
+    wav.finalize().expect("memory");
+    let mut file = tempfile::Builder::new().suffix(".wav").tempfile().expect("a file");
+    file.write_all(&bytes.into_inner()).expect("a disk");
+    file
+}
+
+/// The newcomer's way: log in, become available, accept with the pop on
+/// screen, talk, mute, hold, end, wrap up, and find the recording.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_in_the_browser_talks_mutes_holds_and_wraps_up() {
+    let mut company = Company::sign_up().await;
+    company.change_queue(json!({ "ring_timeout_ms": 30_000, "wrap_up_ms": 60_000 })).await;
+    let number = company.queue_number(true).await;
+    let Some(mut desk) = Browser::start(&company.at.url).await else { return };
+    desk.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
+    desk.does("available", Value::Null).await;
+    let call = company.call(&number, FROM, Protocol::Udp).await;
+    let offer = desk.does("offer", Value::Null).await;
+    assert!(offer.as_str().unwrap().contains("Story line"), "the pop shows the number dialled: {offer}");
+    desk.does("accept", Value::Null).await;
+    let peak = desk.does("hear", json!({ "hz": CALLER })).await;
+    assert!((peak.as_f64().unwrap() - CALLER).abs() < 30.0, "the agent hears the caller: {peak}");
+    call.hear(AGENT, SOON).await.expect("the caller hears the agent");
+
+    desk.does("press", json!("call-mute")).await;
+    call.hear_nothing(SOON).await.expect("a muted agent is not heard");
+    desk.does("press", json!("call-mute")).await;
+    call.hear(AGENT, SOON).await.expect("heard again");
+
+    desk.does("press", json!("call-hold")).await;
+    call.hear(MUSIC, SOON).await.expect("music on hold");
+    desk.does("press", json!("call-hold")).await;
+    call.hear(AGENT, SOON).await.expect("back from hold");
+    desk.does("hear", json!({ "hz": CALLER })).await;
+    let live = company.live().await;
+    assert_eq!(live_call(&live, FROM).unwrap()["stage"], "talking");
+
+    desk.does("press", json!("call-end")).await;
+    call.wait_ended(SOON).await.expect("the caller is let go");
+    desk.does("wrap_up", Value::Null).await;
+    let row = company.history(FROM, |row| !row["disposition"].is_null() && row["disposition"] != "").await;
+    assert_eq!(row["outcome"], "answered");
+    company.figures("queue", |f| f["handled"] == 1 && f["hold_ms"].as_i64().unwrap() > 0).await;
+    desk.close().await;
+}
+
+/// Every page without serious faults of accessibility, light and dark.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_passes_the_accessibility_check() {
+    let company = Company::sign_up().await;
+    let Some(mut browser) = Browser::start(&company.at.url).await else { return };
+    let faults = browser.does("axe", json!(["/signup", "/login", "/forgot"])).await;
+    assert_eq!(faults, json!([]), "signed out");
+    browser.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
+    let pages = [
+        "/",
+        "/desk",
+        "/live",
+        "/calls",
+        "/contacts",
+        "/reports",
+        "/trunks",
+        "/numbers",
+        "/flows",
+        "/queues",
+        "/agents",
+        "/users",
+        "/prompts",
+        "/dispositions",
+        "/skills",
+        "/api-keys",
+    ];
+    let faults = browser.does("axe", json!(pages)).await;
+    assert_eq!(faults, json!([]), "signed in");
+    browser.close().await;
+}

@@ -1,0 +1,274 @@
+//! A company that signed up, with what its stories need.
+
+use crate::{
+    CALLER, SOON,
+    platform::{Running, platform},
+};
+use reqwest::{Client, Method, Response, StatusCode};
+use serde_json::{Value, json};
+use softphone::{Call, Config, Dial, Phone, Protocol, Registration, Sound};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub struct Company {
+    pub at: &'static Running,
+    http: Client,
+    csrf: String,
+    pub email: String,
+    pub queue: Value,
+    /// Digest credentials of the trunk "Test caller".
+    trunk: (String, String),
+}
+
+pub const PASSWORD: &str = "correct horse battery";
+
+/// A SIP phone that an agent is registered with.
+pub struct AgentPhone {
+    pub phone: Phone,
+    pub agent: String,
+    pub registration: Registration,
+}
+
+fn unique() -> u128 {
+    chassis::random::u128() >> 64
+}
+
+pub fn now_ms() -> u128 {
+    #[expect(clippy::disallowed_methods, reason = "a report's period is asked for by the wall clock")]
+    let now = SystemTime::now();
+    now.duration_since(UNIX_EPOCH).expect("after 1970").as_millis()
+}
+
+impl Company {
+    /// Signs up, as a person would, by REST. The queue rings 4 s and has no wrap-up.
+    pub async fn sign_up() -> Company {
+        let at = platform();
+        let http = Client::builder().cookie_store(true).build().expect("a client");
+        let email = format!("owner-{:x}@example.com", unique());
+        let form = json!({
+            "company": "Story Ltd", "name": "Olga Owner", "email": email, "password": PASSWORD,
+            "time_zone": "Europe/Bucharest", "language": "en", "country_code": "40",
+        });
+        let reply = http.post(format!("{}/v1/signup", at.url)).json(&form).send().await.expect("a reply");
+        assert_eq!(reply.status(), StatusCode::CREATED, "{}", reply.text().await.unwrap_or_default());
+        let me: Value = reply.json().await.expect("who I am");
+        let csrf = me["csrf"].as_str().expect("a token").to_owned();
+        let mut company =
+            Company { at, http, csrf, email, queue: Value::Null, trunk: (String::new(), String::new()) };
+        let trunks = company.get("/v1/trunks").await;
+        let auth = &trunks["items"][0]["auth"];
+        company.trunk = (text(&auth["username"]), text(&auth["password"]));
+        company.queue = company.get("/v1/queues").await["items"][0].clone();
+        company.change_queue(json!({ "ring_timeout_ms": 4_000, "wrap_up_ms": 0 })).await;
+        company
+    }
+
+    pub async fn change_queue(&mut self, changes: Value) {
+        let mut queue = self.queue.clone();
+        for (key, value) in changes.as_object().expect("fields") {
+            queue[key] = value.clone();
+        }
+        let path = format!("/v1/queues/{}", text(&queue["id"]));
+        self.queue = self.send(Method::PUT, &path, Some(body(&queue))).await;
+    }
+
+    async fn request(&self, method: Method, path: &str, body: Option<Value>) -> Response {
+        let request =
+            self.http.request(method, format!("{}{path}", self.at.url)).header("x-csrf-token", &self.csrf);
+        let request = match body {
+            Some(body) => request.json(&body),
+            None => request,
+        };
+        request.send().await.expect("a reply")
+    }
+
+    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let reply = self.request(method.clone(), path, body).await;
+        let (status, text) = (reply.status(), reply.text().await.unwrap_or_default());
+        assert!(status.is_success(), "{method} {path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub async fn bytes(&self, path: &str) -> Vec<u8> {
+        let reply = self.request(Method::GET, path, None).await;
+        assert!(reply.status().is_success(), "{path}: {}", reply.status());
+        reply.bytes().await.expect("a body").to_vec()
+    }
+
+    /// Saves a flow of these nodes and a number that leads to it; gives the number.
+    pub async fn number(&self, nodes: Value, start: &str, auto_connect: bool) -> String {
+        let flow = json!({ "name": "Story", "language": "en", "start": start, "nodes": nodes });
+        let flow = self.send(Method::POST, "/v1/flows", Some(flow)).await;
+        let number = format!("+888{:010}", unique() % 10_000_000_000);
+        let did = json!({ "number": number, "label": "Story line", "flow": flow["id"], "auto_connect": auto_connect });
+        self.send(Method::POST, "/v1/numbers", Some(did)).await;
+        number
+    }
+
+    /// A number that leads straight into the queue, with music only.
+    pub async fn queue_number(&self, auto_connect: bool) -> String {
+        self.number(self.queue_nodes(), "wait", auto_connect).await
+    }
+
+    pub fn queue_nodes(&self) -> Value {
+        json!({
+            "wait": { "type": "queue", "label": "Support", "queue": self.queue["id"], "announce_every_ms": 0,
+                      "overflow": "bye" },
+            "bye": { "type": "hangup" },
+        })
+    }
+
+    /// A new agent whose phone is registered, and so is available.
+    pub async fn agent(&self, name: &str) -> AgentPhone {
+        let users = self.get("/v1/users").await;
+        let username = format!("{name}-{:x}", unique());
+        let agent = json!({
+            "name": name, "user": users["items"][0]["id"], "skills": [{ "name": "general", "level": 5 }],
+            "phone": { "username": username, "password": "secret phone" },
+        });
+        let agent = self.send(Method::POST, "/v1/agents", Some(agent)).await;
+        let phone = Phone::bind(Config::default()).await.expect("a phone");
+        let registration = self.register(&phone, &username).await;
+        let agent = text(&agent["id"]);
+        self.until_agent_is(&agent, "available").await;
+        AgentPhone { phone, agent, registration }
+    }
+
+    /// The credentials reach the edge within 2 s of being saved.
+    async fn register(&self, phone: &Phone, username: &str) -> Registration {
+        for _ in 0..40 {
+            if let Ok(registration) = phone.register(self.at.sip, username, "secret phone").await {
+                return registration;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the registrar never knew {username}");
+    }
+
+    /// A caller who says [`CALLER`]; retried until the edge knows the number.
+    pub async fn call(&self, number: &str, from: &str, protocol: Protocol) -> Call {
+        for _ in 0..40 {
+            let phone = Phone::bind(Config { protocol, ..Config::default() }).await.expect("a phone");
+            let dial = Dial::new(self.at.sip, number)
+                .from(from)
+                .saying(Sound::Tone(CALLER))
+                .with_credentials(&self.trunk.0, &self.trunk.1);
+            let call = phone.call(dial).await.expect("a call");
+            match call.wait_ended(Duration::from_millis(400)).await {
+                Ok(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(_) => return call,
+            }
+        }
+        panic!("the edge never knew {number}");
+    }
+
+    /// The live view's first snapshot.
+    pub async fn live(&self) -> Value {
+        let mut reply = self.request(Method::GET, "/v1/live", None).await;
+        let mut text = String::new();
+        while let Ok(Some(chunk)) = reply.chunk().await {
+            text.push_str(&String::from_utf8_lossy(&chunk));
+            let data = text.lines().find_map(|line| line.strip_prefix("data:"));
+            if let Some(live) = data.and_then(|data| serde_json::from_str(data.trim()).ok()) {
+                return live;
+            }
+        }
+        panic!("no live view: {text}");
+    }
+
+    async fn until_agent_is(&self, agent: &str, state: &str) {
+        self.until(|live| live_agent(live, agent).is_some_and(|row| row["state"] == state)).await;
+    }
+
+    /// The live view once it is as wanted.
+    pub async fn until(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        for _ in 0..300 {
+            last = self.live().await;
+            if wanted(&last) {
+                return last;
+            }
+            tokio::time::sleep(SOON / 300).await;
+        }
+        panic!("the live view never got there: {last:#}");
+    }
+
+    /// The report of the last hour.
+    pub async fn report(&self, by: &str) -> Value {
+        self.get(&self.report_path("", by)).await
+    }
+
+    fn report_path(&self, recount: &str, by: &str) -> String {
+        let now = now_ms();
+        format!("/v1/reports{recount}?from={}&to={}&by={by}", now - 3_600_000, now + 3_600_000)
+    }
+
+    /// The report's totals once they are as wanted, proved by a recount from
+    /// the log at the same positions.
+    pub async fn figures(&self, by: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..300 {
+            let report = self.report(by).await;
+            if wanted(&report["total"]["figures"]) {
+                self.agrees_with_the_log(by).await;
+                return report["total"]["figures"].clone();
+            }
+            tokio::time::sleep(SOON / 300).await;
+        }
+        panic!("the figures never got there: {:#}", self.report(by).await);
+    }
+
+    async fn agrees_with_the_log(&self, by: &str) {
+        let path = self.report_path("", by);
+        let kept = self.get(&path).await;
+        let positions: Vec<String> = kept["positions"]
+            .as_array()
+            .expect("positions")
+            .iter()
+            .map(|at| format!("{}:{}:{}", text(&at["topic"]), at["partition"], at["offset"]))
+            .collect();
+        let path = path.replace("/v1/reports?", "/v1/reports/recount?");
+        let path = format!("{path}&positions={}&as_of_ms={}", positions.join(","), kept["as_of_ms"]);
+        let anew = self.get(&path).await;
+        assert_eq!(kept["rows"], anew["rows"], "the figures are those of the log");
+    }
+
+    /// The newest call from this number, once `wanted`.
+    pub async fn history(&self, from: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        for _ in 0..300 {
+            let calls = self.get("/v1/calls").await;
+            let found = calls["items"].as_array().expect("calls").iter().find(|call| call["from"] == from);
+            last = found.cloned().unwrap_or_default();
+            if !last.is_null() && wanted(&last) {
+                return last;
+            }
+            tokio::time::sleep(SOON / 300).await;
+        }
+        panic!("the history never got there: {last:#}");
+    }
+}
+
+pub fn live_agent<'a>(live: &'a Value, agent: &str) -> Option<&'a Value> {
+    live["agents"].as_array()?.iter().find(|row| row["agent"] == agent)
+}
+
+pub fn live_call<'a>(live: &'a Value, from: &str) -> Option<&'a Value> {
+    live["calls"].as_array()?.iter().find(|row| row["from"] == from)
+}
+
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("a text, not {value}")).to_owned()
+}
+
+/// A document without what the server adds.
+fn body(document: &Value) -> Value {
+    let mut body = document.clone();
+    let fields = body.as_object_mut().expect("a document");
+    for added in ["id", "version", "actor", "at_ms", "updated_at_ms", "updated_by"] {
+        fields.remove(added);
+    }
+    body
+}

@@ -1,0 +1,17 @@
+//! A platform, companies that sign up, callers and agents. Every story about a
+//! call proves audio in both directions by tones.
+
+mod abandoned;
+mod browser;
+mod company;
+mod phone_agents;
+mod platform;
+
+use std::time::Duration;
+
+/// How long a thing that should happen soon may take on a busy machine.
+pub const SOON: Duration = Duration::from_secs(30);
+/// What callers say, in hertz.
+pub const CALLER: f64 = 440.0;
+/// What agents say, in hertz.
+pub const AGENT: f64 = 620.0;

@@ -1,0 +1,136 @@
+//! Agents on SIP phones.
+
+use crate::{
+    AGENT, CALLER, SOON,
+    company::{Company, live_agent, live_call, text},
+};
+use rtp::goertzel::tone_level;
+use serde_json::json;
+use softphone::{Over, Protocol, Sound};
+use std::time::Duration;
+
+/// Who calls, unique to a story within its company.
+const FROM: &str = "+40211234567";
+
+/// The way of a call, whole: menu by key, queue, phone, both ways of audio,
+/// hold and resume, recording, history, figures that the log confirms.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_talks_with_an_agent_on_a_sip_phone_and_everything_is_on_record() {
+    let company = Company::sign_up().await;
+    let mut nodes = company.queue_nodes();
+    nodes["menu"] = json!({ "type": "menu", "label": "Main menu", "say": [{ "text": "Press one." }],
+        "choices": { "1": "wait" }, "timeout_ms": 60_000, "no_input": "bye", "no_match": "bye" });
+    let number = company.number(nodes, "menu", true).await;
+    let ana = company.agent("ana").await;
+
+    let call = company.call(&number, FROM, Protocol::Udp).await;
+    call.wait_answered(SOON).await.unwrap();
+    company.until(|live| live_call(live, FROM).is_some_and(|row| row["stage"] == "menu")).await;
+    call.press("1").await;
+    let offer = ana.phone.incoming(SOON).await.unwrap();
+    let live = company.until(|live| live_call(live, FROM).is_some_and(|row| row["stage"] == "ringing")).await;
+    let row = live_call(&live, FROM).unwrap();
+    assert_eq!((row["path"].as_str(), row["did_label"].as_str()), (Some("1"), Some("Story line")));
+    assert_eq!(row["agent"], ana.agent.as_str(), "the monitor shows whom it rings");
+    offer.say(Sound::Tone(AGENT));
+    let agent = offer.answer().await.unwrap();
+    call.hear(AGENT, SOON).await.unwrap();
+    agent.hear(CALLER, SOON).await.unwrap();
+
+    agent.hold().await.unwrap();
+    agent.hear_nothing(SOON).await.unwrap();
+    agent.resume().await.unwrap();
+    agent.hear(CALLER, SOON).await.unwrap();
+    call.hear(AGENT, SOON).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    call.hang_up().await.unwrap();
+    agent.wait_ended(SOON).await.unwrap();
+
+    let row = company.history(FROM, |row| row["ended_at_ms"].as_i64().unwrap_or(0) > 0).await;
+    assert_eq!((row["path"].as_str(), row["outcome"].as_str()), (Some("1"), Some("answered")));
+    assert_eq!(row["agent"], ana.agent.as_str());
+    has_both_sides(&company, &text(&row["recording"])).await;
+    let figures = company.figures("queue", |f| f["handled"] == 1).await;
+    assert_eq!(
+        (&figures["offered"], &figures["answered"], &figures["abandoned"]),
+        (&json!(1), &json!(1), &json!(0))
+    );
+    company.until(|live| live_agent(live, &ana.agent).is_some_and(|row| row["state"] == "available")).await;
+    drop(ana.registration);
+}
+
+/// The recording has the caller on the left and the agent on the right.
+async fn has_both_sides(company: &Company, recording: &str) {
+    for _ in 0..300 {
+        let item = company.get("/v1/recordings").await;
+        let done =
+            item["items"].as_array().unwrap().iter().any(|i| i["id"] == recording && i["complete"] == true);
+        if done {
+            break;
+        }
+        tokio::time::sleep(SOON / 300).await;
+    }
+    let file = company.bytes(&format!("/v1/recordings/{recording}/audio")).await;
+    let mut reader = hound::WavReader::new(&file[..]).expect("a WAV file");
+    assert_eq!((reader.spec().channels, reader.spec().sample_rate), (2, 8_000));
+    let samples: Vec<i16> = reader.samples().map(|s| s.expect("a sample")).collect();
+    let side = |offset: usize| -> Vec<i16> { samples.iter().skip(offset).step_by(2).copied().collect() };
+    let (left, right) = (side(0), side(1));
+    let loudest =
+        |side: &[i16], hz: f64| side.chunks(800).map(|piece| tone_level(piece, hz)).fold(0.0, f64::max);
+    assert!(loudest(&left, CALLER) > 10.0 * loudest(&left, AGENT), "the caller is on the left");
+    assert!(loudest(&right, AGENT) > 10.0 * loudest(&right, CALLER), "the agent is on the right");
+}
+
+/// A220: 183 and early media, no 200 before an agent answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_need_not_pay_hears_music_and_is_answered_by_the_agent() {
+    let company = Company::sign_up().await;
+    let number = company.queue_number(false).await;
+    let call = company.call(&number, FROM, Protocol::Tcp).await;
+    let early = call.wait_provisional(183, SOON).await.unwrap();
+    assert!(early.early_media);
+    // The first note of the built-in music.
+    call.hear(261.6, SOON).await.unwrap();
+    let ana = company.agent("ana").await;
+    let offer = ana.phone.incoming(SOON).await.unwrap();
+    offer.ring().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(call.report(&[]).answered_ms, None, "nobody has answered yet");
+    offer.say(Sound::Tone(AGENT));
+    let agent = offer.answer().await.unwrap();
+    call.wait_answered(SOON).await.unwrap();
+    call.hear(AGENT, SOON).await.unwrap();
+    agent.hear(CALLER, SOON).await.unwrap();
+    agent.hang_up().await.unwrap();
+    assert!(matches!(call.wait_ended(SOON).await.unwrap(), Over::ByPeer(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_who_does_not_answer_loses_the_offer_to_the_next_and_the_caller_keeps_the_place() {
+    let company = Company::sign_up().await;
+    let number = company.queue_number(true).await;
+    let ana = company.agent("ana").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let ben = company.agent("ben").await;
+    let call = company.call(&number, FROM, Protocol::Udp).await;
+    let missed = ana.phone.incoming(SOON).await.unwrap();
+    missed.ring().await.unwrap();
+    let offer = ben.phone.incoming(SOON).await.unwrap();
+    assert_eq!(missed.wait_ended(SOON).await.unwrap(), Over::Cancelled);
+    offer.say(Sound::Tone(AGENT));
+    let agent = offer.answer().await.unwrap();
+    call.hear(AGENT, SOON).await.unwrap();
+    agent.hear(CALLER, SOON).await.unwrap();
+    let live = company.live().await;
+    assert_eq!(live_agent(&live, &ana.agent).unwrap()["state"], "missed");
+    call.hang_up().await.unwrap();
+    agent.wait_ended(SOON).await.unwrap();
+    let figures = company.figures("agent", |f| f["handled"] == 1).await;
+    assert_eq!(
+        (&figures["offered"], &figures["missed"], &figures["answered"]),
+        (&json!(2), &json!(1), &json!(1))
+    );
+    let row = company.history(FROM, |row| row["ended_at_ms"].as_i64().unwrap_or(0) > 0).await;
+    assert!(row["wait_ms"].as_i64().unwrap() >= 4_000, "the wait did not begin again: {row}");
+}
