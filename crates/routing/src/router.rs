@@ -10,6 +10,8 @@ use types::{fact::AgentEvent, *};
 
 /// An agent who declined a caller is not offered that caller again so soon.
 const DECLINED_FOR: Millis = 30_000;
+/// Ended reservations of a caller whose answer would still count.
+const CROSSED_MAX: usize = 3;
 
 /// The state of one shard.
 #[derive(Debug, Clone)]
@@ -31,8 +33,8 @@ struct Caller {
     place: Place,
     attempts: u32,
     reservation: Option<Reservation>,
-    /// The last one that ended: its answer may be on the way.
-    crossed: Option<Reservation>,
+    /// The last ones that ended, at most [`CROSSED_MAX`]: an answer may be on the way.
+    crossed: Vec<Reservation>,
     /// Who talks with the caller.
     agent: Option<AgentId>,
     /// Agents who declined.
@@ -137,7 +139,7 @@ impl Router {
         self.agents.values_mut().for_each(|agent| agent.queues.retain(|queue| queue != id));
         for Place { call, .. } in queue.places {
             self.unreserve(step, &call, OfferOutcome::Withdrawn);
-            match self.callers.get_mut(&call).filter(|caller| caller.crossed.is_some()) {
+            match self.callers.get_mut(&call).filter(|caller| !caller.crossed.is_empty()) {
                 Some(caller) => caller.given_back = true,
                 None => drop(self.callers.remove(&call)),
             }
@@ -189,7 +191,7 @@ impl Router {
         if before.is_some_and(|caller| !caller.given_back || caller.agent.is_some()) {
             return;
         }
-        let crossed = before.and_then(|caller| caller.crossed.clone());
+        let crossed = before.map(|caller| caller.crossed.clone()).unwrap_or_default();
         let queue = self.queues.get_mut(&id).filter(|(owner, _)| *owner == tenant);
         let Some((_, queue)) = queue else {
             return step.effects.push(Effect::Overflow { call, reason: "no_queue" });
@@ -327,7 +329,8 @@ impl Router {
             caller.declined.push(held.agent.clone());
             self.due.insert((step.now + DECLINED_FOR, Due::Declined(call.clone(), held.agent.clone())));
         }
-        caller.crossed = Some(held.clone());
+        caller.crossed.insert(0, held.clone());
+        caller.crossed.truncate(CROSSED_MAX);
         let queue = caller.queue.clone();
         if let Some((_, queue)) = self.queues.get_mut(&queue) {
             queue.seeking.insert(caller.place.clone());

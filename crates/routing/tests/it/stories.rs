@@ -152,6 +152,19 @@ fn an_answer_that_crosses_the_end_of_its_queue_still_counts() {
 }
 
 #[test]
+fn an_answer_counts_even_when_a_second_offer_came_and_went_meanwhile() {
+    let mut w = World::new(2);
+    w.available(0).passes(1).available(1);
+    let call = w.joins(support());
+    let first = w.ringing[&call].reservation.clone();
+    w.passes(15_000);
+    let second = w.ringing[&call].reservation.clone();
+    w.gets(Input::OfferEnded { call: call.clone(), reservation: second, outcome: OfferOutcome::Declined });
+    w.gets(Input::Answered { call, reservation: first });
+    assert_eq!((w.state(0), w.state(1)), (AgentState::OnCall, AgentState::Available));
+}
+
+#[test]
 fn a_caller_given_back_by_one_queue_may_wait_in_another() {
     let mut w = World::new(1);
     w.available(0);
