@@ -34,8 +34,9 @@ export function useServerForm<Values extends FieldValues>(options: Options<Value
     const rest: string[] = [];
     if (error instanceof Problem) {
       for (const { place, message } of error.errors) {
-        const field = place.split(".")[0] ?? "";
-        if (field in values) form.setError(field as FieldPath<Values>, { message: sentence(message) });
+        // The innermost name that the form knows: `auth.addresses[0]` is its field `addresses`.
+        const field = place.split(/[.[\]]+/).findLast((name) => name in values);
+        if (field) form.setError(field as FieldPath<Values>, { message: sentence(message) });
         else rest.push(sentence(`${place} ${message}`.trim()));
       }
       const own = options.words?.[error.status] ?? words(error);

@@ -23,5 +23,6 @@ export function useProblemText() {
 
 /** The server writes in lower case without a full stop. */
 export function sentence(text: string) {
-  return text ? text.charAt(0).toUpperCase() + text.slice(1) : "";
+  const isId = /^[a-z]+_/.test(text);
+  return text && !isId ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }

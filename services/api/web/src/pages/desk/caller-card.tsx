@@ -39,7 +39,7 @@ export function CallerCard({ call, caller }: { call: string; caller?: Offer }) {
         <div className="mb-3">
           <p className="flex flex-wrap items-center gap-2 text-lg font-semibold">
             <Link to="/contacts/$id" params={{ id: contact.id }} className="underline decoration-line-strong">
-              {contact.name}
+              {contact.name || number}
             </Link>
             {contact.vip && (
               <Badge tone="warn">
