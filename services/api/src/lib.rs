@@ -47,6 +47,8 @@ use std::{
 use tonic::{service::Routes, transport::Channel};
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
+/// The documented defaults.
+pub const DEFAULTS: &str = include_str!("../default.toml");
 /// Of every body but an uploaded prompt.
 const BODY_MAX: usize = 1024 * 1024;
 const DRAIN_MAX: Duration = Duration::from_secs(10);
@@ -99,9 +101,6 @@ impl App {
     fn ivr(&self) -> IvrClient<Channel> {
         IvrClient::new(self.ivr.clone()).max_encoding_message_size(MESSAGE_MAX)
     }
-
-/// The documented defaults.
-pub const DEFAULTS: &str = include_str!("../default.toml");
 
     fn telephony(&self) -> EdgeClient<Channel> {
         EdgeClient::new(self.telephony.clone())
@@ -208,6 +207,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(metrics))
         .fallback(portal::serve)
         .method_not_allowed_fallback(rest::wrong_method)
+        .layer(axum::middleware::from_fn(problem::without_nul))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(app.clone());
     secured(router, app.https)

@@ -1,4 +1,4 @@
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    chassis::launch("api", include_str!("../default.toml"), api::run).await
+    chassis::launch("api", api::DEFAULTS, api::run).await
 }

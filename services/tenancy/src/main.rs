@@ -1,4 +1,4 @@
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    chassis::launch("tenancy", include_str!("../default.toml"), tenancy::run).await
+    chassis::launch("tenancy", tenancy::DEFAULTS, tenancy::run).await
 }

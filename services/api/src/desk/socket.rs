@@ -7,7 +7,7 @@ use super::{
 use crate::{
     App,
     auth::{Caller, Permission},
-    problem::{Problem, Result},
+    problem::{Problem, Result, holds_nul},
 };
 use axum::{
     extract::{
@@ -159,6 +159,7 @@ impl Door<'_> {
 
     fn take(&self, text: &str, own: &mpsc::WeakSender<ToClient>) {
         let done = match serde_json::from_str(text) {
+            _ if holds_nul(text.as_bytes()) => Err("a text holds the character U+0000".to_owned()),
             Ok(message) => self.act(message).map_err(str::to_owned),
             Err(error) => Err(format!("the message cannot be read: {error}")),
         };

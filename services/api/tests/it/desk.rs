@@ -1,0 +1,308 @@
+//! The desk with the real ACD behind it; the test is the edge that holds the call.
+
+use crate::*;
+use futures::{SinkExt, StreamExt};
+use proto::{
+    acd::v1::{
+        Caller, CallerEvent, CallerRequest, caller_event, caller_request as ask, queue_client::QueueClient,
+    },
+    line::v1::{Ended, FromLine, Ring, Sdp, Talking, ToLine, from_line, line_client::LineClient, to_line},
+};
+use tokio::{net::TcpStream, sync::mpsc, time::timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest},
+};
+use tonic::Streaming;
+use types::{CallId, LegId};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Desk(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Desk {
+    async fn open(browser: &Browser) -> Desk {
+        let token =
+            browser.post("/v1/token", &json!({})).await.body["token"].as_str().expect("a token").to_owned();
+        let url = format!("{}/v1/desk", browser.base.replace("http://", "ws://"));
+        let mut request = url.into_client_request().expect("a request");
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().expect("a header"));
+        let mut desk = Desk(connect_async(request).await.expect("a desk").0);
+        let hello = desk.hears("hello").await;
+        assert_eq!(hello["agent"], browser.me["agent"]);
+        desk
+    }
+
+    async fn says(&mut self, message: Value) {
+        self.0.send(Message::text(message.to_string())).await.expect("sent");
+    }
+
+    /// The next message of this type; others are passed over.
+    async fn hears(&mut self, kind: &str) -> Value {
+        let next = async {
+            loop {
+                let message = self.0.next().await.expect("the desk is open").expect("a message");
+                let Message::Text(text) = message else { continue };
+                let message: Value = serde_json::from_str(&text).expect("JSON");
+                if message["type"] == kind {
+                    return message;
+                }
+            }
+        };
+        timeout(PATIENCE, next).await.unwrap_or_else(|_| panic!("no {kind} came"))
+    }
+
+    async fn becomes(&mut self, state: &str) -> Value {
+        loop {
+            let message = self.hears("state").await;
+            if message["state"] == state {
+                return message;
+            }
+        }
+    }
+}
+
+/// A caller in the queue, held by the test.
+struct Waiting {
+    call: String,
+    to_acd: mpsc::Sender<CallerRequest>,
+    events: Streaming<CallerEvent>,
+    tenant: String,
+}
+
+impl Waiting {
+    async fn joins(world: &World, owner: &Browser) -> Waiting {
+        let channel = chassis::grpc::channel(&world.peers.acd).expect("an address");
+        let (to_acd, requests) = mpsc::channel(16);
+        let call = CallId::new(chassis::clock::now(), chassis::random::u128()).to_string();
+        let caller = Caller {
+            number: "+40721000111".into(),
+            did: "+40211234567".into(),
+            did_label: "Main".into(),
+            path: "1".into(),
+            ..Default::default()
+        };
+        let join = ask::What::Join(caller_request_join(owner, caller).await);
+        let request =
+            CallerRequest { session: call.clone(), tenant: owner.tenant().into(), what: Some(join) };
+        to_acd.send(request).await.expect("sent");
+        let events = QueueClient::new(channel).attach(ReceiverStream::new(requests)).await.expect("a stream");
+        Waiting { call, to_acd, events: events.into_inner(), tenant: owner.tenant().into() }
+    }
+
+    async fn reserved(&mut self) -> caller_event::Reserved {
+        let next = async {
+            loop {
+                let event = self.events.message().await.expect("an event").expect("the stream is open");
+                if let Some(caller_event::What::Reserved(reserved)) = event.what {
+                    return reserved;
+                }
+            }
+        };
+        timeout(PATIENCE, next).await.expect("a reservation")
+    }
+
+    async fn tells(&self, what: ask::What) {
+        let request =
+            CallerRequest { session: self.call.clone(), tenant: self.tenant.clone(), what: Some(what) };
+        self.to_acd.send(request).await.expect("sent");
+    }
+}
+
+async fn caller_request_join(owner: &Browser, caller: Caller) -> ask::Join {
+    let queue = owner.first("queues").await["id"].as_str().expect("an id").to_owned();
+    let waiting_since_ms = chassis::clock::now().millis();
+    ask::Join { queue, waiting_since_ms, priority: 0, caller: Some(caller) }
+}
+
+/// The agent's line as the edge rings it.
+struct Leg {
+    leg: String,
+    to_line: mpsc::Sender<ToLine>,
+    said: Streaming<FromLine>,
+}
+
+impl Leg {
+    async fn ring(address: &str, tenant: &str, agent: &str, call: &str, reservation: &str) -> Leg {
+        let leg = LegId::new(chassis::clock::now(), chassis::random::u128()).to_string();
+        let (to_line, requests) = mpsc::channel(16);
+        let ring = Ring {
+            tenant: tenant.into(),
+            agent: agent.into(),
+            call: call.into(),
+            leg: leg.clone(),
+            reservation: reservation.into(),
+        };
+        to_line.send(ToLine { what: Some(to_line::What::Ring(ring)) }).await.expect("sent");
+        let channel = chassis::grpc::channel(address).expect("an address");
+        let said = LineClient::new(channel).ring(ReceiverStream::new(requests)).await.expect("a line");
+        Leg { leg, to_line, said: said.into_inner() }
+    }
+
+    async fn tells(&self, what: to_line::What) {
+        self.to_line.send(ToLine { what: Some(what) }).await.expect("sent");
+    }
+
+    async fn hears(&mut self) -> from_line::What {
+        let message = timeout(PATIENCE, self.said.message()).await.expect("something is said");
+        message.expect("no error").expect("the line is open").what.expect("a message")
+    }
+}
+
+#[tokio::test]
+async fn an_offer_rings_at_the_desk_and_the_desk_answers() {
+    let world = World::start().await;
+    let owner = world.owner("acme").await;
+    let mut desk = Desk::open(&owner).await;
+    desk.becomes("offline").await;
+    desk.says(json!({ "type": "available" })).await;
+    desk.becomes("available").await;
+
+    let mut caller = Waiting::joins(&world, &owner).await;
+    let reserved = caller.reserved().await;
+    assert_eq!(
+        (reserved.agent.as_str(), reserved.line.as_str()),
+        (owner.agent(), format!("web:{}", world.peers.api).as_str())
+    );
+    let offer = desk.hears("offer").await;
+    assert_eq!(offer["reservation"], reserved.reservation.as_str());
+    assert_eq!((&offer["caller"]["number"], &offer["caller"]["path"]), (&json!("+40721000111"), &json!("1")));
+    assert_eq!(offer["queue_name"], "Support");
+    let contact = match offer["contact"].is_null() {
+        true => desk.hears("contact").await,
+        false => offer,
+    };
+    assert!(
+        contact["contact"]["contact"]["id"].as_str().is_some_and(|id| id.starts_with("con_")),
+        "{contact}"
+    );
+
+    let address = reserved.line.strip_prefix("web:").expect("a browser's line");
+    let mut leg =
+        Leg::ring(address, owner.tenant(), owner.agent(), &caller.call, &reserved.reservation).await;
+    assert!(matches!(leg.hears().await, from_line::What::Ringing(_)));
+    let ring = desk.hears("ring").await;
+    assert_eq!((&ring["leg"], &ring["call"]), (&json!(leg.leg), &json!(caller.call)));
+
+    desk.says(json!({ "type": "sdp", "leg": leg.leg, "sdp": "v=0 offer" })).await;
+    assert!(matches!(leg.hears().await, from_line::What::Sdp(sdp) if sdp.sdp == "v=0 offer"));
+    leg.tells(to_line::What::Sdp(Sdp { sdp: "v=0 answer".into() })).await;
+    assert_eq!(desk.hears("sdp").await["sdp"], "v=0 answer");
+    desk.says(json!({ "type": "accept", "leg": leg.leg })).await;
+    assert!(matches!(leg.hears().await, from_line::What::Accepted(_)));
+    caller.tells(ask::What::Answered(ask::Answered { reservation: reserved.reservation.clone() })).await;
+    leg.tells(to_line::What::Talking(Talking { since_ms: 5 })).await;
+    assert_eq!(desk.hears("talking").await["since_ms"], 5);
+    desk.says(json!({ "type": "hold", "leg": leg.leg, "on": true })).await;
+    assert!(matches!(leg.hears().await, from_line::What::SetHold(hold) if hold.on));
+
+    desk.says(json!({ "type": "hang_up", "leg": leg.leg })).await;
+    assert!(matches!(leg.hears().await, from_line::What::HangUp(_)));
+    caller.tells(ask::What::Release(ask::Release { cause: "normal".into() })).await;
+    leg.tells(to_line::What::Ended(Ended { cause: "normal".into() })).await;
+    assert_eq!(desk.hears("ended").await["cause"], "normal");
+    desk.becomes("wrap_up").await;
+    let done = json!({ "type": "finish_wrap_up", "call": caller.call, "note": "called" });
+    desk.says(done).await;
+    desk.becomes("available").await;
+}
+
+#[tokio::test]
+async fn a_reload_comes_back_to_the_same_leg() {
+    let world = World::start().await;
+    let owner = world.owner("acme").await;
+    let mut desk = Desk::open(&owner).await;
+    let mut leg = Leg::ring(&world.peers.api, owner.tenant(), owner.agent(), "call_1", "rsv_1").await;
+    assert!(matches!(leg.hears().await, from_line::What::Ringing(_)));
+    desk.hears("ring").await;
+    leg.tells(to_line::What::Talking(Talking { since_ms: 5 })).await;
+    desk.hears("talking").await;
+    drop(desk);
+
+    let mut again = Desk::open(&owner).await;
+    assert_eq!(again.hears("ring").await["leg"], leg.leg.as_str());
+    assert_eq!(again.hears("talking").await["since_ms"], 5);
+    again.says(json!({ "type": "sdp", "leg": leg.leg, "sdp": "v=0 again" })).await;
+    assert!(matches!(leg.hears().await, from_line::What::Sdp(sdp) if sdp.sdp == "v=0 again"));
+}
+
+#[tokio::test]
+async fn a_desk_that_does_not_come_back_gives_up_its_call_and_goes_offline() {
+    let world = World::start_with("desk_parked_ms = 300").await;
+    let owner = world.owner("acme").await;
+    let mut desk = Desk::open(&owner).await;
+    desk.says(json!({ "type": "available" })).await;
+    desk.becomes("available").await;
+    let mut leg = Leg::ring(&world.peers.api, owner.tenant(), owner.agent(), "call_1", "rsv_1").await;
+    assert!(matches!(leg.hears().await, from_line::What::Ringing(_)));
+    drop(desk);
+    assert!(matches!(leg.hears().await, from_line::What::HangUp(_)));
+    let mut again = Desk::open(&owner).await;
+    again.becomes("offline").await;
+}
+
+#[tokio::test]
+async fn a_line_without_a_desk_or_of_another_tenant_is_refused_at_once() {
+    let world = World::start().await;
+    let (owner, other) = (world.owner("acme").await, world.owner("bolt").await);
+    let offline =
+        |what| matches!(what, from_line::What::Refused(refused) if refused.outcome == "device_offline");
+    let mut nobody = Leg::ring(&world.peers.api, owner.tenant(), owner.agent(), "call_1", "rsv_1").await;
+    assert!(offline(nobody.hears().await));
+    let _desk = Desk::open(&owner).await;
+    let mut foreign = Leg::ring(&world.peers.api, other.tenant(), owner.agent(), "call_1", "rsv_1").await;
+    assert!(offline(foreign.hears().await));
+}
+
+#[tokio::test]
+async fn of_two_tabs_one_rings_and_the_phone_can_move() {
+    let world = World::start().await;
+    let owner = world.owner("acme").await;
+    let (mut first, mut second) = (Desk::open(&owner).await, Desk::open(&owner).await);
+    let leg = Leg::ring(&world.peers.api, owner.tenant(), owner.agent(), "call_1", "rsv_1").await;
+    first.hears("ring").await;
+    // The second has heard of no ring until it takes the phone.
+    second.says(json!({ "type": "mute", "leg": "leg_none", "on": true })).await;
+    let refused = second.hears("refused").await;
+    assert_eq!(refused["message"], "there is no such leg");
+    second.says(json!({ "type": "phone", "owns": true })).await;
+    assert_eq!(second.hears("ring").await["leg"], leg.leg.as_str());
+}
+
+#[tokio::test]
+async fn what_a_desk_cannot_read_is_refused_and_it_stays_open() {
+    let world = World::start().await;
+    let owner = world.owner("acme").await;
+    let mut desk = Desk::open(&owner).await;
+    for text in [
+        "",
+        "{",
+        "[]",
+        r#"{"type": "fly"}"#,
+        r#"{"type": "mute"}"#,
+        r#"{"type": "key", "leg": "x", "key": "12"}"#,
+    ] {
+        desk.0.send(Message::text(text)).await.expect("sent");
+        desk.hears("refused").await;
+    }
+    desk.0.send(Message::binary(vec![0, 1, 2])).await.expect("sent");
+    desk.hears("refused").await;
+    desk.says(json!({ "type": "available" })).await;
+    desk.becomes("available").await;
+}
+
+#[tokio::test]
+async fn a_desk_opens_for_who_may_from_its_own_site_only() {
+    let world = World::start().await;
+    let owner = world.owner("acme").await;
+    let auditor = world.colleague(&owner, "auditor").await;
+    let upgrade = async |browser: &Browser, origin: &str| {
+        let request = browser.request(Method::GET, "/v1/desk").header("origin", origin);
+        browser.send(request).await
+    };
+    upgrade(&auditor, &world.base).await.problem(403);
+    upgrade(&owner, "https://evil.example").await.problem(403);
+    // Ours, but no WebSocket.
+    upgrade(&owner, &world.base).await.problem(400);
+}

@@ -1,0 +1,63 @@
+use crate::*;
+
+#[tokio::test]
+async fn the_portal_answers_every_page_and_every_answer_is_guarded() {
+    let world = World::start().await;
+    let stranger = world.stranger();
+    for page in ["/", "/desk", "/invite/abc", "/settings/trunks"] {
+        let answer = stranger.get(page).await;
+        assert_eq!((answer.status, answer.content_type.as_str()), (200, "text/html"), "{page}");
+        for name in
+            ["content-security-policy", "x-content-type-options", "x-frame-options", "referrer-policy"]
+        {
+            assert!(answer.headers.contains_key(name), "{page} {name}");
+        }
+    }
+    stranger.get("/assets/missing.js").await.problem(404);
+    let me = stranger.get("/v1/me").await;
+    me.problem(401);
+    assert_eq!(me.headers["cache-control"], "no-store");
+    assert!(me.headers.contains_key("content-security-policy"));
+    assert_eq!(stranger.get("/healthz").await.status, 200);
+    let metrics = stranger.get("/metrics").await;
+    assert!(
+        metrics.body.as_str().is_some_and(|text| text.contains("trunkline_api_desks")),
+        "{}",
+        metrics.body
+    );
+}
+
+#[tokio::test]
+async fn with_a_certificate_it_is_https_and_the_cookie_is_secure() {
+    let world = World::start_with("tls = 'auto'").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    let (certificate, key) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
+    std::fs::write(&certificate, made.cert.pem()).expect("written");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
+    let settings = format!(
+        "certificate_file = {certificate:?}\nprivate_key_file = {key:?}\nobjects = {:?}",
+        folder.path().to_string_lossy()
+    );
+    let overrides = settings.parse().expect("settings");
+    let config: api::Config =
+        chassis::config::read("api", include_str!("../../default.toml"), overrides).expect("config");
+    let (http, grpc) = (TcpListener::bind("127.0.0.1:0"), TcpListener::bind("127.0.0.1:0"));
+    let (http, listener) = (http.expect("a port"), grpc.expect("a port"));
+    let base = format!("https://{}", http.local_addr().expect("an address"));
+    let deps = Deps {
+        log: world.log.clone(),
+        listener,
+        peers: world.peers.clone(),
+        folder: folder.path().to_owned(),
+    };
+    tokio::spawn(api::run_on(http, config, deps, world.drain.clone()));
+
+    let root = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).expect("a certificate");
+    let client = reqwest::Client::builder().tls_certs_only([root]).build().expect("a client");
+    let browser = Browser { http: client, base, csrf: String::new(), me: Value::Null, bearer: None };
+    let answer = browser.post("/v1/signup", &sign_up("acme")).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    assert!(answer.headers[header::SET_COOKIE].to_str().expect("text").ends_with("; Secure"));
+}
