@@ -144,10 +144,12 @@ impl Call {
     /// Waits until nothing audible has been heard for 400 ms.
     pub async fn hear_nothing(&self, within: Duration) -> Result<(), Error> {
         const LASTING: u32 = 20;
-        let mut quiet = 0;
+        let (mut quiet, mut last) = (0, 0);
         let look = || {
             let mark = self.line.media.state().ear.mark();
-            let is_quiet = self.line.media.state().ear.is_quiet(mark.saturating_sub(800));
+            // Either what comes is quiet, or nothing comes any more.
+            let nothing_came = std::mem::replace(&mut last, mark) == mark;
+            let is_quiet = nothing_came || self.line.media.state().ear.is_quiet(mark.saturating_sub(800));
             quiet = if is_quiet { quiet + 1 } else { 0 };
             quiet >= LASTING
         };

@@ -17,7 +17,13 @@ impl Driver {
         match effect {
             Effect::Fact(fact) => events::tell(&self.shared.log, &self.tenant, &fact),
             Effect::OpenMedia => self.open_media().await,
-            Effect::AskIvr(input) => self.ask_ivr(input),
+            Effect::AskIvr(input) => {
+                // The ACD gave the caller back: let go before the flow joins another queue.
+                if matches!(input, IvrInput::QueueLeft(_)) {
+                    self.place = None;
+                }
+                self.ask_ivr(input);
+            }
             Effect::EarlyMedia => self.early_media().await,
             Effect::Connect => self.connect().await,
             Effect::Play { play, prompts, repeat } => self.play(play, prompts, repeat).await,

@@ -39,9 +39,13 @@ pub fn now_ms() -> u128 {
 }
 
 impl Company {
-    /// Signs up, as a person would, by REST. The queue rings 4 s and has no wrap-up.
+    /// Signs up at the platform that all stories share.
     pub async fn sign_up() -> Company {
-        let at = platform();
+        Company::sign_up_at(platform()).await
+    }
+
+    /// Signs up, as a person would, by REST. The queue rings 4 s and has no wrap-up.
+    pub async fn sign_up_at(at: &'static Running) -> Company {
         let http = Client::builder().cookie_store(true).build().expect("a client");
         let email = format!("owner-{:x}@example.com", unique());
         let form = json!({
@@ -51,9 +55,9 @@ impl Company {
         let reply = http.post(format!("{}/v1/signup", at.url)).json(&form).send().await.expect("a reply");
         assert_eq!(reply.status(), StatusCode::CREATED, "{}", reply.text().await.unwrap_or_default());
         let me: Value = reply.json().await.expect("who I am");
-        let csrf = me["csrf"].as_str().expect("a token").to_owned();
-        let mut company =
-            Company { at, http, csrf, email, queue: Value::Null, trunk: (String::new(), String::new()) };
+        let csrf = text(&me["csrf"]);
+        let trunk = (String::new(), String::new());
+        let mut company = Company { at, http, csrf, email, queue: Value::Null, trunk };
         let trunks = company.get("/v1/trunks").await;
         let auth = &trunks["items"][0]["auth"];
         company.trunk = (text(&auth["username"]), text(&auth["password"]));
@@ -121,20 +125,33 @@ impl Company {
         })
     }
 
-    /// A new agent whose phone is registered, and so is available.
+    /// A colleague who was invited and whose phone is registered, and who so
+    /// takes calls.
     pub async fn agent(&self, name: &str) -> AgentPhone {
-        let users = self.get("/v1/users").await;
         let username = format!("{name}-{:x}", unique());
-        let agent = json!({
-            "name": name, "user": users["items"][0]["id"], "skills": [{ "name": "general", "level": 5 }],
-            "phone": { "username": username, "password": "secret phone" },
-        });
-        let agent = self.send(Method::POST, "/v1/agents", Some(agent)).await;
+        let agent = self.invited(name, &username).await;
+        let path = format!("/v1/agents/{agent}");
+        let mut profile = body(&self.get(&path).await);
+        profile["skills"] = json!([{ "name": "general", "level": 5 }]);
+        profile["phone"] = json!({ "username": username, "password": "secret phone" });
+        self.send(Method::PUT, &path, Some(profile)).await;
         let phone = Phone::bind(Config::default()).await.expect("a phone");
         let registration = self.register(&phone, &username).await;
-        let agent = text(&agent["id"]);
-        self.until_agent_is(&agent, "available").await;
+        self.until(|live| live_agent(live, &agent).is_some_and(|row| row["state"] != "offline")).await;
         AgentPhone { phone, agent, registration }
+    }
+
+    /// Invites and accepts by the link; gives the agent's id.
+    async fn invited(&self, name: &str, username: &str) -> String {
+        let email = format!("{username}@example.com");
+        let invitation = json!({ "email": email, "name": name, "role": "agent" });
+        let invited = self.send(Method::POST, "/v1/users/invites", Some(invitation)).await;
+        let link = format!("{}/v1/invites/{}/accept", self.at.url, text(&invited["token"]));
+        let form = json!({ "name": name, "password": PASSWORD });
+        let reply = Client::new().post(link).json(&form).send().await.expect("a reply");
+        assert_eq!(reply.status(), StatusCode::CREATED);
+        let me: Value = reply.json().await.expect("who the colleague is");
+        text(&me["agent"])
     }
 
     /// The credentials reach the edge within 2 s of being saved.
@@ -177,10 +194,6 @@ impl Company {
             }
         }
         panic!("no live view: {text}");
-    }
-
-    async fn until_agent_is(&self, agent: &str, state: &str) {
-        self.until(|live| live_agent(live, agent).is_some_and(|row| row["state"] == state)).await;
     }
 
     /// The live view once it is as wanted.

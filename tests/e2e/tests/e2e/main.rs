@@ -6,6 +6,7 @@ mod browser;
 mod company;
 mod phone_agents;
 mod platform;
+mod separate;
 
 use std::time::Duration;
 

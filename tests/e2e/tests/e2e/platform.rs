@@ -46,7 +46,7 @@ pub fn platform() -> &'static Running {
 }
 
 /// Free for TCP and UDP a moment ago.
-fn free_port() -> SocketAddr {
+pub fn free_port() -> SocketAddr {
     loop {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
