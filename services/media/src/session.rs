@@ -129,8 +129,8 @@ impl Session {
     }
 
     fn add_leg(&mut self, now: Duration, op: u64, add: AddLeg, io: &mut Io) -> Result<()> {
-        if self.slot(&add.leg).is_ok() {
-            return Err(Error::Internal(format!("leg {} is there already", add.leg)));
+        if let Ok(slot) = self.slot(&add.leg) {
+            return self.reconnect(now, op, slot, add, io);
         }
         let slot = self.free_slot()?;
         let random = chassis::random::u128();
@@ -143,6 +143,24 @@ impl Session {
             }
         };
         self.legs[slot] = Some(Leg::new(now, add.leg.clone(), via, random));
+        io.tell(&self.id, op, event::What::LegAnswer(LegAnswer { leg: add.leg, sdp }));
+        Ok(())
+    }
+
+    /// A browser that was loaded anew offers for the leg that it had: a new
+    /// peer in the same place, so that who hears whom, what plays and what is
+    /// recorded go on.
+    fn reconnect(&mut self, now: Duration, op: u64, slot: usize, add: AddLeg, io: &mut Io) -> Result<()> {
+        let browser = matches!(&self.legs[slot], Some(leg) if matches!(leg.via, Via::Web(_)));
+        if !browser || add.kind() != Kind::Webrtc {
+            return Err(Error::Internal(format!("leg {} is there already", add.leg)));
+        }
+        let mut web = Box::new(Web::new(now, io)?);
+        let sdp = web.answer(now, &add.offer, io)?;
+        let leg = Leg::new(now, add.leg.clone(), Via::Web(web), chassis::random::u128());
+        if let Some(before) = self.legs[slot].replace(leg) {
+            before.close(now, io);
+        }
         io.tell(&self.id, op, event::What::LegAnswer(LegAnswer { leg: add.leg, sdp }));
         Ok(())
     }

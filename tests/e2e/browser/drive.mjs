@@ -97,6 +97,12 @@ const actions = {
     await at("call-end").waitFor();
   },
   hear,
+  // The agent presses F5 in the middle of a call.
+  async reload() {
+    await page.reload();
+    await at("call-end").waitFor();
+    await page.waitForFunction(() => window.__trunkline?.remoteStream?.getAudioTracks().length > 0);
+  },
   async press(id) {
     await at(id).click();
   },

@@ -10,8 +10,19 @@ use std::{
 /// Crates that know and do not run, with what they may stand on beside each other.
 const PURE: [&str; 8] = ["types", "call", "flow", "routing", "stats", "sip", "rtp", "sim"];
 const PURE_MAY: [&str; 13] = [
-    "serde", "serde_json", "thiserror", "bytes", "sipx-sip", "sipx-sdp", "rtp-types", "hound", "md-5", "sha2", "rand",
-    "rand_chacha", "types",
+    "serde",
+    "serde_json",
+    "thiserror",
+    "bytes",
+    "sipx-sip",
+    "sipx-sdp",
+    "rtp-types",
+    "hound",
+    "md-5",
+    "sha2",
+    "rand",
+    "rand_chacha",
+    "types",
 ];
 const LINES_MAX: usize = 700;
 
@@ -20,8 +31,10 @@ fn root() -> PathBuf {
 }
 
 fn folders(of: &str) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> =
-        fs::read_dir(root().join(of)).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    let mut found: Vec<PathBuf> = fs::read_dir(root().join(of))
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     found.retain(|path| path.join("Cargo.toml").exists());
     found.sort();
     found
@@ -82,7 +95,9 @@ fn a_service_asks_another_service_and_does_not_import_it() {
 
 #[test]
 fn kafka_and_the_journal_are_named_by_the_log_alone() {
-    for folder in folders("crates").iter().chain(&folders("services")).filter(|folder| name(folder) != "eventlog") {
+    for folder in
+        folders("crates").iter().chain(&folders("services")).filter(|folder| name(folder) != "eventlog")
+    {
         let dependencies = dependencies(folder);
         for library in ["rdkafka", "fjall"] {
             assert!(!dependencies.contains(library), "{} names {library}", name(folder));
@@ -159,9 +174,14 @@ fn every_metric_is_documented_and_every_documented_metric_exists() {
 fn randomness_enters_through_the_chassis() {
     for part in ["crates", "services"] {
         for (path, text) in sources(&root().join(part)) {
-            let exempt = path.ends_with("chassis/src/random.rs") || path.components().any(|c| c.as_os_str() == "tests");
+            let exempt = path.ends_with("chassis/src/random.rs")
+                || path.components().any(|c| c.as_os_str() == "tests");
             let softphone = path.components().any(|c| c.as_os_str() == "softphone");
-            assert!(exempt || softphone || !text.contains("rand::rng()"), "{} draws by itself", path.display());
+            assert!(
+                exempt || softphone || !text.contains("rand::rng()"),
+                "{} draws by itself",
+                path.display()
+            );
         }
     }
 }

@@ -33,6 +33,13 @@ struct Period {
     /// 0: one row for the whole period.
     #[serde(default)]
     interval_ms: i64,
+    /// For a recount: the `positions` of the report to compare with, each
+    /// `topic:partition:offset`, with commas between. Without: all there is now.
+    #[serde(default)]
+    positions: String,
+    /// For a recount: the `as_of_ms` of the report to compare with.
+    #[serde(default)]
+    as_of_ms: i64,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -103,8 +110,20 @@ fn request(caller: &Caller, period: &Period) -> Result<wire::ReportRequest> {
         to_ms,
         by: period.by.clone(),
         interval_ms: period.interval_ms,
-        ..Default::default()
+        positions: positions(&period.positions)?,
+        as_of_ms: period.as_of_ms,
     })
+}
+
+fn positions(text: &str) -> Result<Vec<wire::Position>> {
+    let one = |text: &str| {
+        let mut parts = text.split(':');
+        let topic = parts.next()?.to_owned();
+        let (partition, offset) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        parts.next().is_none().then_some(wire::Position { topic, partition, offset })
+    };
+    let all: Option<Vec<_>> = text.split(',').filter(|part| !part.is_empty()).map(one).collect();
+    all.ok_or_else(|| Problem::invalid("positions", "is not topic:partition:offset, with commas between"))
 }
 
 #[utoipa::path(get, path = "/v1/reports", operation_id = "getReport", tag = "reports", params(Period),

@@ -172,17 +172,17 @@ impl Driver {
     /// the answer, a phone as the offer in its INVITE.
     async fn line_ready(&mut self, party: LegId, sdp: String) {
         let Some(line) = self.lines.get_mut(&party) else { return };
-        if std::mem::replace(&mut line.ready, true) {
-            return;
-        }
+        let was_ready = std::mem::replace(&mut line.ready, true);
         let username = match &line.device {
             Device::Browser(_) => {
+                // Once more when the page was loaded anew.
                 line.answer(&sdp).await;
-                if line.is_answered() {
+                if !was_ready && line.is_answered() {
                     self.input(Input::LineAnswered(party)).await;
                 }
                 return;
             }
+            Device::Phone { .. } if was_ready => return,
             Device::Phone { username, .. } => username.clone(),
         };
         let ledger = self.call.ledger();

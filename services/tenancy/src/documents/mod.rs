@@ -70,7 +70,10 @@ impl Documents {
     /// Saves a new document.
     pub async fn create(&self, change: &Change<'_>, draft: Draft) -> Result<Stored> {
         if matches!(draft.kind, Kind::Agent | Kind::Tenant) {
-            return Err(Error::Conflict(format!("a {} is made with its account", draft.kind.as_str())));
+            return Err(Error::Conflict(format!(
+                "no {} is made by itself: invite a user or sign up",
+                draft.kind.as_str()
+            )));
         }
         let id = kinds::new_id(draft.kind, change.now, chassis::random::u128());
         let mut tx = self.lock(change.tenant).await?;

@@ -92,7 +92,7 @@ fn voice() -> tempfile::NamedTempFile {
 }
 
 /// The newcomer's way: log in, become available, accept with the pop on
-/// screen, talk, mute, hold, end, wrap up, and find the recording.
+/// screen, talk, mute, hold, reload the page, end, wrap up.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_in_the_browser_talks_mutes_holds_and_wraps_up() {
     let mut company = Company::sign_up().await;
@@ -119,6 +119,9 @@ async fn an_agent_in_the_browser_talks_mutes_holds_and_wraps_up() {
     desk.does("press", json!("call-hold")).await;
     call.hear(AGENT, SOON).await.expect("back from hold");
     desk.does("hear", json!({ "hz": CALLER })).await;
+    desk.does("reload", Value::Null).await;
+    desk.does("hear", json!({ "hz": CALLER })).await;
+    call.hear(AGENT, SOON).await.expect("the same call after a reload");
     let live = company.live().await;
     assert_eq!(live_call(&live, FROM).unwrap()["stage"], "talking");
 
