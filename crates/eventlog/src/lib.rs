@@ -126,15 +126,15 @@ impl Consumer {
         }
     }
 
-    /// Reads until each of `ends` is reached; for recounts and snapshots.
+    /// Reads until each of `ends` is reached. What lies beyond the end of one
+    /// partition while another is still open is handed out too: it would not
+    /// come again. [`Position::lies_before`] tells it apart.
     pub async fn read_to(&mut self, ends: &[Position], mut each: impl FnMut(&Delivery)) -> Result<()> {
         let mut open: Vec<&Position> = ends.iter().filter(|p| p.offset > 0).collect();
         while !open.is_empty() {
             let delivery = self.next().await?;
+            each(&delivery);
             let at = &delivery.position;
-            if ends.iter().any(|end| end.same_partition(at) && at.offset < end.offset) {
-                each(&delivery);
-            }
             open.retain(|end| !(end.same_partition(at) && at.offset + 1 >= end.offset));
         }
         Ok(())

@@ -80,6 +80,11 @@ pub struct Position {
 }
 
 impl Position {
+    /// Whether a log that ends at `ends` holds this place.
+    pub fn lies_before(&self, ends: &[Position]) -> bool {
+        ends.iter().any(|end| end.same_partition(self) && self.offset < end.offset)
+    }
+
     pub fn same_partition(&self, other: &Position) -> bool {
         self.topic == other.topic && self.partition == other.partition
     }

@@ -68,6 +68,7 @@ impl analytics_server::Analytics for Api {
         let mut consumer = self.log.from_start(&TOPICS).map_err(Error::internal)?;
         let fold = |delivery: &eventlog::Delivery| {
             if delivery.record.tenant == tenant
+                && delivery.position.lies_before(&ends)
                 && let Some(fact) = books::read(delivery)
             {
                 books::enter(&mut book, &fact);

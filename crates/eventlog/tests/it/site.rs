@@ -1,7 +1,10 @@
 //! Where a log lives, so that it can be opened again.
 
 use eventlog::{Consumer, Delivery, KafkaOptions, Log, Record, Topic};
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use types::{TenantId, Timestamp};
 
 pub const SOON: Duration = Duration::from_secs(60);
@@ -68,13 +71,20 @@ impl Site {
     }
 }
 
-pub fn open(path: &std::path::Path, brokers: Option<String>) -> Log {
-    match brokers {
-        None => Log::open(path).expect("the journal opens"),
-        Some(brokers) => {
-            Log::open_with_kafka(path, KafkaOptions { brokers, replication: 1 }).expect("the log opens")
+/// Opens the log. The shipper's task lets go of the journal a moment after the
+/// log before was dropped, so that a locked one is tried again.
+pub fn open(path: &Path, brokers: Option<String>) -> Log {
+    let open = || match brokers.clone() {
+        None => Log::open(path),
+        Some(brokers) => Log::open_with_kafka(path, KafkaOptions { brokers, replication: 1 }),
+    };
+    for _ in 0..200 {
+        if let Ok(log) = open() {
+            return log;
         }
+        std::thread::sleep(Duration::from_millis(20));
     }
+    open().expect("the log opens")
 }
 
 pub fn record(tenant: &TenantId, key: &str, value: &str) -> Record {
