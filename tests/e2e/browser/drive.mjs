@@ -35,8 +35,12 @@ page.on("pageerror", (error) => console.error("page:", error.message));
 
 const at = (id) => page.getByTestId(id).first();
 
+// The call is on screen before its audio has arrived.
+const playing = () => page.waitForFunction(() => window.__trunkline?.remoteStream?.getAudioTracks().length > 0);
+
 // The loudest frequency of what the page plays, once it is near `hz`.
 async function hear({ hz }) {
+  await playing();
   return page.evaluate(
     async ({ hz, limit }) => {
       const audio = new AudioContext();
@@ -101,7 +105,6 @@ const actions = {
   async reload() {
     await page.reload();
     await at("call-end").waitFor();
-    await page.waitForFunction(() => window.__trunkline?.remoteStream?.getAudioTracks().length > 0);
   },
   async press(id) {
     await at(id).click();
