@@ -17,6 +17,8 @@ pub enum Sound {
     Tone(f64),
     /// 8 kHz samples, once; then silence.
     Speech(Arc<[i16]>),
+    /// 8 kHz samples, over and over.
+    Repeated(Arc<[i16]>),
     /// Nothing at all: no packets.
     Mute,
 }
@@ -112,6 +114,11 @@ impl Mouth {
                 frame[..count].copy_from_slice(&rest[..count]);
                 self.position += count;
             }
+            (Sound::Repeated(samples), _) if !samples.is_empty() => {
+                let from = samples.iter().cycle().skip(self.position);
+                frame.iter_mut().zip(from).for_each(|(to, sample)| *to = *sample);
+                self.position = (self.position + FRAME) % samples.len();
+            }
             _ => {}
         }
         Utterance::Audio(Box::new(frame))
@@ -145,5 +152,18 @@ mod tests {
         let Utterance::Audio(first) = mouth.next() else { panic!() };
         let Utterance::Audio(second) = mouth.next() else { panic!() };
         assert_eq!((first[159], second[39], second[40]), (7, 7, 0));
+    }
+
+    #[test]
+    fn a_repeated_sound_begins_anew_without_a_gap() {
+        let samples: Vec<i16> = (0..200).collect();
+        let mut mouth = Mouth::new(Sound::Repeated(samples.into()));
+        let said: Vec<i16> = (0..3)
+            .flat_map(|_| match mouth.next() {
+                Utterance::Audio(frame) => frame.to_vec(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(said.iter().zip((0..200).cycle()).all(|(a, b)| *a == b), "{said:?}");
     }
 }

@@ -18,9 +18,11 @@ use crate::{
 /// Every so often the edge is told how well a leg is heard.
 const QUALITY_PERIOD: Duration = Duration::from_secs(10);
 
-/// What a slot is sent.
+/// What a slot is sent. Who hears nobody is sent silence: carriers and NATs cut
+/// a way on which no packet goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feed {
+    /// The slot is free.
     Nothing,
     /// The packets of one slot as they come.
     Relay(usize),
@@ -46,7 +48,6 @@ impl Session {
         }
         let mut speakers = self.matrix.speakers(slot);
         match (speakers.next(), speakers.next(), self.plays.any_to(slot)) {
-            (None, _, false) => Feed::Nothing,
             (Some(only), None, false) => Feed::Relay(only),
             _ => Feed::Mix,
         }

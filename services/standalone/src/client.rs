@@ -22,6 +22,11 @@ impl Api {
         self.send(self.request(Method::GET, path)).await
     }
 
+    /// GET with these query parameters.
+    pub async fn find(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<Value> {
+        self.send(self.request(Method::GET, path).query(query)).await
+    }
+
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.send(self.request(Method::POST, path).json(body)).await
     }

@@ -54,16 +54,28 @@ pub async fn test_call(call: TestCall) -> anyhow::Result<()> {
             println!("{word}");
         }
         told = word;
-        if ["ended", "failed"].contains(&told.as_str()) {
-            if call.remote.json {
-                println!("{state}");
+        if told == "ended" {
+            match call.remote.json {
+                true => println!("{state}"),
+                false => println!(
+                    "{} RTP packets heard, {} said",
+                    state["packets_received"], state["packets_sent"]
+                ),
             }
-            if told == "failed" {
-                bail!("{}", state["detail"].as_str().unwrap_or("the call failed"));
-            }
-            return Ok(());
+            return outcome(&state);
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+/// # Errors
+/// Tells why a call that nobody hung up has ended.
+fn outcome(ended: &Value) -> anyhow::Result<()> {
+    match ended["cause"].as_str().unwrap_or_default() {
+        "hung_up" | "hung_up_by_peer" => Ok(()),
+        "refused" => bail!("the call was refused with SIP status {}", ended["status"]),
+        "lost" => bail!("no answer came to the SIP request: is the SIP address reachable?"),
+        other => bail!("the call ended early: {other}"),
     }
 }
 
@@ -73,10 +85,11 @@ pub async fn recount(recount: Recount) -> anyhow::Result<()> {
     let subjects = recount.by.as_deref().map_or_else(|| vec!["queue", "agent", "did"], |by| vec![by]);
     let mut differ = Vec::new();
     for by in subjects {
-        let (from, to) = (&recount.from, &recount.to);
-        let kept = api.get(&format!("/v1/reports?from={from}&to={to}&by={by}")).await?;
-        let same_log = format!("positions={}&as_of_ms={}", positions(&kept), kept["as_of_ms"]);
-        let anew = api.get(&format!("/v1/reports/recount?from={from}&to={to}&by={by}&{same_log}")).await?;
+        let mut query = vec![("from", recount.from.clone()), ("to", recount.to.clone()), ("by", by.into())];
+        let kept = api.find("/v1/reports", &query).await?;
+        query.push(("positions", positions(&kept)));
+        query.push(("as_of_ms", kept["as_of_ms"].to_string()));
+        let anew = api.find("/v1/reports/recount", &query).await?;
         let same = kept["rows"] == anew["rows"] && kept["total"] == anew["total"];
         if !same {
             differ.push(by);

@@ -3,7 +3,7 @@
 mod commands;
 
 use clap::{Args, Parser, Subcommand};
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 /// The open-source contact centre.
 #[derive(Parser)]
@@ -76,7 +76,7 @@ struct TestCall {
     /// Keys to press once connected.
     #[arg(long, default_value = "1")]
     keys: String,
-    /// How long to stay once somebody answers.
+    /// Hangs up after so many seconds, if nobody did before.
     #[arg(long, default_value_t = 20)]
     seconds: u32,
 }
@@ -85,7 +85,7 @@ struct TestCall {
 struct Recount {
     #[command(flatten)]
     remote: Remote,
-    /// Beginning, such as 2026-01-31T00:00:00Z.
+    /// Beginning, such as 2026-01-31T00:00:00Z; or milliseconds since 1970.
     #[arg(long)]
     from: String,
     /// End, not included.
@@ -97,11 +97,18 @@ struct Recount {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     chassis::telemetry::start();
-    match Cli::parse().command {
+    let done = match Cli::parse().command {
         Command::Up(up) => commands::up(up).await,
         Command::TestCall(call) => commands::test_call(call).await,
         Command::Recount(recount) => commands::recount(recount).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("trunkline: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -29,6 +29,11 @@ impl Ear {
         self.0.lock().unwrap().len()
     }
 
+    /// Frames of 20 ms in which there was something to hear.
+    pub fn audible_frames(&self) -> usize {
+        self.0.lock().unwrap().chunks(160).filter(|frame| frame.iter().any(|s| s.abs() > 100)).count()
+    }
+
     /// Waits until the newest stretch satisfies `judge`.
     async fn until(&self, what: &str, judge: impl Fn(&[i16]) -> bool) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
@@ -42,6 +47,11 @@ impl Ear {
             assert!(Instant::now() < deadline, "never {what}; heard {} samples", self.len());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Packets come, and nothing is in them.
+    pub async fn hears_silence(&self) {
+        self.until("heard silence", |s| s.iter().all(|s| s.abs() < 100)).await;
     }
 
     pub async fn hears(&self, hz: f64) {

@@ -3,6 +3,7 @@
 
 mod abandoned;
 mod browser;
+mod command_line;
 mod company;
 mod phone_agents;
 mod platform;

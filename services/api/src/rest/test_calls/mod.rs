@@ -1,6 +1,8 @@
 //! Calls by the built-in caller: real SIP and RTP through the tenant's own
 //! trunk, so that a newcomer hears the product before a carrier is connected.
 
+mod voice;
+
 use crate::{
     App,
     auth::{Caller, Permission},
@@ -10,7 +12,7 @@ use axum::{Json, extract::State, response::IntoResponse};
 use http::StatusCode;
 use proto::{telephony::v1::WhereRequest, tenancy::v1::ListRequest};
 use serde::{Deserialize, Serialize};
-use softphone::{Call, Config, Dial, Over, Phase, Phone, Sound};
+use softphone::{Call, Config, Dial, Over, Phase, Phone};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
@@ -33,8 +35,6 @@ const SECONDS_MAX: u64 = 600;
 const BEFORE_KEYS: Duration = Duration::from_secs(4);
 const BETWEEN_KEYS: Duration = Duration::from_secs(2);
 const RING_MAX: Duration = Duration::from_secs(60);
-/// What the caller says: a tone that a person knows at once for a test.
-const VOICE_HZ: f64 = 440.0;
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(place)).routes(routes!(look))
@@ -112,6 +112,7 @@ async fn place(
     let lasts = Duration::from_secs(form.seconds.unwrap_or(SECONDS).clamp(1, SECONDS_MAX));
     let (username, password) = credentials(&app, &caller).await?;
     let number = number(&app, &caller, form.number).await?;
+    let voice = voice::voice(&app, &caller).await?;
     let edge = app.telephony().r#where(WhereRequest {}).await?.into_inner().udp;
     let id = CallId::new(chassis::clock::now(), chassis::random::u128()).to_string();
     let call = TestCall {
@@ -124,10 +125,8 @@ async fn place(
         packets_sent: 0,
     };
     app.test_calls.add(caller.tenant(), call.clone())?;
-    let dial = Dial::new(edge, &number)
-        .from("+99900000000")
-        .saying(Sound::Tone(VOICE_HZ))
-        .with_credentials(&username, &password);
+    let dial =
+        Dial::new(edge, &number).from("+99900000000").saying(voice).with_credentials(&username, &password);
     tokio::spawn(run(app.clone(), call.id.clone(), dial, keys, lasts));
     Ok((StatusCode::CREATED, Json(call)))
 }

@@ -1,0 +1,63 @@
+//! `trunkline` as a command against a running platform.
+
+use crate::company::{Company, now_ms, text};
+use reqwest::Method;
+use serde_json::json;
+use std::{env, process::Output};
+use tokio::process::Command;
+
+/// A company with an API key, and the binary beside this test's folder.
+struct Shell {
+    company: Company,
+    key: String,
+}
+
+impl Shell {
+    async fn open() -> Shell {
+        let company = Company::sign_up().await;
+        let form = json!({ "name": "command line", "scopes": ["*"] });
+        let key = company.send(Method::POST, "/v1/api-keys", Some(form)).await;
+        Shell { key: text(&key["secret"]), company }
+    }
+
+    async fn trunkline(&self, arguments: &[&str]) -> (bool, String) {
+        let test = env::current_exe().expect("this test has a path");
+        let folder = test.ancestors().nth(2).expect("the folder of the binaries");
+        let output: Output = Command::new(folder.join("trunkline"))
+            .args(arguments)
+            .env("TRUNKLINE_URL", &self.company.at.url)
+            .env("TRUNKLINE_API_KEY", &self.key)
+            .output()
+            .await
+            .expect("the binary is built with the tests");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).expect("text"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_call_and_a_recount_from_the_shell() {
+    let shell = Shell::open().await;
+    let (good, said) = shell.trunkline(&["test-call", "--seconds", "4", "--keys", ""]).await;
+    assert!(good, "{said}");
+    assert!(said.contains("talking\nended\n") && !said.contains("\n0 RTP packets"), "{said}");
+
+    shell.company.figures("queue", |f| f["in_progress"] == 0).await;
+    let (from, to) = ((now_ms() - 3_600_000).to_string(), (now_ms() + 1_000).to_string());
+    let (good, said) = shell.trunkline(&["recount", "--from", &from, "--to", &to]).await;
+    assert!(good, "{said}");
+    assert_eq!(said.matches("agrees with the log").count(), 3, "{said}");
+    assert!(said.contains("by did: 1 rows, 1 offered, 0 answered, 1 abandoned"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_wrong_is_told_in_one_line_and_by_the_exit_status() {
+    let shell = Shell::open().await;
+    let (good, said) = shell.trunkline(&["test-call", "--number", "+15550000"]).await;
+    assert!(!good);
+    assert_eq!(said, "trunkline: 422 Unprocessable Entity: number is not one of your numbers\n");
+    let nowhere = &["test-call", "--url", "http://127.0.0.1:9"];
+    let (good, said) = shell.trunkline(nowhere).await;
+    assert!(!good);
+    assert!(said.starts_with("trunkline: http://127.0.0.1:9 cannot be reached"), "{said}");
+}
