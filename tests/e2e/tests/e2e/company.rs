@@ -3,8 +3,12 @@
 use crate::{
     CALLER, SOON,
     platform::{Running, platform},
+    watch::Watch,
 };
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{
+    Client, Method, Response, StatusCode,
+    multipart::{Form, Part},
+};
 use serde_json::{Value, json};
 use softphone::{Call, Config, Dial, Phone, Protocol, Registration, Sound};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -28,7 +32,7 @@ pub struct AgentPhone {
     pub registration: Registration,
 }
 
-fn unique() -> u128 {
+pub fn unique() -> u128 {
     chassis::random::u128() >> 64
 }
 
@@ -125,14 +129,19 @@ impl Company {
         })
     }
 
+    /// A colleague with the skill of the first queue.
+    pub async fn agent(&self, name: &str) -> AgentPhone {
+        self.agent_who_knows(name, "general").await
+    }
+
     /// A colleague who was invited and whose phone is registered, and who so
     /// takes calls.
-    pub async fn agent(&self, name: &str) -> AgentPhone {
+    pub async fn agent_who_knows(&self, name: &str, skill: &str) -> AgentPhone {
         let username = format!("{name}-{:x}", unique());
         let agent = self.invited(name, &username).await;
         let path = format!("/v1/agents/{agent}");
         let mut profile = body(&self.get(&path).await);
-        profile["skills"] = json!([{ "name": "general", "level": 5 }]);
+        profile["skills"] = json!([{ "name": skill, "level": 5 }]);
         profile["phone"] = json!({ "username": username, "password": "secret phone" });
         self.send(Method::PUT, &path, Some(profile)).await;
         let phone = Phone::bind(Config::default()).await.expect("a phone");
@@ -170,17 +179,38 @@ impl Company {
     pub async fn call(&self, number: &str, from: &str, protocol: Protocol) -> Call {
         for _ in 0..40 {
             let phone = Phone::bind(Config { protocol, ..Config::default() }).await.expect("a phone");
-            let dial = Dial::new(self.at.sip, number)
-                .from(from)
-                .saying(Sound::Tone(CALLER))
-                .with_credentials(&self.trunk.0, &self.trunk.1);
-            let call = phone.call(dial).await.expect("a call");
+            let call = phone.call(self.dial(number, from)).await.expect("a call");
             match call.wait_ended(Duration::from_millis(400)).await {
                 Ok(_) => tokio::time::sleep(Duration::from_millis(50)).await,
                 Err(_) => return call,
             }
         }
         panic!("the edge never knew {number}");
+    }
+
+    /// Through the company's trunk, saying [`CALLER`].
+    pub fn dial(&self, number: &str, from: &str) -> Dial {
+        let (username, password) = &self.trunk;
+        Dial::new(self.at.sip, number)
+            .from(from)
+            .saying(Sound::Tone(CALLER))
+            .with_credentials(username, password)
+    }
+
+    /// A prompt of one tone; gives its id.
+    pub async fn tone_prompt(&self, hz: f64, seconds: f64) -> String {
+        let samples = rtp::tone::Sine::new(hz, 0.4).take((8_000.0 * seconds) as usize);
+        let file = Part::bytes(rtp::wav::write(&samples, 1)).file_name("tone.wav");
+        let form = Form::new().text("name", format!("{hz} Hz {:x}", unique())).part("file", file);
+        let request = self.http.post(format!("{}/v1/prompts/upload", self.at.url)).multipart(form);
+        let reply = request.header("x-csrf-token", &self.csrf).send().await.expect("a reply");
+        assert_eq!(reply.status(), StatusCode::CREATED);
+        text(&reply.json::<Value>().await.expect("a prompt")["id"])
+    }
+
+    /// Follows the live view from now on.
+    pub async fn watch(&self) -> Watch {
+        Watch::begin(self.request(Method::GET, "/v1/live", None).await)
     }
 
     /// The live view's first snapshot.

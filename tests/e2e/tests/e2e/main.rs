@@ -5,9 +5,12 @@ mod abandoned;
 mod browser;
 mod command_line;
 mod company;
+mod monitor;
 mod phone_agents;
 mod platform;
 mod separate;
+mod topics;
+mod watch;
 
 use std::time::Duration;
 

@@ -1,0 +1,103 @@
+//! What a supervisor sees of a call, stage by stage.
+
+use crate::{
+    AGENT, CALLER, SOON,
+    company::{Company, text, unique},
+    watch::moment,
+};
+use serde_json::json;
+use softphone::{Protocol, Sound};
+
+const SECOND: i64 = 1_000;
+const GREETING_MS: i64 = 2_000;
+/// What is said on entry to the queue, in hertz.
+const WELCOME: f64 = 1_000.0;
+
+/// Greeting, two menus and a queue whose welcome is a tone.
+async fn number(company: &Company) -> String {
+    let greeting = company.tone_prompt(880.0, GREETING_MS as f64 / 1_000.0).await;
+    let welcome = company.tone_prompt(WELCOME, 1.5).await;
+    let mut nodes = company.queue_nodes();
+    nodes["wait"]["welcome"] = json!([{ "prompt": welcome }]);
+    let menu = |label: &str, key: &str, next: &str| {
+        json!({ "type": "menu", "label": label, "say": [{ "text": "Press." }], "choices": { key: next },
+                "timeout_ms": 60_000, "no_input": "bye", "no_match": "bye" })
+    };
+    nodes["hello"] =
+        json!({ "type": "play", "label": "Greeting", "say": [{ "prompt": greeting }], "next": "main" });
+    nodes["main"] = menu("Main menu", "1", "sales");
+    nodes["sales"] = menu("Sales menu", "3", "wait");
+    company.number(nodes, "hello", false).await
+}
+
+/// Proves A009, A113, A114, A115, A116, A117.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_monitor_follows_a_call_from_its_invite_through_greeting_menus_queue_and_ringing() {
+    let company = Company::sign_up().await;
+    let (menus, direct) = (number(&company).await, company.queue_number(true).await);
+    let (first, from) = ("+40218880001", format!("+4021{:07}", unique() % 10_000_000));
+    let ahead = company.call(&direct, first, Protocol::Udp).await;
+    let watch = company.watch().await;
+
+    let (invited, call) = moment(async {
+        let phone = softphone::Phone::bind(softphone::Config::default()).await?;
+        phone.call(company.dial(&menus, &from)).await
+    })
+    .await;
+    let (seen, _) = watch.first(&from, |_| true).await;
+    assert!(seen - invited <= SECOND, "visible after {} ms", seen - invited);
+
+    let (greeted, row) = watch.first(&from, |row| row["stage"] == "greeting").await;
+    let (asked, menu) = watch.first(&from, |row| row["stage"] == "menu").await;
+    let told = menu["stage_since_ms"].as_i64().unwrap() - row["stage_since_ms"].as_i64().unwrap();
+    for lasted in [asked - greeted, told] {
+        assert!((lasted - GREETING_MS).abs() <= 500, "a greeting of 2 s was shown for {lasted} ms");
+    }
+    assert_eq!((text(&menu["node"]), text(&menu["path"])), ("Main menu".into(), String::new()));
+    call.press("1").await;
+    watch.first(&from, |row| row["node"] == "Sales menu" && row["path"] == "1").await;
+    call.press("3").await;
+
+    let (_, row) = watch.first(&from, |row| row["stage"] == "queue").await;
+    let since = row["waiting_since_ms"].as_i64().unwrap();
+    let (heard, ()) = moment(call.hear(WELCOME, SOON)).await;
+    assert!(
+        heard - since <= SECOND,
+        "the welcome was heard {} ms after the caller had queued",
+        heard - since
+    );
+    assert_eq!((&row["queue"], &row["path"]), (&company.queue["id"], &json!("1→3")));
+    watch.first(&from, |row| row["position"] == 2).await;
+    assert_eq!(call.report(&[]).answered_ms, None, "all this before anybody answered");
+
+    let ana = company.agent("ana").await;
+    let (offer, ben) = (ana.phone.incoming(SOON).await.unwrap(), company.agent("ben").await);
+    assert_eq!(offer.from(), first, "whoever came first");
+    offer.say(Sound::Tone(AGENT));
+    let talk = offer.answer().await.unwrap();
+    talk.hear(CALLER, SOON).await.unwrap();
+    ahead.hear(AGENT, SOON).await.unwrap();
+    let (rang, missed) = moment(ben.phone.incoming(SOON)).await;
+    let (seen, row) = watch.first(&from, |row| row["stage"] == "ringing").await;
+    assert_eq!(row["agent"], ben.agent.as_str());
+    assert!(seen - rang <= SECOND, "whom it rings is shown after {} ms", seen - rang);
+    assert!(
+        (row["stage_since_ms"].as_i64().unwrap() - rang).abs() <= 500,
+        "ring seconds count from the INVITE"
+    );
+    let cleo = company.agent("cleo").await;
+    let (rang, offer) = moment(cleo.phone.incoming(SOON)).await;
+    let (seen, _) = watch.first(&from, |row| row["agent"] == cleo.agent.as_str()).await;
+    assert!(seen - rang <= SECOND, "the next name is shown after {} ms", seen - rang);
+    missed.wait_ended(SOON).await.unwrap();
+    offer.say(Sound::Tone(AGENT));
+    let talk = offer.answer().await.unwrap();
+    talk.hear(CALLER, SOON).await.unwrap();
+    call.hear(AGENT, SOON).await.unwrap();
+
+    let (_, row) = watch.first(&from, |row| row["stage"] == "talking").await;
+    let waited = row["stage_since_ms"].as_i64().unwrap() - since;
+    call.hang_up().await.unwrap();
+    let history = company.history(&from, |row| row["ended_at_ms"].as_i64().unwrap_or(0) > 0).await;
+    assert_eq!(history["wait_ms"].as_i64().unwrap(), waited, "the wait on record is the wait that was shown");
+}
