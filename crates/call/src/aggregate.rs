@@ -60,6 +60,10 @@ impl Call {
         let mut step = Step { now, effects: Vec::new() };
         let taken = match (&self.phase, input) {
             (Phase::Ended, _) => false,
+            (_, Input::Tick) if self.answer_due().is_some_and(|at| at <= now) => {
+                self.connect(&mut step);
+                true
+            }
             (_, Input::CallerHungUp) => self.caller_hung_up(&mut step),
             (_, Input::HangUp(cause)) => self.end(&mut step, Party::System, cause),
             (_, Input::MediaFailed(cause)) => self.end(&mut step, Party::System, cause),
@@ -81,6 +85,17 @@ impl Call {
 
     /// When [`Input::Tick`] is due; `None`: nothing is awaited.
     pub fn deadline(&self) -> Option<Timestamp> {
+        [self.phase_deadline(), self.answer_due()].into_iter().flatten().min()
+    }
+
+    /// When a caller who was not connected must be, whoever is there.
+    fn answer_due(&self) -> Option<Timestamp> {
+        let hears = !matches!(self.phase, Phase::InFlow(InFlow::Opening { .. }) | Phase::Ended);
+        let after = self.entry.answer_after.filter(|_| hears && !self.entry.auto_connect);
+        after.filter(|_| !self.ledger.connected).map(|after| self.ledger.offered_at + after)
+    }
+
+    fn phase_deadline(&self) -> Option<Timestamp> {
         match &self.phase {
             Phase::InFlow(flow) => flow.deadline(),
             Phase::Queued(queued) => queued.deadline(),

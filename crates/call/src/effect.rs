@@ -65,6 +65,11 @@ pub enum Effect {
         leg: LegId,
         on: bool,
     },
+    /// The leg hears a key.
+    Press {
+        leg: LegId,
+        key: char,
+    },
     HangUpLine {
         leg: LegId,
         cause: HangupCause,

@@ -19,6 +19,9 @@ pub struct Entry {
     pub flow: FlowId,
     /// Answer at once; otherwise early media until an agent answers.
     pub auto_connect: bool,
+    /// Without `auto_connect`: answer after so long, whether an agent is there
+    /// or not, because the carrier's limit for early media nears.
+    pub answer_after: Option<Millis>,
 }
 
 /// What happens to a call. Late signals are normal: an input that no longer
@@ -61,6 +64,11 @@ pub enum Input {
     SetMute {
         leg: LegId,
         on: bool,
+    },
+    /// The agent presses a key for the caller's side to hear.
+    LineKey {
+        leg: LegId,
+        key: char,
     },
     /// BYE, or CANCEL before the answer.
     CallerHungUp,

@@ -33,6 +33,10 @@ impl Call {
             Input::MediaLost(leg) if here(&leg) => self.end(step, Party::System, HangupCause::MediaLost),
             Input::SetHold { leg, on } if here(&leg) => self.set_hold(step, on),
             Input::SetMute { leg, on } if here(&leg) => self.set_mute(step, on),
+            Input::LineKey { leg, key } if here(&leg) && talking.hold.is_none() => {
+                step.does(Effect::Press { leg: self.entry.caller_leg.clone(), key });
+                true
+            }
             _ => false,
         }
     }

@@ -117,6 +117,7 @@ impl World {
             trunk: TrunkId::new(begin(), 4),
             flow: self.flow_id.clone(),
             auto_connect: self.chance(700),
+            answer_after: self.chance(300).then_some(20_000),
         };
         self.line_of.insert(entry.call.clone(), n);
         let (call, effects) = Call::offered(self.now, entry);
@@ -241,7 +242,11 @@ impl World {
             Effect::HangUpLine { leg, .. } => self.let_go(n, leg),
             Effect::HangUpCaller(_) => line.truth.by = Some(Party::System),
             Effect::ReleaseMedia => self.release_media(n),
-            Effect::EarlyMedia | Effect::Connect | Effect::Hear(_) | Effect::LineMuted { .. } => {}
+            Effect::EarlyMedia
+            | Effect::Connect
+            | Effect::Hear(_)
+            | Effect::LineMuted { .. }
+            | Effect::Press { .. } => {}
         }
     }
 

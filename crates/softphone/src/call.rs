@@ -184,7 +184,7 @@ impl Call {
         let (leg, line) = (self.leg, self.line.clone());
         let settled = self.line.state.borrow().offers_settled;
         let offer = move |engine: &mut crate::engine::Engine, now| {
-            engine.endpoint.offer(now, leg, line.offer(direction))
+            engine.endpoint().offer(now, leg, line.offer(direction))
         };
         self.engine.ask(offer).await??;
         let within = Duration::from_secs(10);
@@ -201,7 +201,7 @@ impl Call {
         self.line.over(Over::ByUs);
         let hang_up = move |engine: &mut crate::engine::Engine, now| {
             // A call that ended at this very moment is hung up enough.
-            let _ = engine.endpoint.hang_up(now, leg, 603, None);
+            let _ = engine.endpoint().hang_up(now, leg, 603, None);
         };
         self.engine.ask(hang_up).await
     }
@@ -265,7 +265,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         if !matches!(self.phase(), Phase::Over(_)) {
             let leg = self.leg;
-            self.engine.tell(move |engine, now| drop(engine.endpoint.hang_up(now, leg, 603, None)));
+            self.engine.tell(move |engine, now| drop(engine.endpoint().hang_up(now, leg, 603, None)));
         }
     }
 }

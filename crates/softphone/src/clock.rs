@@ -15,10 +15,6 @@ impl Clock {
     pub(crate) fn now(self) -> Duration {
         self.0.elapsed()
     }
-
-    pub(crate) fn at(self, time: Duration) -> tokio::time::Instant {
-        tokio::time::Instant::from_std(self.0 + time)
-    }
 }
 
 /// Fresh random bytes.

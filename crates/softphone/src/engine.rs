@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sip::sdp::Codec;
-use sip::{Answer, Endpoint, Event, IncomingInvite, LegId, Outbound, Output, RequestId, Response};
+use sip::{Answer, Event, IncomingInvite, LegId, Outbound, RequestId, Response};
+use sipnet::{Stack, Turn};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Error;
@@ -14,14 +15,11 @@ use crate::clock::Clock;
 use crate::line::Line;
 use crate::media::Media;
 use crate::mouth::Sound;
-use crate::transport::{Arrival, Transport};
 
 /// Commands that wait for the engine.
 const COMMANDS_MAX: usize = 256;
 /// Calls that came in and were not taken by `incoming`.
 const INCOMING_MAX: usize = 256;
-/// Messages read before the endpoint is drained.
-const BATCH: usize = 64;
 /// How long the sockets stay open after the phone was dropped, for BYE.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -31,8 +29,7 @@ type Command = Box<dyn FnOnce(&mut Engine, Duration) + Send>;
 pub(crate) type NewCall = (IncomingInvite, Arc<Line>);
 
 pub(crate) struct Engine {
-    pub(crate) endpoint: Endpoint,
-    transport: Transport,
+    stack: Stack,
     clock: Clock,
     ip: IpAddr,
     codecs: Vec<Codec>,
@@ -66,17 +63,12 @@ impl Handle {
 }
 
 /// Starts the engine on its own task.
-pub(crate) fn start(
-    endpoint: Endpoint,
-    transport: Transport,
-    clock: Clock,
-    codecs: Vec<Codec>,
-) -> (Handle, mpsc::Receiver<NewCall>) {
+pub(crate) fn start(stack: Stack, clock: Clock, codecs: Vec<Codec>) -> (Handle, mpsc::Receiver<NewCall>) {
     let (commands, waiting) = mpsc::channel(COMMANDS_MAX);
     let (incoming, new_calls) = mpsc::channel(INCOMING_MAX);
-    let ip = transport.address().ip();
+    let ip = stack.address().ip();
     let (lines, requests) = (HashMap::new(), HashMap::new());
-    let engine = Engine { endpoint, transport, clock, ip, codecs, lines, requests, incoming };
+    let engine = Engine { stack, clock, ip, codecs, lines, requests, incoming };
     tokio::spawn(engine.run(waiting));
     (Handle { commands }, new_calls)
 }
@@ -85,47 +77,38 @@ impl Engine {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut closing: Option<Duration> = None;
         loop {
-            let due = [self.drain(), closing].into_iter().flatten().min();
-            let due = due.unwrap_or_else(|| self.clock.now() + Duration::from_secs(3600));
-            if closing.is_some_and(|at| self.clock.now() >= at) {
+            let due = self.drain();
+            let due = closing.map_or(due, |at| at.min(due));
+            if closing.is_some_and(|at| self.stack.now() >= at) {
                 return;
             }
+            let due = self.stack.at(due);
             tokio::select! {
-                arrival = self.transport.next() => self.arrived(arrival),
+                arrival = self.stack.arrival() => self.stack.receive(arrival, &mut ()),
                 command = commands.recv(), if closing.is_none() => match command {
                     Some(command) => {
-                        let now = self.clock.now();
+                        let now = self.stack.now();
                         command(&mut self, now);
                     }
-                    None => closing = Some(self.clock.now() + LINGER),
+                    None => closing = Some(self.stack.now() + LINGER),
                 },
-                () = tokio::time::sleep_until(self.clock.at(due)) => {}
+                () = tokio::time::sleep_until(due) => {}
             }
         }
     }
 
-    fn arrived(&mut self, first: Arrival) {
-        let mut next = Some(first);
-        for _ in 0..BATCH {
-            let now = self.clock.now();
-            match next {
-                Some(Arrival::Message(flow, bytes)) => self.endpoint.receive(now, flow, bytes),
-                Some(Arrival::Broken(flow)) => self.endpoint.flow_failed(now, flow),
-                None => return,
-            }
-            next = self.transport.try_next();
-        }
+    pub(crate) fn endpoint(&mut self) -> &mut sip::Endpoint {
+        &mut self.stack.endpoint
     }
 
-    fn drain(&mut self) -> Option<Duration> {
+    fn drain(&mut self) -> Duration {
         loop {
-            let now = self.clock.now();
-            match self.endpoint.poll(now) {
-                Output::Transmit { flow, bytes } => {
-                    self.transport.send(flow, bytes);
+            match self.stack.turn(&mut ()) {
+                Turn::Event(event) => {
+                    let now = self.stack.now();
+                    self.on_event(now, *event);
                 }
-                Output::Event(event) => self.on_event(now, *event),
-                Output::Timeout(at) => return at,
+                Turn::Idle(until) => return until,
             }
         }
     }
@@ -135,8 +118,8 @@ impl Engine {
             Event::Invite(invite) => self.on_invite(now, invite),
             Event::Request { id, request, .. } => {
                 let _ = match request.method().as_str() {
-                    "OPTIONS" => self.endpoint.respond_options(now, id),
-                    _ => self.endpoint.respond(now, id, &Answer::new(405)),
+                    "OPTIONS" => self.stack.endpoint.respond_options(now, id),
+                    _ => self.stack.endpoint.respond(now, id, &Answer::new(405)),
                 };
             }
             Event::Response { id, code, response } => {
@@ -153,22 +136,22 @@ impl Engine {
         let line = Media::open(self.ip, Sound::Silence)
             .map(|media| Arc::new(Line::new(media, self.codecs.clone(), self.clock)));
         let Ok(line) = line else {
-            let _ = self.endpoint.reject(now, leg, &Answer::new(503));
+            let _ = self.stack.endpoint.reject(now, leg, &Answer::new(503));
             return;
         };
         self.lines.insert(leg, line.clone());
         if self.incoming.try_send((invite, line)).is_err() {
             self.lines.remove(&leg);
-            let _ = self.endpoint.reject(now, leg, &Answer::new(486));
+            let _ = self.stack.endpoint.reject(now, leg, &Answer::new(486));
         }
     }
 
     fn on_line_event(&mut self, now: Duration, event: Event) {
-        let Some(leg) = leg_of(&event) else { return };
-        let is_last = matches!(event, Event::Failed { .. } | Event::Cancelled { .. } | Event::Ended { .. });
+        let Some(leg) = event.leg() else { return };
+        let is_last = event.is_last();
         let Some(line) = self.lines.get(&leg) else { return };
         if let Some(answer) = line.on_event(event) {
-            let _ = self.endpoint.answer_offer(now, leg, &answer);
+            let _ = self.stack.endpoint.answer_offer(now, leg, &answer);
         }
         if is_last {
             self.lines.remove(&leg);
@@ -184,25 +167,9 @@ impl Engine {
         now: Duration,
         outbound: Outbound,
     ) -> Result<oneshot::Receiver<(u16, Option<Response>)>, sip::Error> {
-        let id = self.endpoint.request(now, outbound)?;
+        let id = self.stack.endpoint.request(now, outbound)?;
         let (reply, answer) = oneshot::channel();
         self.requests.insert(id, reply);
         Ok(answer)
-    }
-}
-
-fn leg_of(event: &Event) -> Option<LegId> {
-    match event {
-        Event::Cancelled { leg, .. }
-        | Event::Acked { leg, .. }
-        | Event::Progress { leg, .. }
-        | Event::Answered { leg, .. }
-        | Event::Failed { leg, .. }
-        | Event::Offer { leg, .. }
-        | Event::OfferAnswered { leg, .. }
-        | Event::OfferRefused { leg, .. }
-        | Event::Info { leg, .. }
-        | Event::Ended { leg, .. } => Some(*leg),
-        Event::Invite(_) | Event::Request { .. } | Event::Response { .. } => None,
     }
 }

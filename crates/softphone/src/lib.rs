@@ -28,7 +28,6 @@ mod line;
 mod media;
 mod mouth;
 mod phone;
-pub mod transport;
 
 pub use call::{Call, Over, Phase, Provisional, Report};
 pub use ear::Tone;

@@ -8,6 +8,7 @@ use sip::sdp::{Codec, Direction};
 use sip::{
     Answer, Contact, Credentials, Endpoint, Flow, Outbound, OutboundInvite, Party, Protocol, Request, Uri,
 };
+use sipnet::{Limits, Stack, Transport};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
@@ -16,7 +17,6 @@ use crate::clock::{self, Clock};
 use crate::engine::{self, Handle, NewCall};
 use crate::line::Line;
 use crate::media::Media;
-use crate::transport::{Limits, Transport};
 use crate::{Call, Error, Sound};
 
 /// How a phone is set up.
@@ -116,7 +116,8 @@ impl Phone {
         settings.agent = "Trunkline softphone".to_owned();
         let endpoint = Endpoint::new(settings, clock::seed());
         let clock = Clock::start();
-        let (engine, incoming) = engine::start(endpoint, transport, clock, config.codecs.clone());
+        let stack = Stack::new(endpoint, transport);
+        let (engine, incoming) = engine::start(stack, clock, config.codecs.clone());
         let incoming = Arc::new(Mutex::new(incoming));
         Ok(Self { engine, config: Arc::new(config), address, clock, incoming })
     }
@@ -146,7 +147,7 @@ impl Phone {
         };
         let shared = line.clone();
         let place = move |engine: &mut engine::Engine, now| {
-            let leg = engine.endpoint.invite(now, invite)?;
+            let leg = engine.endpoint().invite(now, invite)?;
             engine.adopt(leg, shared);
             Ok::<_, sip::Error>(leg)
         };
@@ -304,7 +305,7 @@ impl Incoming {
     /// Answers.
     pub async fn answer(self) -> Result<Call, Error> {
         let (leg, answer) = (self.leg, Answer::new(200).sdp(self.sdp()?));
-        self.engine.ask(move |engine, now| engine.endpoint.accept(now, leg, &answer)).await??;
+        self.engine.ask(move |engine, now| engine.endpoint().accept(now, leg, &answer)).await??;
         self.call.line().talk();
         Ok(self.call)
     }
@@ -314,7 +315,7 @@ impl Incoming {
         let leg = self.leg;
         self.call.line().over(crate::Over::ByUs);
         let reject =
-            move |engine: &mut engine::Engine, now| engine.endpoint.reject(now, leg, &Answer::new(code));
+            move |engine: &mut engine::Engine, now| engine.endpoint().reject(now, leg, &Answer::new(code));
         Ok(self.engine.ask(reject).await??)
     }
 
@@ -325,7 +326,7 @@ impl Incoming {
 
     async fn progress(&self, answer: Answer) -> Result<(), Error> {
         let leg = self.leg;
-        Ok(self.engine.ask(move |engine, now| engine.endpoint.progress(now, leg, &answer)).await??)
+        Ok(self.engine.ask(move |engine, now| engine.endpoint().progress(now, leg, &answer)).await??)
     }
 
     /// Our answer to the offer, or our offer if the caller made none.

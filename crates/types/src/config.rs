@@ -96,6 +96,11 @@ pub struct Did {
     /// callers do not pay while they wait.
     #[serde(default = "yes")]
     pub auto_connect: bool,
+    /// With `auto_connect` off: answer after so long without an agent, because
+    /// the carrier's limit for early media nears; the caller pays from there.
+    /// `None`: leave it to the carrier.
+    #[serde(default)]
+    pub answer_after_ms: Option<Millis>,
 }
 
 /// The routing side of a user.

@@ -11,7 +11,12 @@ use rtp::{
     rtcp,
 };
 
-use crate::{io::Io, web::Web, wire::Wire};
+use crate::{
+    io::Io,
+    keypad::{Keypad, Stroke},
+    web::Web,
+    wire::Wire,
+};
 
 /// How the party is reached.
 pub enum Via {
@@ -34,6 +39,8 @@ pub struct Leg {
     pub lost: bool,
     reported_at: Duration,
     lost_packets: i64,
+    /// Keys on their way to the party: while one is pressed, nothing else is sent.
+    pub keypad: Keypad,
 }
 
 /// What a packet was.
@@ -58,6 +65,7 @@ impl Leg {
             lost: false,
             reported_at: now,
             lost_packets: 0,
+            keypad: Keypad::default(),
         }
     }
 
@@ -128,6 +136,9 @@ impl Leg {
 
     /// Passes on what `source` said, as it is or in the other law.
     pub fn relay(&mut self, now: Duration, source: usize, packet: &Packet<'_>, law: Law, io: &mut Io) {
+        if self.keypad.is_down() {
+            return;
+        }
         let to = self.law_for(law);
         let stamp = self.outbound.relay(now, source, packet, packet.payload.len() as u32);
         if to == law {
@@ -140,14 +151,37 @@ impl Leg {
 
     /// Passes on a key press, if the party knows telephone-events.
     pub fn relay_event(&mut self, now: Duration, source: usize, packet: &Packet<'_>, io: &mut Io) {
-        let Some(payload_type) = self.event() else { return };
+        let Some(payload_type) = self.event().filter(|_| !self.keypad.is_down()) else { return };
         let mut stamp = self.outbound.relay(now, source, packet, 0);
         stamp.marker = packet.marker;
         self.send_as(now, stamp, payload_type, packet.payload, io);
     }
 
+    /// The next 20 ms of a key that is pressed for the party.
+    pub fn stroke(&mut self, now: Duration, io: &mut Io) {
+        let payload_type = self.event();
+        match self.keypad.next(payload_type.is_some()) {
+            None => {}
+            Some(Stroke::Tone(frame)) => self.send_frame(now, &frame, io),
+            Some(Stroke::Event { event, first }) => {
+                let mut stamp = self.outbound.frame(now, FRAME as u32);
+                stamp.timestamp = *self.keypad.began.get_or_insert(stamp.timestamp);
+                stamp.marker = first;
+                if let Some(payload_type) = payload_type {
+                    self.send_as(now, stamp, payload_type, &event.to_bytes(), io);
+                }
+            }
+        }
+    }
+
     /// Sends 20 ms of our own making.
     pub fn say(&mut self, now: Duration, frame: &Frame, io: &mut Io) {
+        if !self.keypad.is_down() {
+            self.send_frame(now, frame, io);
+        }
+    }
+
+    fn send_frame(&mut self, now: Duration, frame: &Frame, io: &mut Io) {
         let law = self.law_for(Law::A);
         let stamp = self.outbound.frame(now, FRAME as u32);
         let payload = frame.map(|sample| law.encode(sample));

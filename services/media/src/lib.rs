@@ -10,6 +10,7 @@ mod edges;
 mod error;
 mod gateway;
 mod io;
+mod keypad;
 mod leg;
 mod plays;
 mod ports;

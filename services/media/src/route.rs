@@ -126,7 +126,7 @@ impl Session {
             Some(Media::Event(key, event)) => {
                 let duration_ms = i64::from(event.duration) / 8;
                 key.into_iter().for_each(|key| self.tell_key(slot, key, duration_ms, io));
-                self.relay_event(now, slot, packet, io);
+                self.relay_event(now, slot, packet, key, io);
             }
             Some(Media::Speech(law)) => {
                 let keys = leg.listen(law, packet.payload);
@@ -163,12 +163,25 @@ impl Session {
         }
     }
 
-    fn relay_event(&mut self, now: Duration, slot: usize, packet: &Packet<'_>, io: &mut Io) {
+    /// A party's key, for those who hear the party: packet by packet where its
+    /// audio is relayed too, pressed anew where it is mixed.
+    fn relay_event(
+        &mut self,
+        now: Duration,
+        slot: usize,
+        packet: &Packet<'_>,
+        key: Option<char>,
+        io: &mut Io,
+    ) {
         for listener in self.matrix.listeners(slot) {
-            if let (Some(Feed::Relay(_)), Some(Some(leg))) =
-                (self.feeds.get(listener), self.legs.get_mut(listener))
-            {
-                leg.relay_event(now, slot, packet, io);
+            match (self.feeds.get(listener), self.legs.get_mut(listener)) {
+                (Some(Feed::Relay(_)), Some(Some(leg))) => leg.relay_event(now, slot, packet, io),
+                (Some(Feed::Mix), Some(Some(leg))) => {
+                    if let Some(key) = key {
+                        leg.keypad.press(key.encode_utf8(&mut [0; 4]));
+                    }
+                }
+                _ => {}
             }
         }
     }
@@ -176,6 +189,7 @@ impl Session {
     /// What happens every 20 ms.
     pub fn tick(&mut self, now: Duration, io: &mut Io) {
         self.tick_web(now, io);
+        self.legs.iter_mut().flatten().for_each(|leg| leg.stroke(now, io));
         self.tick_mix(now, io);
         self.recordings.tick(now, io);
         self.tick_watch(now, io);

@@ -102,8 +102,15 @@ impl Session {
                 self.recordings.stop(now, &stop.recording, io);
                 Ok(())
             }
+            What::Press(press) => self.press(&press),
             What::Open(_) | What::Release(_) | What::List(_) => Ok(()),
         }
+    }
+
+    fn press(&mut self, press: &pb::Press) -> Result<()> {
+        let slot = self.slot(&press.leg)?;
+        let leg = self.legs[slot].as_mut().ok_or_else(|| Error::NoLeg(press.leg.clone()))?;
+        if leg.keypad.press(&press.keys) { Ok(()) } else { Err(Error::Exhausted("keys that wait")) }
     }
 
     /// The slot of a leg.
@@ -263,6 +270,7 @@ fn subject(what: &request::What) -> String {
         What::Play(play) => play.play.clone(),
         What::StopPlay(stop) => stop.play.clone(),
         What::Record(record) => record.recording.clone(),
+        What::Press(press) => press.leg.clone(),
         _ => String::new(),
     }
 }

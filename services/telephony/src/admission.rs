@@ -1,8 +1,6 @@
 //! Who is let in: calls of trunks, registrations of phones, OPTIONS; the others
 //! hear 403 a few times and then nothing.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,32 +15,6 @@ use crate::driver::{self, NewCall};
 use crate::edge::Edge;
 use crate::trunk::{Directory, Number, Trunk};
 
-/// Addresses from which somebody proved a password lately.
-#[derive(Debug, Default)]
-pub struct Proven(HashMap<IpAddr, Duration>);
-
-/// How long a proof makes its address known.
-const PROOF_LASTS: Duration = Duration::from_secs(3600);
-/// Addresses remembered.
-const PROVEN_MAX: usize = 100_000;
-
-impl Proven {
-    fn note(&mut self, now: Duration, address: IpAddr) {
-        if self.0.len() < PROVEN_MAX {
-            self.0.insert(address, now + PROOF_LASTS);
-        }
-    }
-
-    fn holds(&self, now: Duration, address: IpAddr) -> bool {
-        self.0.get(&address).is_some_and(|until| *until > now)
-    }
-
-    /// Drops what is too old.
-    pub fn forget(&mut self, now: Duration) {
-        self.0.retain(|_, until| *until > now);
-    }
-}
-
 /// What becomes of an INVITE.
 enum Decision {
     Admit { number: Arc<Number>, trunk: Trunk },
@@ -52,23 +24,10 @@ enum Decision {
 }
 
 impl Edge {
-    /// Whether packets of this address are looked at at all.
-    pub(crate) fn listens_to(&mut self, now: Duration, address: IpAddr) -> bool {
-        if !self.guard.is_silent(now, address) || self.is_known(now, address) {
-            return true;
-        }
-        metrics::counter!("telephony_silenced_total").increment(1);
-        false
-    }
-
-    fn is_known(&self, now: Duration, address: IpAddr) -> bool {
-        self.proven.holds(now, address) || self.directory.borrow().source(address).is_some()
-    }
-
     pub(crate) fn on_invite(&mut self, now: Duration, invite: IncomingInvite) {
         if self.drain.draining() {
             let busy = Answer::new(503).header("Retry-After", "5");
-            let _ = self.endpoint.reject(now, invite.leg, &busy);
+            let _ = self.stack.endpoint.reject(now, invite.leg, &busy);
             return;
         }
         let directory = self.directory.borrow().clone();
@@ -76,11 +35,11 @@ impl Edge {
             Decision::Admit { number, trunk } => self.admit(&directory, invite, &number, trunk),
             Decision::Challenge { stale } => {
                 let answer = self.challenge(now, stale);
-                let _ = self.endpoint.reject(now, invite.leg, &answer);
+                let _ = self.stack.endpoint.reject(now, invite.leg, &answer);
             }
             Decision::NotFound => {
                 tracing::info!(source = %invite.flow.remote, uri = %invite.request.uri(), "unknown number");
-                let _ = self.endpoint.reject(now, invite.leg, &Answer::new(404));
+                let _ = self.stack.endpoint.reject(now, invite.leg, &Answer::new(404));
             }
             Decision::Stranger => self.refuse_call(now, invite),
         }
@@ -102,7 +61,7 @@ impl Edge {
         let number = dialled(directory, &invite.request, None);
         match number {
             Some(number) if directory.takes_digest(&number.tenant) => Decision::Challenge { stale: false },
-            _ if self.is_known(now, address) => Decision::NotFound,
+            _ if self.gate.knows(now, address) => Decision::NotFound,
             _ => Decision::Stranger,
         }
     }
@@ -140,8 +99,8 @@ impl Edge {
     ) -> Verdict {
         let verdict = self.challenger.check(now, method, authorization, secret);
         if verdict == Verdict::Granted {
-            self.guard.forgive(flow.remote.ip());
-            self.proven.note(now, flow.remote.ip());
+            self.gate.guard.forgive(flow.remote.ip());
+            self.gate.proven.note(now, flow.remote.ip());
         }
         verdict
     }
@@ -153,19 +112,19 @@ impl Edge {
 
     fn refuse_call(&mut self, now: Duration, invite: IncomingInvite) {
         metrics::counter!("telephony_refused_total").increment(1);
-        match self.guard.refuse(now, invite.flow.remote.ip()) {
+        match self.gate.guard.refuse(now, invite.flow.remote.ip()) {
             Refuse::Answer => {
                 tracing::info!(source = %invite.flow.remote, "unknown source");
-                let _ = self.endpoint.reject(now, invite.leg, &Answer::new(403));
+                let _ = self.stack.endpoint.reject(now, invite.leg, &Answer::new(403));
             }
-            Refuse::Silently => self.endpoint.ignore(invite.leg),
+            Refuse::Silently => self.stack.endpoint.ignore(invite.leg),
         }
     }
 
     fn admit(&mut self, directory: &Directory, invite: IncomingInvite, number: &Number, trunk: Trunk) {
         let entry = entry(&invite.request, number, &trunk, directory.country(&number.tenant));
         let (signals, waiting) = driver::signals();
-        self.legs.insert(invite.leg, signals.clone());
+        self.adopt(invite.leg, &number.tenant, &entry.call, signals.clone());
         let new =
             NewCall { tenant: number.tenant.clone(), entry, leg: invite.leg, offer: invite.request.sdp() };
         tokio::spawn(driver::run(self.shared.clone(), new, signals, waiting));
@@ -181,13 +140,13 @@ impl Edge {
 
     fn on_options(&mut self, now: Duration, id: RequestId, flow: Flow) {
         let address = flow.remote.ip();
-        if self.is_known(now, address) {
-            let _ = self.endpoint.respond_options(now, id);
+        if self.gate.knows(now, address) {
+            let _ = self.stack.endpoint.respond_options(now, id);
             return;
         }
-        match self.probes.refuse(now, address) {
-            Refuse::Answer => drop(self.endpoint.respond(now, id, &Answer::new(403))),
-            Refuse::Silently => self.endpoint.ignore_request(id),
+        match self.gate.probes.refuse(now, address) {
+            Refuse::Answer => drop(self.stack.endpoint.respond(now, id, &Answer::new(403))),
+            Refuse::Silently => self.stack.endpoint.ignore_request(id),
         }
     }
 
@@ -199,7 +158,7 @@ impl Edge {
         };
         let Some(authorization) = authorization(request) else {
             let answer = self.challenge(now, false);
-            return drop(self.endpoint.respond(now, id, &answer));
+            return drop(self.stack.endpoint.respond(now, id, &answer));
         };
         if authorization.username != user {
             return self.refuse_request(now, id, flow);
@@ -208,11 +167,11 @@ impl Edge {
             Verdict::Denied => self.refuse_request(now, id, flow),
             Verdict::Stale => {
                 let answer = self.challenge(now, true);
-                let _ = self.endpoint.respond(now, id, &answer);
+                let _ = self.stack.endpoint.respond(now, id, &answer);
             }
             Verdict::Granted => {
                 let (answer, change) = self.registrar.register(now, &user, request, flow);
-                let _ = self.endpoint.respond(now, id, &answer);
+                let _ = self.stack.endpoint.respond(now, id, &answer);
                 self.registered(&directory, &user, change);
             }
         }
@@ -239,9 +198,9 @@ impl Edge {
 
     fn refuse_request(&mut self, now: Duration, id: RequestId, flow: Flow) {
         metrics::counter!("telephony_refused_total").increment(1);
-        match self.guard.refuse(now, flow.remote.ip()) {
-            Refuse::Answer => drop(self.endpoint.respond(now, id, &Answer::new(403))),
-            Refuse::Silently => self.endpoint.ignore_request(id),
+        match self.gate.guard.refuse(now, flow.remote.ip()) {
+            Refuse::Answer => drop(self.stack.endpoint.respond(now, id, &Answer::new(403))),
+            Refuse::Silently => self.stack.endpoint.ignore_request(id),
         }
     }
 }
@@ -275,5 +234,6 @@ fn entry(request: &Request, number: &Number, trunk: &Trunk, country: Option<&str
         trunk: trunk.trunk.clone(),
         flow: number.flow.clone(),
         auto_connect: number.auto_connect,
+        answer_after: number.answer_after,
     }
 }

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::telephony::v1::edge_server::Edge as Contract;
+use proto::telephony::v1::ladder_reply::Message;
 use proto::telephony::v1::phones_reply::Phone;
 use proto::telephony::v1::{
-    HangUpReply, HangUpRequest, PhonesReply, PhonesRequest, WhereReply, WhereRequest,
+    HangUpReply, HangUpRequest, LadderReply, LadderRequest, PhonesReply, PhonesRequest, WhereReply,
+    WhereRequest,
 };
 use tonic::{Request, Response, Status};
-use types::{HangupCause, TenantId};
+use types::{CallId, HangupCause, TenantId};
 
 use crate::driver::Shared;
 use crate::edge::Edge;
+use crate::{ladder, pcap};
 
 /// The gRPC service.
 pub struct Api {
@@ -44,10 +47,32 @@ impl Contract for Api {
         let phones = phones.ok_or_else(|| Status::unavailable("the edge is going down"))?;
         Ok(Response::new(PhonesReply { phones }))
     }
+
+    async fn ladder(&self, request: Request<LadderRequest>) -> Result<Response<LadderReply>, Status> {
+        let request = request.into_inner();
+        let tenant: TenantId = request.tenant.parse().map_err(invalid)?;
+        let call: CallId = request.call.parse().map_err(invalid)?;
+        let ladder = self.shared.edge.ask(move |edge, _| edge.gate.ladders.of(&tenant, &call)).await;
+        let ladder = ladder.flatten().ok_or_else(|| Status::not_found("no ladder is kept of this call"))?;
+        let capture = pcap::capture(&ladder.messages, self.address);
+        let pcap = capture.map_err(|error| Status::internal(error.to_string()))?;
+        let messages = ladder.messages.iter().map(message).collect();
+        Ok(Response::new(LadderReply { messages, dropped: ladder.dropped, pcap: pcap.into() }))
+    }
 }
 
 fn invalid(error: types::IdError) -> Status {
     chassis::Error::invalid(error.to_string()).into()
+}
+
+fn message(message: &ladder::Message) -> Message {
+    Message {
+        at_ms: message.at.millis(),
+        sent: message.direction == sipnet::Direction::Out,
+        protocol: message.flow.protocol.name().to_owned(),
+        peer: message.flow.remote.to_string(),
+        text: String::from_utf8_lossy(&message.bytes).into_owned(),
+    }
 }
 
 fn phones(edge: &Edge, now: Duration, tenant: &TenantId, wall_ms: i64) -> Vec<Phone> {

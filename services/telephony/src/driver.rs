@@ -128,7 +128,7 @@ impl Drop for PhoneLeg {
         // A leg that is over already is hung up enough. The edge goes on to read
         // the events of one that is being cancelled and drops them.
         self.edge.send_now(move |edge, now| {
-            let _ = edge.endpoint.hang_up(now, leg, 500, None);
+            let _ = edge.stack.endpoint.hang_up(now, leg, 500, None);
             edge.legs.remove(&leg);
         });
     }

@@ -6,26 +6,26 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chassis::Drain;
 use sip::digest::Challenger;
-use sip::guard::Guard;
 use sip::registrar::Registrar;
-use sip::{Endpoint, Event, LegId, Output, Tokens};
-use softphone::transport::{Arrival, Limits, Transport};
+use sip::{Endpoint, Event, LegId, Tokens};
+use sipnet::{Limits, Stack, Transport, Turn};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
+use types::{CallId, TenantId};
 
 use crate::Config;
-use crate::admission::Proven;
 use crate::attend::Attendance;
 use crate::driver::{Shared, Signal};
+use crate::gate::Gate;
 use crate::trunk::Directory;
 
 /// Closures that wait for the edge.
 const COMMANDS_MAX: usize = 16_384;
-/// Messages read before the endpoint is drained.
+/// Closures run before the endpoint is drained.
 const BATCH: usize = 128;
 /// How often registrations are looked through.
 const LOOK: Duration = Duration::from_secs(1);
@@ -66,15 +66,9 @@ impl Handle {
 
 /// What the edge's task owns.
 pub struct Edge {
-    pub(crate) endpoint: Endpoint,
-    transport: Transport,
-    began: Instant,
+    pub(crate) stack: Stack,
+    pub(crate) gate: Gate,
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
-    pub(crate) guard: Guard,
-    /// OPTIONS of strangers, counted apart: a carrier's pings must not silence
-    /// its calls.
-    pub(crate) probes: Guard,
-    pub(crate) proven: Proven,
     pub(crate) challenger: Challenger,
     pub(crate) registrar: Registrar,
     pub(crate) attendance: Attendance,
@@ -112,13 +106,9 @@ impl Edge {
         settings.legs_max = config.legs_max;
         let tokens = Tokens::new(chassis::random::key());
         Self {
-            endpoint: Endpoint::new(settings, chassis::random::key()),
-            transport,
-            began: origin(),
+            stack: Stack::new(Endpoint::new(settings, chassis::random::key()), transport),
+            gate: Gate::new(config, directory.clone()),
             directory,
-            guard: Guard::new(config.guard()),
-            probes: Guard::new(config.guard()),
-            proven: Proven::default(),
             challenger: Challenger::new(config.realm.clone(), NONCE_LIFETIME, tokens),
             registrar: Registrar::default(),
             attendance,
@@ -135,40 +125,20 @@ impl Edge {
         let stopped = stop.begun();
         tokio::pin!(stopped);
         loop {
-            let due = self.drain().unwrap_or_else(|| self.now() + Duration::from_secs(3600));
+            let due = self.drain();
+            let due = self.stack.at(due);
             tokio::select! {
-                arrival = self.transport.next() => self.arrived(arrival),
+                arrival = self.stack.arrival() => self.stack.receive(arrival, &mut self.gate),
                 Some(command) = commands.0.recv() => self.command(command, &mut commands),
-                () = tokio::time::sleep_until((self.began + due).into()) => {}
+                () = tokio::time::sleep_until(due) => {}
                 _ = look.tick() => self.look(),
                 () = &mut stopped => return,
             }
         }
     }
 
-    fn now(&self) -> Duration {
-        self.began.elapsed()
-    }
-
-    fn arrived(&mut self, first: Arrival) {
-        let mut next = Some(first);
-        for _ in 0..BATCH {
-            let now = self.now();
-            match next {
-                Some(Arrival::Message(flow, bytes)) => {
-                    if self.listens_to(now, flow.remote.ip()) {
-                        self.endpoint.receive(now, flow, bytes);
-                    }
-                }
-                Some(Arrival::Broken(flow)) => self.endpoint.flow_failed(now, flow),
-                None => return,
-            }
-            next = self.transport.try_next();
-        }
-    }
-
     fn command(&mut self, first: Command, more: &mut Commands) {
-        let now = self.now();
+        let now = self.stack.now();
         first(self, now);
         for _ in 0..BATCH {
             let Ok(command) = more.0.try_recv() else { return };
@@ -176,17 +146,14 @@ impl Edge {
         }
     }
 
-    fn drain(&mut self) -> Option<Duration> {
+    fn drain(&mut self) -> Duration {
         loop {
-            let now = self.now();
-            match self.endpoint.poll(now) {
-                Output::Transmit { flow, bytes } => {
-                    if !self.transport.send(flow, bytes) {
-                        metrics::counter!("telephony_sends_failed_total").increment(1);
-                    }
+            match self.stack.turn(&mut self.gate) {
+                Turn::Event(event) => {
+                    let now = self.stack.now();
+                    self.on_event(now, *event);
                 }
-                Output::Event(event) => self.on_event(now, *event),
-                Output::Timeout(at) => return at,
+                Turn::Idle(until) => return until,
             }
         }
     }
@@ -202,19 +169,33 @@ impl Edge {
 
     /// To the call that holds the leg.
     fn on_leg_event(&mut self, now: Duration, event: Event) {
-        let Some(leg) = leg_of(&event) else { return };
-        let is_last = matches!(event, Event::Cancelled { .. } | Event::Failed { .. } | Event::Ended { .. });
+        let Some(leg) = event.leg() else { return };
+        let is_last = event.is_last();
         let told = self.legs.get(&leg).is_some_and(|s| s.try_send(Signal::Sip(leg, event)).is_ok());
         if is_last {
             self.legs.remove(&leg);
         } else if !told {
-            let _ = self.endpoint.hang_up(now, leg, 500, None);
+            let _ = self.stack.endpoint.hang_up(now, leg, 500, None);
             self.legs.remove(&leg);
         }
     }
 
+    /// The leg belongs to the call from now on.
+    pub(crate) fn adopt(
+        &mut self,
+        leg: LegId,
+        tenant: &TenantId,
+        call: &CallId,
+        signals: mpsc::Sender<Signal>,
+    ) {
+        self.legs.insert(leg, signals);
+        if let Some(call_id) = self.stack.endpoint.call_id(leg) {
+            self.gate.ladders.link(tenant, call, call_id);
+        }
+    }
+
     fn look(&mut self) {
-        let now = self.now();
+        let now = self.stack.now();
         let directory = self.directory.borrow_and_update().clone();
         for user in self.registrar.expire(now) {
             self.phone_vanished(&directory, &user);
@@ -228,28 +209,7 @@ impl Edge {
         for user in &revoked {
             self.registrar.remove(user);
         }
-        self.proven.forget(now);
-        metrics::gauge!("telephony_legs").set(self.endpoint.load().0 as f64);
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the edge drives sockets in real time")]
-fn origin() -> Instant {
-    Instant::now()
-}
-
-fn leg_of(event: &Event) -> Option<LegId> {
-    match event {
-        Event::Cancelled { leg, .. }
-        | Event::Acked { leg, .. }
-        | Event::Progress { leg, .. }
-        | Event::Answered { leg, .. }
-        | Event::Failed { leg, .. }
-        | Event::Offer { leg, .. }
-        | Event::OfferAnswered { leg, .. }
-        | Event::OfferRefused { leg, .. }
-        | Event::Info { leg, .. }
-        | Event::Ended { leg, .. } => Some(*leg),
-        Event::Invite(_) | Event::Request { .. } | Event::Response { .. } => None,
+        self.gate.forget(now);
+        metrics::gauge!("telephony_legs").set(self.stack.endpoint.load().0 as f64);
     }
 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chassis::Drain;
 use proto::media::v1::gateway_client::GatewayClient;
 use proto::media::v1::{
-    AddLeg, Event, Hear, List, Load, Open, Play, Record, Release, RemoveLeg, Request, SetRemote, StopPlay,
-    StopRecord, add_leg::Kind, event, hear::Listener, request::What,
+    AddLeg, Event, Hear, List, Load, Open, Play, Press, Record, Release, RemoveLeg, Request, SetRemote,
+    StopPlay, StopRecord, add_leg::Kind, event, hear::Listener, request::What,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -251,6 +251,11 @@ impl Session {
 
     pub async fn stop_record(&mut self, recording: &RecordingId) {
         self.ask(What::StopRecord(StopRecord { recording: recording.to_string() })).await;
+    }
+
+    /// Keys for the leg to hear.
+    pub async fn press(&mut self, leg: &LegId, keys: String) {
+        self.ask(What::Press(Press { leg: leg.to_string(), keys })).await;
     }
 
     async fn ask(&mut self, what: What) -> u64 {

@@ -14,10 +14,13 @@ mod config;
 mod driver;
 mod edge;
 mod events;
+mod gate;
 mod gateways;
 mod ivr;
+mod ladder;
 mod line;
 mod link;
+mod pcap;
 mod queue;
 mod trunk;
 

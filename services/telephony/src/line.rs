@@ -10,7 +10,7 @@ use sip::{OutboundInvite, Party, Uri};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
-use types::{LegId, Timestamp};
+use types::{CallId, LegId, TenantId, Timestamp};
 
 use crate::driver::{PhoneLeg, Signal};
 use crate::edge::{Edge, Handle};
@@ -146,6 +146,7 @@ pub struct Caller {
 /// Sends INVITE to the preferred phone of a user. `None`: none is registered.
 pub async fn ring_phone(
     edge: &Handle,
+    of: (TenantId, CallId),
     username: String,
     caller: Caller,
     sdp: Bytes,
@@ -166,8 +167,8 @@ pub async fn ring_phone(
             headers: Vec::new(),
             credentials: None,
         };
-        let leg = edge.endpoint.invite(now, invite).ok()?;
-        edge.legs.insert(leg, signals);
+        let leg = edge.stack.endpoint.invite(now, invite).ok()?;
+        edge.adopt(leg, &of.0, &of.1, signals);
         Some(leg)
     };
     let leg = edge.ask(invite).await.flatten()?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use eventlog::ConfigView;
 use sip::digest::Secret;
 use types::config::{self, Kind, TrunkAuth};
-use types::{AgentId, E164, FlowId, TenantId, TrunkId};
+use types::{AgentId, E164, FlowId, Millis, TenantId, TrunkId};
 
 use crate::cidr::Blocks;
 
@@ -21,6 +21,7 @@ pub struct Number {
     pub label: String,
     pub flow: FlowId,
     pub auto_connect: bool,
+    pub answer_after: Option<Millis>,
 }
 
 /// A trunk, by what recognises it.
@@ -110,8 +111,9 @@ impl Directory {
     fn add_numbers(&mut self, view: &ConfigView, tenant: &TenantId) {
         for doc in view.docs(tenant, Kind::Did) {
             let Some(did) = doc.read::<config::Did>() else { continue };
-            let config::Did { number, label, flow, auto_connect } = did;
-            let entry = Number { tenant: tenant.clone(), number: number.clone(), label, flow, auto_connect };
+            let config::Did { number, label, flow, auto_connect, answer_after_ms: answer_after } = did;
+            let tenant = tenant.clone();
+            let entry = Number { tenant, number: number.clone(), label, flow, auto_connect, answer_after };
             self.numbers.insert(number, Arc::new(entry));
         }
     }

@@ -1,4 +1,4 @@
-use crate::world::World;
+use crate::world::{ANSWER_AFTER, World};
 use call::{Effect, Input, Instruction, IvrInput, Ledger};
 use types::{fact::CallEvent, *};
 
@@ -24,6 +24,29 @@ fn a_caller_who_need_not_pay_hears_early_media_and_is_connected_by_the_agents_an
     let leg = reserved.leg.clone();
     world.gets(Input::Reserved(reserved)).gets(Input::LineAnswered(leg));
     assert!(world.does(|e| *e == Effect::Connect));
+}
+
+#[test]
+fn a_caller_who_need_not_pay_is_connected_when_the_carriers_limit_nears() {
+    let mut world = World::waiting(false);
+    assert_eq!(world.call.deadline(), Some(world.now + 30_000), "the announcement comes first");
+    world.passes(30_000).gets(Input::Tick);
+    assert!(!world.does(|e| *e == Effect::Connect));
+    world.passes(ANSWER_AFTER - 30_000).gets(Input::Tick);
+    assert!(world.does(|e| *e == Effect::Connect));
+    assert_eq!(world.call.ledger().stage, Stage::Queue, "and keeps the place");
+    world.gets(Input::Tick);
+    assert!(!world.does(|e| *e == Effect::Connect));
+}
+
+#[test]
+fn an_agents_key_is_heard_by_the_caller_unless_held() {
+    let (mut world, leg) = World::talking();
+    let caller = world.call.entry().caller_leg.clone();
+    world.gets(Input::LineKey { leg: leg.clone(), key: '5' });
+    assert!(world.does(|e| *e == Effect::Press { leg: caller.clone(), key: '5' }));
+    world.gets(Input::SetHold { leg: leg.clone(), on: true }).gets(Input::LineKey { leg, key: '6' });
+    assert!(world.last.is_empty());
 }
 
 #[test]

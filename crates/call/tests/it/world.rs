@@ -12,6 +12,9 @@ pub struct World {
     ids: u128,
 }
 
+/// Early media of a caller who need not pay, at most.
+pub const ANSWER_AFTER: Millis = 60_000;
+
 pub fn queue() -> QueueId {
     QueueId::new(Timestamp::from_millis(1), 1)
 }
@@ -30,6 +33,7 @@ impl World {
             trunk: TrunkId::new(now, 4),
             flow: FlowId::new(now, 5),
             auto_connect,
+            answer_after: (!auto_connect).then_some(ANSWER_AFTER),
         };
         let (call, last) = Call::offered(now, entry);
         let mut world = World { now, call, last: Vec::new(), facts: Vec::new(), ids: 100 };

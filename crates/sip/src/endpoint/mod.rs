@@ -41,6 +41,14 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// In small letters, as in a URI's `transport`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        }
+    }
+
     fn via(self) -> &'static str {
         match self {
             Self::Udp => "UDP",
@@ -306,6 +314,30 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The leg that it is about.
+    pub fn leg(&self) -> Option<LegId> {
+        match self {
+            Event::Cancelled { leg, .. }
+            | Event::Acked { leg, .. }
+            | Event::Progress { leg, .. }
+            | Event::Answered { leg, .. }
+            | Event::Failed { leg, .. }
+            | Event::Offer { leg, .. }
+            | Event::OfferAnswered { leg, .. }
+            | Event::OfferRefused { leg, .. }
+            | Event::Info { leg, .. }
+            | Event::Ended { leg, .. } => Some(*leg),
+            Event::Invite(_) | Event::Request { .. } | Event::Response { .. } => None,
+        }
+    }
+
+    /// Whether nothing more comes of the leg.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Event::Cancelled { .. } | Event::Failed { .. } | Event::Ended { .. })
+    }
+}
+
 /// What the owner must do.
 #[derive(Debug, Clone)]
 pub enum Output {
@@ -407,6 +439,11 @@ impl Endpoint {
     /// Legs, transactions and timers held: all zero (timers later) when idle.
     pub fn load(&self) -> (usize, usize) {
         (self.legs.len(), self.transactions.len())
+    }
+
+    /// The Call-ID of a leg.
+    pub fn call_id(&self, leg: LegId) -> Option<&str> {
+        self.legs.get(&leg).map(|leg| leg.dialog.call_id.as_str())
     }
 
     /// What happened to messages that were not handed on.

@@ -5,6 +5,7 @@ mod api_keys;
 mod calls;
 mod contacts;
 mod documents;
+mod ladders;
 mod live;
 mod prompts;
 mod recordings;
@@ -64,6 +65,7 @@ pub fn routes_and_openapi() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi
         .merge(documents::routes())
         .merge(prompts::routes())
         .merge(calls::routes())
+        .merge(ladders::routes())
         .merge(contacts::routes())
         .merge(recordings::routes())
         .merge(reports::routes())

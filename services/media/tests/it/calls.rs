@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proto::media::v1::{
-    Failed, RemoveLeg, StopPlay, add_leg::Kind, event::What as Told, failed::Code, request::What,
+    Failed, Press, RemoveLeg, StopPlay, add_leg::Kind, event::What as Told, failed::Code, request::What,
 };
 use rtp::Law;
 
@@ -242,4 +242,43 @@ async fn an_operation_asked_twice_is_done_once_and_answered_twice() {
     edge.repeat("c1", 2, What::AddLeg(add)).await;
     let Told::LegAnswer(again) = edge.answer(2).await else { panic!("another answer") };
     assert_eq!(rtp_address(&first), rtp_address(&again.sdp));
+}
+
+/// The keys that a phone hears as telephone-events.
+async fn hears_keys(phone: &Phone, wanted: &str) {
+    let deadline = tokio::time::Instant::now() + crate::bench::PATIENCE;
+    while phone.keys.lock().unwrap().0 != wanted {
+        let heard = phone.keys.lock().unwrap().0.clone();
+        assert!(tokio::time::Instant::now() < deadline, "never heard {wanted}, but {heard}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_the_edge_presses_are_heard_as_events_and_the_talk_goes_on() {
+    let bench = Bench::start().await;
+    let mut edge = bench.edge("e").await;
+    let (a, b) = two_phones(&mut edge, [Law::A, Law::Mu]).await;
+    a.ear.hears(700.0).await;
+    edge.ask("c1", What::Press(Press { leg: "a".into(), keys: "42#".into() })).await;
+    hears_keys(&a, "42#").await;
+    a.ear.hears_only(&[700.0], &[]).await;
+    b.ear.hears_only(&[400.0], &[]).await;
+    assert_eq!(b.keys.lock().unwrap().0, "", "the agent's own keys do not come back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phones_keys_reach_the_other_side_relayed_and_in_a_conference() {
+    let bench = Bench::start().await;
+    let mut edge = bench.edge("e").await;
+    let (a, b) = two_phones(&mut edge, [Law::A, Law::A]).await;
+    a.ear.hears(700.0).await;
+    b.press('8').await;
+    hears_keys(&a, "8").await;
+    let c = caller(&mut edge, "c1", "c", Law::A, 1100.0).await;
+    edge.hear("c1", &[("a", &["b", "c"]), ("b", &["a", "c"]), ("c", &["a", "b"])]).await;
+    a.ear.hears_only(&[700.0, 1100.0], &[]).await;
+    b.press('9').await;
+    hears_keys(&a, "89").await;
+    hears_keys(&c, "9").await;
 }

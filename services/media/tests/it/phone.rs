@@ -75,6 +75,8 @@ pub struct Phone {
     pub ear: Ear,
     /// Payload types, sequence numbers and timestamps that came.
     pub packets: Arc<Mutex<Vec<(u8, u16, u32)>>>,
+    /// Keys heard as telephone-events.
+    pub keys: Arc<Mutex<(String, rtp::dtmf::Receiver)>>,
     to: Arc<Mutex<Option<SocketAddr>>>,
     sender: Arc<Mutex<Sender>>,
     speaking: Arc<AtomicBool>,
@@ -91,6 +93,7 @@ impl Phone {
             law,
             ear: Ear::default(),
             packets: Arc::default(),
+            keys: Arc::default(),
             to: Arc::default(),
             sender: Arc::new(Mutex::new(Sender::new(u32::from(address.port()), 65_500, u32::MAX - 2_000))),
             speaking: Arc::new(AtomicBool::new(true)),
@@ -103,6 +106,7 @@ impl Phone {
 
     fn listen(&self) -> impl Future<Output = ()> + use<> {
         let (socket, ear, packets) = (self.socket.clone(), self.ear.clone(), self.packets.clone());
+        let keys = self.keys.clone();
         async move {
             let mut datagram = [0; 2048];
             while let Ok((length, _)) = socket.recv_from(&mut datagram).await {
@@ -111,6 +115,11 @@ impl Phone {
                 }
                 let packet = Packet::parse(&datagram[..length]).unwrap();
                 packets.lock().unwrap().push((packet.payload_type, packet.sequence, packet.timestamp));
+                if packet.payload_type == EVENT {
+                    let event = rtp::dtmf::Event::parse(packet.payload).unwrap();
+                    let (text, receiver) = &mut *keys.lock().unwrap();
+                    text.extend(receiver.receive(packet.ssrc, packet.timestamp, event));
+                }
                 let law = [Law::A, Law::Mu].into_iter().find(|l| l.payload_type() == packet.payload_type);
                 law.into_iter().for_each(|law| law.decode_into(packet.payload, &mut ear.0.lock().unwrap()));
             }

@@ -83,6 +83,11 @@ impl Driver {
                     line.muted(on).await;
                 }
             }
+            Effect::Press { leg, key } => {
+                if let Some(media) = &mut self.media {
+                    media.press(&leg, key.to_string()).await;
+                }
+            }
             Effect::HangUpLine { leg, cause } => self.let_go(&leg, word(&cause)).await,
             Effect::HangUpCaller(cause) => self.hang_up_caller(cause).await,
             Effect::ReleaseMedia => drop(self.media.take()),
@@ -128,7 +133,7 @@ impl Driver {
         };
         let leg = self.caller.leg();
         let send = move |edge: &mut crate::edge::Edge, now| {
-            let _ = edge.endpoint.progress(now, leg, &answer);
+            let _ = edge.stack.endpoint.progress(now, leg, &answer);
         };
         self.shared.edge.send(send).await;
     }
@@ -138,7 +143,7 @@ impl Driver {
         let answer = Answer { sdp: self.local.clone(), ..Answer::new(200) };
         let accept = move |edge: &mut crate::edge::Edge, now| {
             // Refused only when the caller is gone at this moment: that is told.
-            let _ = edge.endpoint.accept(now, leg, &answer);
+            let _ = edge.stack.endpoint.accept(now, leg, &answer);
         };
         self.shared.edge.send(accept).await;
     }
@@ -146,7 +151,7 @@ impl Driver {
     async fn hang_up_caller(&mut self, cause: HangupCause) {
         let (leg, code) = (self.caller.leg(), status(cause));
         let hang_up = move |edge: &mut crate::edge::Edge, now| {
-            let _ = edge.endpoint.hang_up(now, leg, code, None);
+            let _ = edge.stack.endpoint.hang_up(now, leg, code, None);
         };
         self.shared.edge.send(hang_up).await;
     }
@@ -232,7 +237,7 @@ impl Driver {
             None => Answer::new(488),
         };
         let send = move |edge: &mut crate::edge::Edge, now| {
-            let _ = edge.endpoint.answer_offer(now, leg, &answer);
+            let _ = edge.stack.endpoint.answer_offer(now, leg, &answer);
         };
         self.shared.edge.send(send).await;
     }

@@ -79,6 +79,11 @@ impl Driver {
             }
             Event::Ended { .. } => self.input(Input::LineHungUp(party)).await,
             Event::Offer { sdp, .. } => self.phone_reoffered(leg, party, sdp).await,
+            Event::Info { content_type, body, .. } => {
+                if let Some(key) = relayed_key(&content_type, &body) {
+                    self.input(Input::LineKey { leg: party, key }).await;
+                }
+            }
             _ => {}
         }
     }
@@ -188,7 +193,8 @@ impl Driver {
         let ledger = self.call.ledger();
         let caller = Caller { number: ledger.from.clone(), name: ledger.caller_name.clone() };
         let (edge, signals) = (self.shared.edge.clone(), self.signals.clone());
-        let rung = ring_phone(&edge, username, caller, sdp.into(), signals).await;
+        let of = (self.tenant.clone(), ledger.call.clone());
+        let rung = ring_phone(&edge, of, username, caller, sdp.into(), signals).await;
         let offline = rung.is_none();
         if let Some(line) = self.lines.get_mut(&party)
             && let Device::Phone { leg, .. } = &mut line.device
@@ -271,7 +277,12 @@ impl Driver {
             from_line::What::SetMute(mute) => self.input(Input::SetMute { leg, on: mute.on }).await,
             from_line::What::SetHold(hold) => self.input(Input::SetHold { leg, on: hold.on }).await,
             from_line::What::HangUp(_) => self.input(Input::LineHungUp(leg)).await,
-            from_line::What::Ringing(_) | from_line::What::Key(_) => {}
+            from_line::What::Key(pressed) => {
+                if let Some(key) = pressed.key.chars().next() {
+                    self.input(Input::LineKey { leg, key }).await;
+                }
+            }
+            from_line::What::Ringing(_) => {}
         }
     }
 

@@ -1,14 +1,15 @@
 use proto::acd::v1::{caller_event, caller_request};
 use proto::ivr::v1::next_reply::{Collect, Hangup, Instruction, Play, Queue};
 use proto::ivr::v1::next_request::Input;
+use proto::line::v1::{Accepted, Key, from_line, to_line};
 use proto::media::v1::{Digit, event, request};
-use proto::telephony::v1::HangUpRequest;
+use proto::telephony::v1::{HangUpRequest, LadderRequest};
 use sip::sdp::Codec;
 use softphone::{Call, Config, Dial, Error, Incoming, Over, Phone, Protocol, Registration};
 use types::fact::CallEvent;
 use types::{HangupCause, OfferOutcome, Party, Stage};
 
-use crate::world::{NUMBER, QUIET_NUMBER, SOON, World, by_address, by_digest};
+use crate::world::{LIMITED_NUMBER, NUMBER, QUIET_NUMBER, SOON, World, by_address, by_digest};
 
 impl World {
     fn flow_queues(&self) {
@@ -31,15 +32,19 @@ impl World {
     }
 
     async fn queue_reserves_ana(&self) {
+        self.queue_reserves(&self.agent, "sip:ana").await;
+    }
+
+    async fn queue_reserves(&self, agent: &types::AgentId, line: &str) {
         self.peers
             .queue("join", |r| matches!(r.what, Some(caller_request::What::Join(_))).then_some(()))
             .await;
         let reservation = types::ReservationId::new(chassis::clock::now(), chassis::random::u128());
         let reserved = caller_event::Reserved {
             reservation: reservation.to_string(),
-            agent: self.agent.to_string(),
+            agent: agent.to_string(),
             agent_name: "Ana".to_owned(),
-            line: "sip:ana".to_owned(),
+            line: line.to_owned(),
             deadline_ms: 0,
             attempt: 1,
         };
@@ -187,6 +192,93 @@ async fn a_caller_who_leaves_while_it_rings_frees_the_phone_and_the_place() {
     let CallEvent::Ended { cause, stage, .. } = &facts.last().unwrap().event else { panic!() };
     assert_eq!(*cause, HangupCause::Cancelled);
     assert!(matches!(stage, Stage::Ringing | Stage::Queue));
+}
+
+#[tokio::test]
+async fn a_caller_without_auto_connect_is_answered_when_the_carriers_limit_nears() {
+    let world = World::new(by_address("127.0.0.1")).await;
+    world.flow_queues();
+    let phone = world.phone(Protocol::Udp).await;
+    let call = phone.call(Dial::new(world.edge, LIMITED_NUMBER)).await.unwrap();
+    assert!(call.wait_provisional(183, SOON).await.unwrap().early_media);
+    call.wait_answered(SOON).await.unwrap();
+    assert!(call.report(&[]).answered_ms.unwrap() >= 1_400, "not before the limit nears");
+    call.hang_up().await.unwrap();
+    let facts = world.facts().await;
+    assert!(!facts.iter().any(|f| matches!(f.event, CallEvent::AgentConnected { .. })));
+}
+
+/// The keypad of the desk: the key is pressed for the caller's leg.
+#[tokio::test]
+async fn a_key_of_the_desk_goes_to_the_callers_leg() {
+    let world = World::new(by_address("127.0.0.1")).await;
+    world.flow_queues();
+    let phone = world.phone(Protocol::Udp).await;
+    let call = phone.call(Dial::new(world.edge, NUMBER)).await.unwrap();
+    world.queue_reserves(&world.agent, &format!("web:{}", world.peers.address)).await;
+    let agent = world.agent.to_string();
+    world.peers.desk_says(&agent, from_line::What::Accepted(Accepted {})).await;
+    world.peers.desk(&agent, "talking", |w| matches!(w, to_line::What::Talking(_)).then_some(())).await;
+    world.peers.desk_says(&agent, from_line::What::Key(Key { key: "7".to_owned() })).await;
+    let caller = world
+        .peers
+        .media("caller's leg", |w| match w {
+            request::What::AddLeg(add) => Some(add.leg.clone()),
+            _ => None,
+        })
+        .await;
+    let pressed = world
+        .peers
+        .media("key", |w| match w {
+            request::What::Press(press) => Some((press.leg.clone(), press.keys.clone())),
+            _ => None,
+        })
+        .await;
+    assert_eq!(pressed, (caller, "7".to_owned()));
+    drop(call);
+}
+
+#[tokio::test]
+async fn the_ladder_of_a_call_has_both_legs_and_no_secret() {
+    let mut world = World::new(by_digest()).await;
+    let ana = world.ana_registers(Protocol::Tcp).await;
+    world.flow_queues();
+    let phone = world.phone(Protocol::Udp).await;
+    let dial = Dial::new(world.edge, NUMBER).with_credentials("carrier", "s3cret");
+    let call = phone.call(dial).await.unwrap();
+    world.queue_reserves_ana().await;
+    let _agent = ana.0.incoming(SOON).await.unwrap().answer().await.unwrap();
+    call.wait_answered(SOON).await.unwrap();
+    let id = world.peers.queue("join", |r| Some(r.session.clone())).await;
+    call.hang_up().await.unwrap();
+    world.facts().await;
+    let request = LadderRequest { tenant: world.tenant.to_string(), call: id.clone() };
+    let ladder = world.api.ladder(request).await.unwrap().into_inner();
+    let begins = |sent: bool, text: &str| {
+        ladder.messages.iter().filter(|m| m.sent == sent && m.text.starts_with(text)).count()
+    };
+    assert_eq!(begins(false, "INVITE"), 2, "the second one with credentials");
+    assert_eq!(begins(true, "INVITE"), 1, "to the agent");
+    assert!(begins(false, "BYE") == 1 && begins(true, "BYE") == 1);
+    assert!(ladder.messages.iter().any(|m| m.protocol == "tcp") && ladder.dropped == 0);
+    let answer = ladder.messages.iter().find(|m| m.text.contains("Authorization")).unwrap();
+    assert!(answer.text.contains("response=\"xxxxxxxx"), "{}", answer.text);
+    let mut capture = pcap_file::pcap::PcapReader::new(&ladder.pcap[..]).unwrap();
+    let mut texts = Vec::new();
+    while let Some(packet) = capture.next_packet() {
+        let packet = packet.unwrap();
+        let sliced = etherparse::SlicedPacket::from_ip(&packet.data).unwrap();
+        let payload = match sliced.transport.unwrap() {
+            etherparse::TransportSlice::Udp(udp) => udp.payload().to_vec(),
+            etherparse::TransportSlice::Tcp(tcp) => tcp.payload().to_vec(),
+            other => panic!("{other:?}"),
+        };
+        texts.push(String::from_utf8(payload).unwrap());
+    }
+    let told: Vec<_> = ladder.messages.iter().map(|m| m.text.clone()).collect();
+    assert_eq!(texts, told);
+    let foreign = types::TenantId::new(chassis::clock::now(), 1).to_string();
+    assert!(world.api.ladder(LadderRequest { tenant: foreign, call: id }).await.is_err());
 }
 
 #[tokio::test]

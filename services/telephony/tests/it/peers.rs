@@ -8,6 +8,7 @@ use proto::acd::v1::{
     self as acd, CallerEvent, CallerRequest, DeviceEvent, DeviceRequest, attend_server, queue_server,
 };
 use proto::ivr::v1::{self as ivr, ivr_server};
+use proto::line::v1::{self as line, line_server};
 use proto::media::v1::{self as media, gateway_server};
 use sip::sdp::{Audio, Codec, Direction};
 use tokio::sync::mpsc;
@@ -28,6 +29,9 @@ struct State {
     attend: Vec<DeviceRequest>,
     asked: Vec<ivr::NextRequest>,
     instructions: VecDeque<ivr::NextReply>,
+    /// What desks were told, by agent.
+    told: Vec<(String, line::to_line::What)>,
+    to_edge: Vec<(String, mpsc::Sender<Result<line::FromLine, Status>>)>,
 }
 
 #[derive(Clone)]
@@ -46,7 +50,8 @@ impl Peers {
             .add_service(gateway_server::GatewayServer::new(peers.clone()))
             .add_service(ivr_server::IvrServer::new(peers.clone()))
             .add_service(queue_server::QueueServer::new(peers.clone()))
-            .add_service(attend_server::AttendServer::new(peers.clone()));
+            .add_service(attend_server::AttendServer::new(peers.clone()))
+            .add_service(line_server::LineServer::new(peers.clone()));
         tokio::spawn(chassis::grpc::serve(listener, routes.routes(), chassis::Drain::new()));
         peers
     }
@@ -135,6 +140,24 @@ impl Peers {
             (s.to_queue.clone().unwrap(), s.queue.last().map(|r| r.session.clone()).unwrap_or_default())
         });
         to.send(Ok(CallerEvent { session, what: Some(what) })).await.unwrap();
+    }
+
+    /// The newest desk of this agent says something.
+    pub async fn desk_says(&self, agent: &str, what: line::from_line::What) {
+        let find = |s: &mut State| s.to_edge.iter().rev().find(|(of, _)| of == agent).map(|d| d.1.clone());
+        let to = self.find("desk", find).await;
+        to.send(Ok(line::FromLine { what: Some(what) })).await.unwrap();
+    }
+
+    /// Waits for something that the desks of this agent are told.
+    pub async fn desk<T>(
+        &self,
+        agent: &str,
+        what: &str,
+        find: impl Fn(&line::to_line::What) -> Option<T>,
+    ) -> T {
+        let told = |s: &mut State| s.told.iter().filter(|t| t.0 == agent).find_map(|t| find(&t.1));
+        self.find(what, told).await
     }
 
     /// The queue's stream breaks.
@@ -264,6 +287,33 @@ impl attend_server::Attend for Peers {
                 peers.state(|s| s.attend.push(request));
             }
             drop(events);
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+/// A desk connects its sound while it rings; what it does more a test says.
+#[tonic::async_trait]
+impl line_server::Line for Peers {
+    type RingStream = Events<line::FromLine>;
+
+    async fn ring(
+        &self,
+        request: Request<Streaming<line::ToLine>>,
+    ) -> Result<Response<Self::RingStream>, Status> {
+        let (events, stream) = mpsc::channel(64);
+        let (peers, mut told) = (self.clone(), request.into_inner());
+        tokio::spawn(async move {
+            let mut agent = String::new();
+            while let Ok(Some(line::ToLine { what: Some(what) })) = told.message().await {
+                if let line::to_line::What::Ring(ring) = &what {
+                    agent = ring.agent.clone();
+                    let sdp = line::from_line::What::Sdp(line::Sdp { sdp: ours().write(1, 1) });
+                    let _ = events.send(Ok(line::FromLine { what: Some(sdp) })).await;
+                    peers.state(|s| s.to_edge.push((agent.clone(), events.clone())));
+                }
+                peers.state(|s| s.told.push((agent.clone(), what)));
+            }
         });
         Ok(Response::new(ReceiverStream::new(stream)))
     }

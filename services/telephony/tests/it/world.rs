@@ -21,6 +21,8 @@ pub const SOON: Duration = Duration::from_secs(20);
 pub const NUMBER: &str = "+40211234567";
 /// A number with early media until an agent answers.
 pub const QUIET_NUMBER: &str = "+40219999999";
+/// A number with early media for 1.5 s at most.
+pub const LIMITED_NUMBER: &str = "+40218888888";
 
 pub struct World {
     pub edge: SocketAddr,
@@ -134,9 +136,10 @@ fn configure(log: &Log, tenant: &TenantId, agent: &AgentId, auth: TrunkAuth) {
     save(log, tenant, Kind::Tenant, tenant.as_str(), &company);
     let trunk = config::Trunk { name: "Carrier".to_owned(), auth, enabled: true };
     save(log, tenant, Kind::Trunk, id(TrunkId::new).as_str(), &trunk);
-    for (number, auto_connect) in [(NUMBER, true), (QUIET_NUMBER, false)] {
+    let numbers = [(NUMBER, true, None), (QUIET_NUMBER, false, None), (LIMITED_NUMBER, false, Some(1_500))];
+    for (number, auto_connect, answer_after_ms) in numbers {
         let (number, flow) = (number.parse().unwrap(), id(FlowId::new));
-        let did = config::Did { number, label: "Main".to_owned(), flow, auto_connect };
+        let did = config::Did { number, label: "Main".to_owned(), flow, auto_connect, answer_after_ms };
         save(log, tenant, Kind::Did, id(types::DidId::new).as_str(), &did);
     }
     let phone = config::Phone { username: "ana".to_owned(), password: "pass".to_owned() };

@@ -111,6 +111,9 @@ fn credentials(place: &str, username: &str, password: &str, report: &mut Report)
 
 fn check_did(did: &Did, report: &mut Report) {
     text("label", &did.label, report);
+    if did.answer_after_ms.is_some_and(|ms| !(1_000..=3_600_000).contains(&ms)) {
+        report.problem("answer_after_ms", "is not between 1 s and 1 h");
+    }
     report.claims.push(Claim::Number(did.number.to_string()));
 }
 

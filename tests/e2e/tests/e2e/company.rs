@@ -308,7 +308,7 @@ pub fn text(value: &Value) -> String {
 }
 
 /// A document without what the server adds.
-fn body(document: &Value) -> Value {
+pub fn body(document: &Value) -> Value {
     let mut body = document.clone();
     let fields = body.as_object_mut().expect("a document");
     for added in ["id", "version", "actor", "at_ms", "updated_at_ms", "updated_by"] {

@@ -82,7 +82,33 @@ async fn has_both_sides(company: &Company, recording: &str) {
     assert!(loudest(&right, AGENT) > 10.0 * loudest(&right, CALLER), "the agent is on the right");
 }
 
-/// A220: 183 and early media, no 200 before an agent answers.
+/// Carrier's side of the call in our own capture: what the platform sent to the
+/// caller's leg, as (milliseconds, first line).
+fn sent_to_caller(capture: &[u8], caller: u16) -> Vec<(u128, String)> {
+    let mut capture = pcap_file::pcap::PcapReader::new(capture).expect("a capture file");
+    let mut sent = Vec::new();
+    while let Some(packet) = capture.next_packet() {
+        let packet = packet.expect("a packet");
+        let ip = etherparse::SlicedPacket::from_ip(&packet.data).expect("an IP packet");
+        let (to, payload) = match ip.transport.expect("a transport") {
+            etherparse::TransportSlice::Udp(udp) => (udp.destination_port(), udp.payload().to_vec()),
+            etherparse::TransportSlice::Tcp(tcp) => (tcp.destination_port(), tcp.payload().to_vec()),
+            other => panic!("neither UDP nor TCP: {other:?}"),
+        };
+        let text = String::from_utf8(payload).expect("a SIP message");
+        if to == caller {
+            let line = text.lines().next().unwrap_or_default().to_owned();
+            let line = if text.contains("m=audio") { format!("{line} +sdp") } else { line };
+            sent.push((packet.timestamp.as_millis(), line));
+        }
+    }
+    sent
+}
+
+/// 183 and early media, no 200 before an agent answers: heard, and read in the
+/// capture that the platform keeps of the call. Where the carrier's limit nears,
+/// the number's setting answers.
+/// Proves A220.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_who_need_not_pay_hears_music_and_is_answered_by_the_agent() {
     let company = Company::sign_up().await;
@@ -98,12 +124,49 @@ async fn a_caller_who_need_not_pay_hears_music_and_is_answered_by_the_agent() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(call.report(&[]).answered_ms, None, "nobody has answered yet");
     offer.say(Sound::Tone(AGENT));
+    let answered_at = crate::company::now_ms();
     let agent = offer.answer().await.unwrap();
     call.wait_answered(SOON).await.unwrap();
     call.hear(AGENT, SOON).await.unwrap();
     agent.hear(CALLER, SOON).await.unwrap();
     agent.hang_up().await.unwrap();
     assert!(matches!(call.wait_ended(SOON).await.unwrap(), Over::ByPeer(_)));
+
+    let row = company.history(FROM, |row| row["ended_at_ms"].as_i64().unwrap_or(0) > 0).await;
+    let ladder = company.get(&format!("/v1/calls/{}/ladder", text(&row["call"]))).await;
+    let messages = ladder["messages"].as_array().unwrap();
+    let invite = messages.iter().find(|m| m["sent"] == false && text(&m["text"]).starts_with("INVITE"));
+    let peer = text(&invite.unwrap()["peer"]);
+    let port = peer.rsplit(':').next().unwrap().parse().unwrap();
+    let capture = company.bytes(&format!("/v1/calls/{}/pcap", text(&row["call"]))).await;
+    let sent = sent_to_caller(&capture, port);
+    let early = sent.iter().position(|(_, line)| line.starts_with("SIP/2.0 183") && line.ends_with("+sdp"));
+    let answer = sent.iter().position(|(_, line)| line.starts_with("SIP/2.0 200") && line.ends_with("+sdp"));
+    let (early, answer) = (early.expect("early media"), answer.expect("an answer"));
+    assert!(early < answer, "{sent:?}");
+    assert!(sent[..answer].iter().all(|(_, line)| !line.starts_with("SIP/2.0 2")), "{sent:?}");
+    assert!(sent[answer].0 + 1 >= answered_at, "no 200 before the agent answered");
+
+    drop(ana);
+    answered_before_the_limit(&company).await;
+}
+
+/// The carrier's limit for early media nears and nobody is there: answered, and
+/// still in the queue.
+async fn answered_before_the_limit(company: &Company) {
+    let number = company.queue_number(false).await;
+    let numbers = company.get("/v1/numbers").await;
+    let did = numbers["items"].as_array().unwrap().iter().find(|did| did["number"] == number.as_str());
+    let (id, mut did) = (text(&did.unwrap()["id"]), crate::company::body(did.unwrap()));
+    did["answer_after_ms"] = json!(1_500);
+    company.send(reqwest::Method::PUT, &format!("/v1/numbers/{id}"), Some(did)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let call = company.call(&number, FROM, Protocol::Udp).await;
+    call.hear(261.6, SOON).await.unwrap();
+    call.wait_answered(SOON).await.unwrap();
+    call.hear(261.6, SOON).await.unwrap();
+    company.until(|live| live_call(live, FROM).is_some_and(|row| row["stage"] == "queue")).await;
+    call.hang_up().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
