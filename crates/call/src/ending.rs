@@ -16,9 +16,10 @@ impl Call {
             }
             Phase::Talking(talking) => {
                 let leg = talking.leg.clone();
-                let recording = self.entry.recording.clone();
-                self.tell(step, CallEvent::RecordingStopped { recording: recording.clone() });
-                step.does(Effect::StopRecord(recording));
+                if let Some(recording) = self.entry.recording.clone() {
+                    self.tell(step, CallEvent::RecordingStopped { recording: recording.clone() });
+                    step.does(Effect::StopRecord(recording));
+                }
                 step.does(Effect::HangUpLine { leg, cause });
                 step.does(Effect::ReleaseQueue(cause));
             }

@@ -9,8 +9,8 @@ pub struct PlayId(pub u32);
 pub struct Entry {
     pub call: CallId,
     pub caller_leg: LegId,
-    /// The id that the recording will have, should there be one.
-    pub recording: RecordingId,
+    /// The id that the recording will have; `None`: not to be recorded.
+    pub recording: Option<RecordingId>,
     pub from: String,
     pub caller_name: Option<String>,
     pub did: E164,

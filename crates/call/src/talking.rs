@@ -88,7 +88,7 @@ impl Call {
     }
 
     pub(crate) fn start_recording(&mut self, step: &mut Step, right: LegId) {
-        let recording = self.entry.recording.clone();
+        let Some(recording) = self.entry.recording.clone() else { return };
         self.tell(step, CallEvent::RecordingStarted { recording: recording.clone() });
         step.does(Effect::Record { recording, left: self.entry.caller_leg.clone(), right });
     }

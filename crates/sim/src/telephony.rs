@@ -109,7 +109,7 @@ impl World {
         let entry = Entry {
             call: CallId::new(self.now, self.id()),
             caller_leg: LegId::new(self.now, self.id()),
-            recording: RecordingId::new(self.now, self.id()),
+            recording: Some(RecordingId::new(self.now, self.id())),
             from: format!("+4021{n:07}"),
             caller_name: None,
             did: did.clone(),

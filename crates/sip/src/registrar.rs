@@ -96,6 +96,17 @@ impl Registrar {
         (answer, change)
     }
 
+    /// A phone that does not register is there until it is removed; other
+    /// bindings of the user go.
+    pub fn place(&mut self, user: &str, contact: Uri, flow: Flow) -> Change {
+        let (call_id, expires_at) = (String::new(), Duration::MAX);
+        let binding = Binding { contact, flow, expires_at, priority: 1_000, call_id, cseq: 0 };
+        match self.records.insert(user.to_owned(), vec![binding]) {
+            Some(before) if !before.is_empty() => Change::Same,
+            _ => Change::Appeared,
+        }
+    }
+
     /// The live bindings of a user, the preferred first.
     pub fn bindings(&self, now: Duration, user: &str) -> Vec<Binding> {
         let all = self.records.get(user).into_iter().flatten();

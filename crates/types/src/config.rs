@@ -101,6 +101,13 @@ pub struct Did {
     /// `None`: leave it to the carrier.
     #[serde(default)]
     pub answer_after_ms: Option<Millis>,
+    /// Record from an agent's answer to the end.
+    #[serde(default = "yes")]
+    pub record: bool,
+    /// The user part by which the company's trunks also reach it, such as
+    /// `support` in `sip:support@…`.
+    #[serde(default)]
+    pub sip_name: Option<String>,
 }
 
 /// The routing side of a user.
@@ -122,6 +129,10 @@ pub struct Phone {
     /// Unique on the platform: the user part of the address of record.
     pub username: String,
     pub password: String,
+    /// Where it is, such as `sip:ana@192.0.2.7:5060`, if it does not register;
+    /// its agent is available as long as that stands here.
+    #[serde(default)]
+    pub contact: Option<String>,
 }
 
 /// What came of a call, chosen in wrap-up.

@@ -49,20 +49,22 @@ impl Edge {
     /// still be reached with credentials, as from any other address.
     fn decide(&mut self, now: Duration, directory: &Directory, invite: &IncomingInvite) -> Decision {
         let address = invite.flow.remote.ip();
-        if let Some(trunk) = directory.source(address) {
-            let number = dialled(directory, &invite.request, trunk.country.as_deref());
-            if let Some(number) = number.filter(|n| n.tenant == trunk.tenant) {
-                return Decision::Admit { number, trunk: trunk.clone() };
-            }
+        if let Some(trunk) = directory.source(address)
+            && let Some(number) = dialled_through(directory, &invite.request, trunk)
+        {
+            return Decision::Admit { number, trunk: trunk.clone() };
         }
         if let Some(authorization) = authorization(&invite.request) {
             return self.decide_by_digest(now, directory, invite, &authorization);
         }
-        let number = dialled(directory, &invite.request, None);
-        match number {
-            Some(number) if directory.takes_digest(&number.tenant) => Decision::Challenge { stale: false },
-            _ if self.gate.knows(now, address) => Decision::NotFound,
-            _ => Decision::Stranger,
+        let numbers = dialled(directory, &invite.request, None);
+        let named = directory.named(&user(&invite.request));
+        if numbers.iter().chain(named).any(|number| directory.takes_digest(&number.tenant)) {
+            Decision::Challenge { stale: false }
+        } else if self.gate.knows(now, address) {
+            Decision::NotFound
+        } else {
+            Decision::Stranger
         }
     }
 
@@ -79,13 +81,10 @@ impl Edge {
         match self.check(now, "INVITE", authorization, &account.secret, invite.flow) {
             Verdict::Denied => Decision::Stranger,
             Verdict::Stale => Decision::Challenge { stale: true },
-            Verdict::Granted => {
-                let number = dialled(directory, &invite.request, account.of.country.as_deref());
-                match number.filter(|n| n.tenant == account.of.tenant) {
-                    Some(number) => Decision::Admit { number, trunk: account.of.clone() },
-                    None => Decision::NotFound,
-                }
-            }
+            Verdict::Granted => match dialled_through(directory, &invite.request, &account.of) {
+                Some(number) => Decision::Admit { number, trunk: account.of.clone() },
+                None => Decision::NotFound,
+            },
         }
     }
 
@@ -177,7 +176,7 @@ impl Edge {
         }
     }
 
-    fn registered(&mut self, directory: &Directory, user: &str, change: Change) {
+    pub(crate) fn registered(&mut self, directory: &Directory, user: &str, change: Change) {
         let Some(account) = directory.phone(user) else { return };
         match change {
             Change::Appeared => {
@@ -210,9 +209,21 @@ fn authorization(request: &Request) -> Option<Authorization> {
     values.chain(request.headers("Proxy-Authorization")).find_map(|v| Authorization::parse(&v))
 }
 
+fn user(request: &Request) -> String {
+    request.uri().user.unwrap_or_default()
+}
+
+/// The number of the trunk's own tenant, by its digits or its SIP name.
+fn dialled_through(directory: &Directory, request: &Request, trunk: &Trunk) -> Option<Arc<Number>> {
+    let number = dialled(directory, request, trunk.country.as_deref());
+    let own = number.filter(|number| number.tenant == trunk.tenant);
+    let named = || directory.named(&user(request)).iter().find(|number| number.tenant == trunk.tenant);
+    own.or_else(|| named().cloned())
+}
+
 /// The number in the Request-URI, else in To.
 fn dialled(directory: &Directory, request: &Request, country: Option<&str>) -> Option<Arc<Number>> {
-    let uri = request.uri().user.unwrap_or_default();
+    let uri = user(request);
     let to = || request.to().map(|to| to.user().to_owned()).unwrap_or_default();
     directory.number(&uri, country).or_else(|| directory.number(&to(), country))
 }
@@ -226,7 +237,7 @@ fn entry(request: &Request, number: &Number, trunk: &Trunk, country: Option<&str
     Entry {
         call: CallId::new(now, random()),
         caller_leg: LegId::new(now, random()),
-        recording: RecordingId::new(now, random()),
+        recording: number.record.then(|| RecordingId::new(now, random())),
         from,
         caller_name: party.and_then(|p| p.display),
         did: number.number.clone(),

@@ -21,7 +21,7 @@ use crate::Config;
 use crate::attend::Attendance;
 use crate::driver::{Shared, Signal};
 use crate::gate::Gate;
-use crate::trunk::Directory;
+use crate::trunk::{Directory, Place};
 
 /// Closures that wait for the edge.
 const COMMANDS_MAX: usize = 16_384;
@@ -29,6 +29,8 @@ const COMMANDS_MAX: usize = 16_384;
 const BATCH: usize = 128;
 /// How often registrations are looked through.
 const LOOK: Duration = Duration::from_secs(1);
+/// Phones placed in one look: the ACD is told of each.
+const PLACED_MAX: usize = 2_000;
 /// Nonces live this long; then a phone is challenged again with `stale`.
 const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 
@@ -71,6 +73,8 @@ pub struct Edge {
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
     pub(crate) challenger: Challenger,
     pub(crate) registrar: Registrar,
+    /// Phones that do not register, as they are known to the registrar.
+    places: HashMap<String, Place>,
     pub(crate) attendance: Attendance,
     pub(crate) legs: HashMap<LegId, mpsc::Sender<Signal>>,
     pub(crate) shared: Arc<Shared>,
@@ -111,6 +115,7 @@ impl Edge {
             directory,
             challenger: Challenger::new(config.realm.clone(), NONCE_LIFETIME, tokens),
             registrar: Registrar::default(),
+            places: HashMap::new(),
             attendance,
             legs: HashMap::new(),
             shared,
@@ -194,9 +199,35 @@ impl Edge {
         }
     }
 
+    /// Phones that do not register are where the configuration says.
+    fn place_phones(&mut self, directory: &Directory) {
+        let gone: Vec<String> =
+            self.places.keys().filter(|user| !directory.places().contains_key(*user)).cloned().collect();
+        for user in gone {
+            self.places.remove(&user);
+            self.registrar.remove(&user);
+            self.phone_vanished(directory, &user);
+        }
+        let moved: Vec<_> = directory
+            .places()
+            .iter()
+            .filter(|(user, place)| self.places.get(*user) != Some(*place))
+            .take(PLACED_MAX)
+            .collect();
+        for (user, place) in moved {
+            self.places.insert(user.clone(), place.clone());
+            let change = self.registrar.place(user, place.contact.clone(), place.flow);
+            self.registered(directory, user, change);
+        }
+    }
+
     fn look(&mut self) {
         let now = self.stack.now();
+        let changed = self.directory.has_changed().unwrap_or_default();
         let directory = self.directory.borrow_and_update().clone();
+        if changed || self.places.len() != directory.places().len() {
+            self.place_phones(&directory);
+        }
         for user in self.registrar.expire(now) {
             self.phone_vanished(&directory, &user);
         }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use eventlog::ConfigView;
-use sip::digest::Secret;
+use sip::{Flow, Protocol, Uri, digest::Secret};
 use types::config::{self, Kind, TrunkAuth};
 use types::{AgentId, E164, FlowId, Millis, TenantId, TrunkId};
 
@@ -21,6 +21,7 @@ pub struct Number {
     pub label: String,
     pub flow: FlowId,
     pub auto_connect: bool,
+    pub record: bool,
     pub answer_after: Option<Millis>,
 }
 
@@ -47,14 +48,25 @@ pub struct Phone {
     pub agent: AgentId,
 }
 
+/// Where a phone is that does not register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub contact: Uri,
+    pub flow: Flow,
+}
+
 /// The whole index. Cheap to share.
 #[derive(Debug, Default)]
 pub struct Directory {
     numbers: HashMap<E164, Arc<Number>>,
+    /// Numbers that have a name in SIP URIs, by that name: one of a tenant.
+    names: HashMap<String, Vec<Arc<Number>>>,
     sources: Blocks<Trunk>,
     digest_trunks: HashMap<String, Account<Trunk>>,
     digest_tenants: HashSet<TenantId>,
     phones: HashMap<String, Account<Phone>>,
+    /// By user name of the phone.
+    places: HashMap<String, Place>,
     countries: HashMap<TenantId, String>,
 }
 
@@ -111,10 +123,19 @@ impl Directory {
     fn add_numbers(&mut self, view: &ConfigView, tenant: &TenantId) {
         for doc in view.docs(tenant, Kind::Did) {
             let Some(did) = doc.read::<config::Did>() else { continue };
-            let config::Did { number, label, flow, auto_connect, answer_after_ms: answer_after } = did;
-            let tenant = tenant.clone();
-            let entry = Number { tenant, number: number.clone(), label, flow, auto_connect, answer_after };
-            self.numbers.insert(number, Arc::new(entry));
+            let entry = Arc::new(Number {
+                tenant: tenant.clone(),
+                number: did.number.clone(),
+                label: did.label,
+                flow: did.flow,
+                auto_connect: did.auto_connect,
+                answer_after: did.answer_after_ms,
+                record: did.record,
+            });
+            if let Some(name) = did.sip_name {
+                self.names.entry(name).or_default().push(entry.clone());
+            }
+            self.numbers.insert(did.number, entry);
         }
     }
 
@@ -124,6 +145,9 @@ impl Directory {
             let Ok(agent) = doc.id.parse() else { continue };
             let secret = Secret::new(&phone.username, realm, &phone.password);
             let of = Phone { tenant: tenant.clone(), agent };
+            if let Some(place) = phone.contact.as_deref().and_then(place) {
+                self.places.insert(phone.username.clone(), place);
+            }
             self.phones.insert(phone.username, Account { of, secret });
         }
     }
@@ -138,6 +162,16 @@ impl Directory {
         let digits = dialled.split(';').next().unwrap_or(dialled);
         let number = E164::from_dialled(digits, country).ok()?;
         self.numbers.get(&number).cloned()
+    }
+
+    /// The numbers that go by this name in SIP URIs, of whatever tenant.
+    pub fn named(&self, name: &str) -> &[Arc<Number>] {
+        self.names.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Phones that do not register, by user name.
+    pub fn places(&self) -> &HashMap<String, Place> {
+        &self.places
     }
 
     /// The digest trunk with this user name.
@@ -159,4 +193,12 @@ impl Directory {
     pub fn country(&self, tenant: &TenantId) -> Option<&str> {
         self.countries.get(tenant).map(String::as_str)
     }
+}
+
+/// `None` unless the host is an IP address: nobody waits for a resolver here.
+fn place(contact: &str) -> Option<Place> {
+    let contact = Uri::parse(contact).ok()?;
+    let protocol = if contact.wants_tcp() { Protocol::Tcp } else { Protocol::Udp };
+    let flow = Flow { protocol, remote: contact.address()? };
+    Some(Place { contact, flow })
 }

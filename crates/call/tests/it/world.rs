@@ -25,7 +25,7 @@ impl World {
         let entry = Entry {
             call: CallId::new(now, 1),
             caller_leg: LegId::new(now, 2),
-            recording: RecordingId::new(now, 3),
+            recording: Some(RecordingId::new(now, 3)),
             from: "+40211234567".into(),
             caller_name: None,
             did: "+99912345678".parse().unwrap(),

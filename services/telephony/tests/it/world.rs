@@ -139,10 +139,18 @@ fn configure(log: &Log, tenant: &TenantId, agent: &AgentId, auth: TrunkAuth) {
     let numbers = [(NUMBER, true, None), (QUIET_NUMBER, false, None), (LIMITED_NUMBER, false, Some(1_500))];
     for (number, auto_connect, answer_after_ms) in numbers {
         let (number, flow) = (number.parse().unwrap(), id(FlowId::new));
-        let did = config::Did { number, label: "Main".to_owned(), flow, auto_connect, answer_after_ms };
+        let did = config::Did {
+            number,
+            label: "Main".to_owned(),
+            flow,
+            auto_connect,
+            answer_after_ms,
+            record: true,
+            sip_name: None,
+        };
         save(log, tenant, Kind::Did, id(types::DidId::new).as_str(), &did);
     }
-    let phone = config::Phone { username: "ana".to_owned(), password: "pass".to_owned() };
+    let phone = config::Phone { username: "ana".to_owned(), password: "pass".to_owned(), contact: None };
     let user = id(UserId::new);
     let ana = config::Agent { name: "Ana".to_owned(), user, skills: Vec::new(), phone: Some(phone) };
     save(log, tenant, Kind::Agent, agent.as_str(), &ana);

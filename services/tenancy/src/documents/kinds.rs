@@ -4,6 +4,7 @@ use super::{Claim, Draft, Need, Problem};
 use crate::{Error, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use sip::Uri;
 use std::{fmt::Display, net::IpAddr};
 use types::{
     AgentId, DidId, DispositionId, FlowId, PromptId, QueueId, Skill, SkillId, TenantId, Timestamp, TrunkId,
@@ -83,6 +84,9 @@ fn check_agent(agent: &Agent, report: &mut Report) {
     skills(&agent.skills, report);
     if let Some(phone) = &agent.phone {
         credentials("phone", &phone.username, &phone.password, report);
+        if phone.contact.as_ref().is_some_and(|contact| !is_reachable(contact)) {
+            report.problem("phone.contact", "is not like sip:ana@192.0.2.7:5060, with an IP address");
+        }
         report.claims.push(Claim::PhoneUsername(phone.username.clone()));
     }
 }
@@ -109,7 +113,15 @@ fn credentials(place: &str, username: &str, password: &str, report: &mut Report)
     }
 }
 
+fn is_reachable(contact: &str) -> bool {
+    Uri::parse(contact).is_ok_and(|uri| uri.scheme == "sip" && uri.address().is_some())
+}
+
 fn check_did(did: &Did, report: &mut Report) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if did.sip_name.as_ref().is_some_and(|name| !(1..=64).contains(&name.len()) || !name.chars().all(plain)) {
+        report.problem("sip_name", "is not 1 to 64 letters, digits, dots, dashes");
+    }
     text("label", &did.label, report);
     if did.answer_after_ms.is_some_and(|ms| !(1_000..=3_600_000).contains(&ms)) {
         report.problem("answer_after_ms", "is not between 1 s and 1 h");

@@ -108,10 +108,15 @@ impl Company {
 
     /// Saves a flow of these nodes and a number that leads to it; gives the number.
     pub async fn number(&self, nodes: Value, start: &str, auto_connect: bool) -> String {
+        self.number_with(nodes, start, json!({ "auto_connect": auto_connect })).await
+    }
+
+    /// The same with these settings of the number.
+    pub async fn number_with(&self, nodes: Value, start: &str, mut did: Value) -> String {
         let flow = json!({ "name": "Story", "language": "en", "start": start, "nodes": nodes });
         let flow = self.send(Method::POST, "/v1/flows", Some(flow)).await;
         let number = format!("+888{:010}", unique() % 10_000_000_000);
-        let did = json!({ "number": number, "label": "Story line", "flow": flow["id"], "auto_connect": auto_connect });
+        (did["number"], did["label"], did["flow"]) = (json!(number), json!("Story line"), flow["id"].clone());
         self.send(Method::POST, "/v1/numbers", Some(did)).await;
         number
     }
@@ -137,17 +142,36 @@ impl Company {
     /// A colleague who was invited and whose phone is registered, and who so
     /// takes calls.
     pub async fn agent_who_knows(&self, name: &str, skill: &str) -> AgentPhone {
+        let phone = Phone::bind(Config::default()).await.expect("a phone");
+        let (agent, username) = self.agent_with(name, skill, Value::Null).await;
+        let registration = self.register(&phone, &username).await;
+        self.is_there(&agent).await;
+        AgentPhone { phone, agent, registration }
+    }
+
+    /// A colleague whose phone does not register: it is always at its address.
+    pub async fn agent_at_a_fixed_place(&self, name: &str) -> (Phone, String) {
+        let phone = Phone::bind(Config::default()).await.expect("a phone");
+        let contact = json!(format!("sip:{name}@{}", phone.address()));
+        let (agent, _) = self.agent_with(name, "general", contact).await;
+        self.is_there(&agent).await;
+        (phone, agent)
+    }
+
+    /// The new agent's id and the phone's user name.
+    async fn agent_with(&self, name: &str, skill: &str, contact: Value) -> (String, String) {
         let username = format!("{name}-{:x}", unique());
         let agent = self.invited(name, &username).await;
         let path = format!("/v1/agents/{agent}");
         let mut profile = body(&self.get(&path).await);
         profile["skills"] = json!([{ "name": skill, "level": 5 }]);
-        profile["phone"] = json!({ "username": username, "password": "secret phone" });
+        profile["phone"] = json!({ "username": username, "password": "secret phone", "contact": contact });
         self.send(Method::PUT, &path, Some(profile)).await;
-        let phone = Phone::bind(Config::default()).await.expect("a phone");
-        let registration = self.register(&phone, &username).await;
-        self.until(|live| live_agent(live, &agent).is_some_and(|row| row["state"] != "offline")).await;
-        AgentPhone { phone, agent, registration }
+        (agent, username)
+    }
+
+    async fn is_there(&self, agent: &str) {
+        self.until(|live| live_agent(live, agent).is_some_and(|row| row["state"] != "offline")).await;
     }
 
     /// Invites and accepts by the link; gives the agent's id.

@@ -2,7 +2,7 @@
 
 use crate::{
     AGENT, CALLER, SOON,
-    company::{Company, live_agent, live_call, text},
+    company::{Company, live_agent, live_call, text, unique},
 };
 use rtp::goertzel::tone_level;
 use serde_json::json;
@@ -196,4 +196,22 @@ async fn an_agent_who_does_not_answer_loses_the_offer_to_the_next_and_the_caller
     );
     let row = company.history(FROM, |row| row["ended_at_ms"].as_i64().unwrap_or(0) > 0).await;
     assert!(row["wait_ms"].as_i64().unwrap() >= 4_000, "the wait did not begin again: {row}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_does_not_register_takes_a_call_to_a_name_and_it_is_not_recorded() {
+    let company = Company::sign_up().await;
+    let name = format!("support-{:x}", unique());
+    let settings = json!({ "sip_name": name, "record": false });
+    company.number_with(company.queue_nodes(), "wait", settings).await;
+    let (phone, agent) = company.agent_at_a_fixed_place("ana").await;
+    let call = company.call(&name, FROM, Protocol::Udp).await;
+    let offer = phone.incoming(SOON).await.unwrap();
+    offer.say(Sound::Tone(AGENT));
+    let talk = offer.answer().await.unwrap();
+    call.hear(AGENT, SOON).await.unwrap();
+    talk.hear(CALLER, SOON).await.unwrap();
+    call.hang_up().await.unwrap();
+    let row = company.history(FROM, |row| row["ended_at_ms"].as_i64().unwrap_or(0) > 0).await;
+    assert_eq!((&row["agent"], &row["recording"]), (&json!(agent), &json!(null)), "{row:#}");
 }
