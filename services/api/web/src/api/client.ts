@@ -32,3 +32,18 @@ export async function request<T>(method: Method, path: string, options: Options 
 
 export const get = <T>(path: string, signal?: AbortSignal) => request<T>("GET", path, { signal });
 export const post = <T>(path: string, body?: unknown) => request<T>("POST", path, { body });
+
+type Pages<T> = { items: T[]; next_cursor?: string | null };
+
+/** Every row of a list, page by page; for lists that configuration bounds. */
+export async function all<T>(path: string, signal?: AbortSignal): Promise<T[]> {
+  const rows: T[] = [];
+  let cursor: string | null | undefined = "";
+  do {
+    const query: string = cursor ? `?limit=200&cursor=${encodeURIComponent(cursor)}` : "?limit=200";
+    const page: Pages<T> = await get<Pages<T>>(path + query, signal);
+    rows.push(...page.items);
+    cursor = page.next_cursor;
+  } while (cursor);
+  return rows;
+}

@@ -4,7 +4,7 @@ import { type DefaultValues, type FieldPath, type FieldValues, useForm } from "r
 import { useTranslation } from "react-i18next";
 import { type ZodType, config } from "zod";
 import { Problem } from "./problem";
-import { sentence, useProblemText } from "./words";
+import { useFaultText, useProblemText } from "./words";
 
 // The content security policy allows no code made at run time.
 config({ jitless: true });
@@ -12,7 +12,7 @@ config({ jitless: true });
 /** Messages of the schemas: keys below `form.` in the texts. */
 export type FormMessage = "required" | "email" | "password" | "digits" | "number" | "e164";
 
-type Options<Values extends FieldValues> = {
+export type FormOptions<Values extends FieldValues> = {
   schema: ZodType<Values, Values>;
   defaults: DefaultValues<Values>;
   /** Sends the form; a `Problem` that it throws goes to its fields. */
@@ -22,10 +22,11 @@ type Options<Values extends FieldValues> = {
 };
 
 /** A form whose mistakes, found here or by the server, stand at their fields. */
-export function useServerForm<Values extends FieldValues>(options: Options<Values>) {
+export function useServerForm<Values extends FieldValues>(options: FormOptions<Values>) {
   const { schema, defaults, submit } = options;
   const { t } = useTranslation();
   const words = useProblemText();
+  const faultWords = useFaultText();
   const [problem, setProblem] = useState("");
   const form = useForm<Values>({ resolver: zodResolver(schema), defaultValues: defaults });
   const { errors, isSubmitting } = form.formState;
@@ -33,11 +34,13 @@ export function useServerForm<Values extends FieldValues>(options: Options<Value
   const refused = (error: unknown, values: Values) => {
     const rest: string[] = [];
     if (error instanceof Problem) {
-      for (const { place, message } of error.errors) {
+      for (const fault of error.errors) {
+        const { place } = fault;
+        const message = faultWords(fault);
         // The innermost name that the form knows: `auth.addresses[0]` is its field `addresses`.
         const field = place.split(/[.[\]]+/).findLast((name) => name in values);
-        if (field) form.setError(field as FieldPath<Values>, { message: sentence(message) });
-        else rest.push(sentence(`${place} ${message}`.trim()));
+        if (field) form.setError(field as FieldPath<Values>, { message });
+        else rest.push(`${place} ${message}`.trim());
       }
       const own = options.words?.[error.status] ?? words(error);
       setProblem(error.errors.length > 0 ? rest.join(". ") : own);

@@ -1,5 +1,7 @@
+export type Params = Record<string, string>;
+
 /** What is wrong with one field: `place` is a path such as `nodes.menu.choices.1`. */
-export type FieldError = { place: string; message: string };
+export type FieldError = { place: string; message: string; code?: string; params?: Params };
 
 /** An error in the words of the server (RFC 9457), or of the network. */
 export class Problem extends Error {
@@ -9,6 +11,10 @@ export class Problem extends Error {
     readonly title: string,
     readonly detail: string,
     readonly errors: FieldError[] = [],
+    /** Stable, such as `in_use`: what the words are chosen by. */
+    readonly code = "",
+    /** What the words name. */
+    readonly params: Params = {},
   ) {
     super(detail || title);
     this.name = "Problem";
@@ -30,5 +36,7 @@ export async function problemOf(response: Response): Promise<Problem> {
     text("title") || response.statusText,
     text("detail"),
     Array.isArray(errors) ? (errors as FieldError[]) : [],
+    text("code"),
+    (field("params") ?? {}) as Params,
   );
 }

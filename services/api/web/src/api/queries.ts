@@ -1,7 +1,7 @@
 import { QueryClient, queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { get, rememberCsrf, request } from "./client";
+import { all, get, rememberCsrf, request } from "./client";
 import { Problem } from "./problem";
-import type { Agent, DidNumber, List, Me, Named, Permission, Queue, Stored } from "./types";
+import type { Agent, DidNumber, Me, Named, Permission, Queue, Stored } from "./types";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -60,10 +60,10 @@ export type Collection =
 export const documents = <T>(of: Collection) =>
   queryOptions({
     queryKey: [of],
-    queryFn: ({ signal }) => get<List<T>>(`/${of}`, signal).then((list) => list.items),
+    queryFn: ({ signal }) => all<T>(`/${of}`, signal),
   });
 
-type Change<T> = { id?: string; version?: number; body: Omit<T, keyof Stored> };
+export type Change<T> = { id?: string; version?: number; body: Omit<T, keyof Stored> };
 
 /** Saves a new document, or the next version of one. */
 export function useSave<T>(of: Collection) {

@@ -177,6 +177,8 @@ export type Figures = {
 export type LiveCall = {
   call: string;
   from: string;
+  /** Who has this number. */
+  contact: Contact | null;
   did: string;
   did_label: string;
   stage: string;
@@ -219,6 +221,9 @@ export type Report = {
   positions: { topic: string; partition: number; offset: number }[];
   as_of_ms: number;
 };
+
+/** Where carriers and phones send SIP, each as host:port. */
+export type SipServer = { udp: string; tcp: string };
 
 export type TestCall = {
   id: string;

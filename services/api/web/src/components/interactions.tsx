@@ -19,7 +19,7 @@ export function Outcome({ of }: { of: Pick<Interaction, "outcome"> }) {
 
 /** Calls in few words, newest first. */
 export function InteractionList({ interactions }: { interactions: Interaction[] }) {
-  const { i18n } = useTranslation();
+  const { t, i18n } = useTranslation();
   const me = useMe();
   const names = useNames();
   return (
@@ -36,6 +36,14 @@ export function InteractionList({ interactions }: { interactions: Interaction[] 
           <Outcome of={one} />
           <span className="min-w-0 grow basis-28 truncate text-muted">
             {one.contact_name || <PhoneNumber number={one.from} />}
+            {one.path && (
+              <>
+                {" · "}
+                <span title={t("fact.path")} data-testid="interaction-path">
+                  {one.path}
+                </span>
+              </>
+            )}
             {one.queue && ` · ${names.queue(one.queue)}`}
             {one.disposition && ` · ${names.disposition(one.disposition)}`}
           </span>

@@ -8,6 +8,7 @@ import { documents, useMay, useMe } from "@/api/queries";
 import type { Agent, DidNumber, Interaction, List, Trunk } from "@/api/types";
 import { Button, Card, Copyable, EmptyState, Loaded, Notice, Page } from "@/components/ui";
 import { InteractionList } from "@/components/interactions";
+import { SipAddress } from "@/components/sip-address";
 import { TestCallCard } from "./test-call";
 
 export function HomePage() {
@@ -111,7 +112,7 @@ function Sip() {
           {test ? <Copyable value={test.number} testId="test-number" /> : "—"}
         </Detail>
         <Detail name={t("home.sipServer")}>
-          <Copyable value={`sip:${location.hostname}`} />
+          <SipAddress />
         </Detail>
         {trunk?.auth.type === "digest" && may("config:write") && (
           <>

@@ -12,11 +12,16 @@ export function LanguageSelect() {
         if (isLanguage(event.target.value)) void setLanguage(event.target.value);
       }}
     >
-      {Object.entries(LANGUAGES).map(([code, name]) => (
-        <option key={code} value={code}>
-          {name}
-        </option>
-      ))}
+      <LanguageOptions />
     </Select>
   );
+}
+
+/** The languages, each by its own name. */
+export function LanguageOptions() {
+  return Object.entries(LANGUAGES).map(([code, name]) => (
+    <option key={code} value={code}>
+      {name}
+    </option>
+  ));
 }

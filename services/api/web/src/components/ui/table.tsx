@@ -1,6 +1,7 @@
 import clsx from "clsx";
 import type { Key, ReactNode } from "react";
 
+/** A table; on a narrow window each row is a card with the heads beside the cells. */
 export type Column<Row> = {
   head: ReactNode;
   cell: (row: Row) => ReactNode;
@@ -23,7 +24,8 @@ type Props<Row> = {
   empty?: ReactNode;
 };
 
-const CELL = "px-3 py-2 align-middle first:pl-4 last:pr-4";
+const CELL =
+  "px-3 py-2 align-middle first:pl-4 last:pr-4 max-sm:flex max-sm:items-baseline max-sm:justify-between max-sm:gap-3 max-sm:px-4 max-sm:py-1";
 
 export function Table<Row>({ caption, columns, rows, rowKey, rowTestId, rowClass, foot, empty }: Props<Row>) {
   if (rows.length === 0 && empty) return empty;
@@ -34,16 +36,20 @@ export function Table<Row>({ caption, columns, rows, rowKey, rowTestId, rowClass
         data-testid={column.testId}
         className={clsx(CELL, column.figure && "text-right tabular-nums", column.className)}
       >
-        {column.cell(row)}
+        <span aria-hidden className="shrink-0 text-xs text-muted sm:hidden">
+          {column.head}
+        </span>
+        {/* The head and the cell stand at the two sides of a card's line. */}
+        <div className="min-w-0 max-sm:text-right max-sm:empty:hidden">{column.cell(row)}</div>
       </td>
     ));
   return (
     // A region that scrolls is reached by keyboard.
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
     <div className="relative overflow-x-auto" role="region" aria-label={caption} tabIndex={0}>
-      <table className="w-full border-collapse text-sm">
+      <table className="w-full border-collapse text-sm max-sm:block">
         <caption className="sr-only">{caption}</caption>
-        <thead>
+        <thead className="max-sm:sr-only">
           <tr className="border-b border-line text-left text-xs text-muted">
             {columns.map((column, index) => (
               <th
@@ -56,20 +62,23 @@ export function Table<Row>({ caption, columns, rows, rowKey, rowTestId, rowClass
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody className="max-sm:block">
           {rows.map((row) => (
             <tr
               key={rowKey(row)}
               data-testid={rowTestId}
-              className={clsx("border-b border-line last:border-0 hover:bg-sunken/60", rowClass?.(row))}
+              className={clsx(
+                "border-b border-line last:border-0 hover:bg-sunken/60 max-sm:block max-sm:py-2",
+                rowClass?.(row),
+              )}
             >
               {cells(row)}
             </tr>
           ))}
         </tbody>
         {foot !== undefined && (
-          <tfoot>
-            <tr className="border-t-2 border-line font-semibold">{cells(foot)}</tr>
+          <tfoot className="max-sm:block">
+            <tr className="border-t-2 border-line font-semibold max-sm:block max-sm:py-2">{cells(foot)}</tr>
           </tfoot>
         )}
       </table>

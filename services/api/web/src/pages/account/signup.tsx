@@ -5,9 +5,10 @@ import { useServerForm } from "@/api/form";
 import { meQuery, queryClient, signedIn } from "@/api/queries";
 import { digits, email, password, required, z } from "@/api/schema";
 import type { Me } from "@/api/types";
+import { LanguageOptions } from "@/components/shell/language";
 import { Button, Field, Input, Notice, Select } from "@/components/ui";
 import { countryCodeOf } from "@/format/countries";
-import { LANGUAGES, isLanguage, setLanguage } from "@/i18n";
+import { isLanguage, setLanguage } from "@/i18n";
 import { AccountCard } from "./account-card";
 
 const schema = z.object({
@@ -77,11 +78,7 @@ export function SignUpPage() {
         <div className="grid grid-cols-2 items-start gap-3">
           <Field label={t("signup.language")} error={errorOf("language")}>
             <Select {...register("language")}>
-              {Object.entries(LANGUAGES).map(([code, name]) => (
-                <option key={code} value={code}>
-                  {name}
-                </option>
-              ))}
+            <LanguageOptions />
             </Select>
           </Field>
           <Field

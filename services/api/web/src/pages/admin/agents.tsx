@@ -1,35 +1,15 @@
-import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
 import { Controller } from "react-hook-form";
 import { useTranslation } from "react-i18next";
-import { useServerForm } from "@/api/form";
-import { documents, useMay, useSave } from "@/api/queries";
 import { required, z } from "@/api/schema";
 import type { Agent } from "@/api/types";
-import {
-  Button,
-  Card,
-  Checkbox,
-  type Column,
-  Copyable,
-  Dialog,
-  EmptyState,
-  Field,
-  Input,
-  Loaded,
-  Page,
-  Table,
-  toast,
-} from "@/components/ui";
+import { SipAddress } from "@/components/sip-address";
+import { Button, Checkbox, type Column, Copyable, Field, Input } from "@/components/ui";
 import { secret } from "@/format/secret";
-import { DocumentForm, RowActions } from "./editor";
+import { DocumentForm, Documents, useDocumentForm } from "./documents";
 import { SkillBadges, SkillLevels } from "./skill-levels";
 
 export function AgentsPage() {
   const { t } = useTranslation();
-  const may = useMay()("config:write");
-  const agents = useQuery(documents<Agent>("agents"));
-  const [edited, setEdited] = useState<Agent | null>(null);
   const columns: Column<Agent>[] = [
     { head: t("common.name"), cell: (agent) => agent.name, className: "font-medium" },
     { head: t("agents.skills"), cell: (agent) => <SkillBadges skills={agent.skills} /> },
@@ -45,36 +25,16 @@ export function AgentsPage() {
           <span className="text-muted">{t("agents.noPhone")}</span>
         ),
     },
-    {
-      head: <span className="sr-only">{t("common.actions")}</span>,
-      cell: (agent) => may && <RowActions onEdit={() => setEdited(agent)} />,
-    },
   ];
-  const close = () => setEdited(null);
   return (
-    <Page title={t("nav.agents")} lead={t("agents.lead")}>
-      <Card flush>
-        <Loaded query={agents}>
-          {(rows) => (
-            <Table
-              caption={t("nav.agents")}
-              columns={columns}
-              rows={rows}
-              rowKey={(agent) => agent.id}
-              rowTestId="agent-row"
-              empty={<EmptyState title={t("agents.none")} />}
-            />
-          )}
-        </Loaded>
-      </Card>
-      <Dialog
-        open={edited !== null}
-        onClose={close}
-        title={t("agents.edit", { name: edited?.name ?? "" })}
-      >
-        {edited && <AgentForm agent={edited} onDone={close} />}
-      </Dialog>
-    </Page>
+    <Documents
+      of="agents"
+      testId="agent"
+      columns={columns}
+      name={(agent) => agent.name}
+      deletes={false}
+      form={(agent, done) => agent && <AgentForm agent={agent} onDone={done} />}
+    />
   );
 }
 
@@ -88,8 +48,9 @@ const schema = z.object({
 
 function AgentForm({ agent, onDone }: { agent: Agent; onDone: () => void }) {
   const { t } = useTranslation();
-  const save = useSave<Agent>("agents");
-  const { form, register, onSubmit, errorOf, problem, busy } = useServerForm({
+  const editing = useDocumentForm<Agent, z.infer<typeof schema>>({
+    of: "agents",
+    document: agent,
     schema,
     defaults: {
       name: agent.name,
@@ -98,16 +59,17 @@ function AgentForm({ agent, onDone }: { agent: Agent; onDone: () => void }) {
       username: agent.phone?.username ?? `phone-${secret(8).toLowerCase()}`,
       password: agent.phone?.password ?? secret(24),
     },
-    submit: async ({ name, skills, phone, username, password }) => {
-      const body = { name, skills, user: agent.user, phone: phone ? { username, password } : null };
-      await save.mutateAsync({ id: agent.id, version: agent.version, body });
-      toast("ok", t("common.saved"));
-      onDone();
-    },
+    body: ({ name, skills, phone, username, password }) => ({
+      name,
+      skills,
+      phone: phone ? { username, password } : null,
+    }),
+    onDone,
   });
+  const { form, register, errorOf } = editing;
   const phone = form.watch("phone");
   return (
-    <DocumentForm onSubmit={onSubmit} onCancel={onDone} problem={problem} busy={busy}>
+    <DocumentForm form={editing} onCancel={onDone}>
       <Field label={t("common.name")} error={errorOf("name")} required>
         <Input {...register("name")} />
       </Field>
@@ -127,6 +89,7 @@ function AgentForm({ agent, onDone }: { agent: Agent; onDone: () => void }) {
       {phone && (
         <div className="flex flex-col gap-3 rounded-md bg-sunken p-3">
           <p className="text-xs text-muted">{t("agents.phoneHint")}</p>
+          <SipAddress />
           <Field label={t("trunks.username")} error={errorOf("username")}>
             <Input {...register("username")} autoComplete="off" data-testid="agent-phone-username" />
           </Field>

@@ -28,7 +28,7 @@ import {
   toast,
 } from "@/components/ui";
 import { dateTime } from "@/format/format";
-import { DocumentForm } from "./editor";
+import { DocumentForm } from "./documents";
 
 export function ApiKeysPage() {
   const { t, i18n } = useTranslation();
@@ -36,7 +36,7 @@ export function ApiKeysPage() {
   const words = useProblemText();
   const client = useQueryClient();
   const [adding, setAdding] = useState(false);
-  const keys = useQuery({ queryKey: ["api-keys"], queryFn: () => get<List<ApiKey>>("/api-keys") });
+  const keys = useQuery({ queryKey: ["api-keys"], queryFn: () => get<List<ApiKey>>("/api-keys?limit=200") });
   const revoke = useMutation({
     mutationFn: (id: string) => request<void>("DELETE", `/api-keys/${id}`),
     onSettled: () => client.invalidateQueries({ queryKey: ["api-keys"] }),
@@ -129,7 +129,7 @@ function KeyForm({ onDone }: { onDone: () => void }) {
   const toggled = (scopes: string[], scope: string) =>
     scopes.includes(scope) ? scopes.filter((one) => one !== scope) : [...scopes, scope];
   return (
-    <DocumentForm onSubmit={onSubmit} onCancel={onDone} problem={problem} busy={busy}>
+    <DocumentForm form={{ onSubmit, problem, busy }} onCancel={onDone}>
       <Field label={t("common.name")} error={errorOf("name")} required>
         <Input {...register("name")} data-testid="api-key-name" />
       </Field>

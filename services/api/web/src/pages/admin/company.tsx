@@ -5,8 +5,8 @@ import { useServerForm } from "@/api/form";
 import { meQuery, useMay } from "@/api/queries";
 import { digits, required, z } from "@/api/schema";
 import type { Company } from "@/api/types";
+import { LanguageOptions } from "@/components/shell/language";
 import { Button, Card, Field, Input, Loaded, Notice, Page, Select, toast } from "@/components/ui";
-import { LANGUAGES } from "@/i18n";
 
 export function CompanyPage() {
   const { t } = useTranslation();
@@ -62,11 +62,7 @@ function CompanyForm({ company }: { company: Company }) {
         </Field>
         <Field label={t("signup.language")} error={errorOf("language")}>
           <Select {...register("language")}>
-            {Object.entries(LANGUAGES).map(([code, name]) => (
-              <option key={code} value={code}>
-                {name}
-              </option>
-            ))}
+            <LanguageOptions />
           </Select>
         </Field>
         <Field

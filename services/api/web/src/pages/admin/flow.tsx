@@ -173,7 +173,7 @@ function Versions({ flow, onLoad }: { flow: Flow; onLoad: (version: Flow) => voi
   const me = useMe();
   const versions = useQuery({
     queryKey: ["flows", flow.id, "versions", flow.version],
-    queryFn: () => get<List<Version>>(`/flows/${flow.id}/versions`),
+    queryFn: () => get<List<Version>>(`/flows/${flow.id}/versions?limit=200`),
   });
   return (
     <Loaded query={versions}>

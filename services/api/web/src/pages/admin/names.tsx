@@ -1,25 +1,10 @@
-import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useServerForm } from "@/api/form";
-import { type Collection, documents, useMay, useSave } from "@/api/queries";
+import { type Collection, useMay, useSave } from "@/api/queries";
 import { required, z } from "@/api/schema";
 import type { Named } from "@/api/types";
-import {
-  Button,
-  Card,
-  type Column,
-  Dialog,
-  EmptyState,
-  Field,
-  Input,
-  Loaded,
-  Notice,
-  Page,
-  Table,
-  toast,
-} from "@/components/ui";
-import { DeleteButton, DocumentForm, RowActions } from "./editor";
+import { Button, Card, type Column, Field, Input, Notice } from "@/components/ui";
+import { DocumentForm, Documents, useDocumentForm } from "./documents";
 
 type Kind = Extract<Collection, "skills" | "dispositions">;
 
@@ -30,46 +15,23 @@ export const DispositionsPage = () => <NamesPage kind="dispositions" />;
 function NamesPage({ kind }: { kind: Kind }) {
   const { t } = useTranslation();
   const may = useMay()("config:write");
-  const list = useQuery(documents<Named>(kind));
-  const [edited, setEdited] = useState<Named | null>(null);
   const columns: Column<Named>[] = [
     { head: t("common.name"), cell: (one) => one.name, className: "font-medium" },
-    {
-      head: <span className="sr-only">{t("common.actions")}</span>,
-      cell: (one) =>
-        may && (
-          <RowActions onEdit={() => setEdited(one)}>
-            <DeleteButton of={kind} id={one.id} name={one.name} />
-          </RowActions>
-        ),
-    },
   ];
-  const close = () => setEdited(null);
   return (
-    <Page title={t(`nav.${kind}`)} lead={t(`${kind}.lead`)}>
+    <Documents
+      of={kind}
+      testId="name"
+      columns={columns}
+      name={(one) => one.name}
+      form={(one, done) => one && <Rename kind={kind} of={one} onDone={done} />}
+    >
       {may && (
         <Card>
           <NewName kind={kind} />
         </Card>
       )}
-      <Card flush>
-        <Loaded query={list}>
-          {(rows) => (
-            <Table
-              caption={t(`nav.${kind}`)}
-              columns={columns}
-              rows={rows}
-              rowKey={(one) => one.id}
-              rowTestId="name-row"
-              empty={<EmptyState title={t(`${kind}.none`)} />}
-            />
-          )}
-        </Loaded>
-      </Card>
-      <Dialog open={edited !== null} onClose={close} title={t("common.edit")}>
-        {edited && <Rename kind={kind} of={edited} onDone={close} />}
-      </Dialog>
-    </Page>
+    </Documents>
   );
 }
 
@@ -103,20 +65,18 @@ function NewName({ kind }: { kind: Kind }) {
 
 function Rename({ kind, of, onDone }: { kind: Kind; of: Named; onDone: () => void }) {
   const { t } = useTranslation();
-  const save = useSave<Named>(kind);
-  const { register, onSubmit, errorOf, problem, busy } = useServerForm({
+  const editing = useDocumentForm<Named, z.infer<typeof schema>>({
+    of: kind,
+    document: of,
     schema,
     defaults: { name: of.name },
-    submit: async (body) => {
-      await save.mutateAsync({ id: of.id, version: of.version, body });
-      toast("ok", t("common.saved"));
-      onDone();
-    },
+    body: (values) => values,
+    onDone,
   });
   return (
-    <DocumentForm onSubmit={onSubmit} onCancel={onDone} problem={problem} busy={busy}>
-      <Field label={t("common.name")} error={errorOf("name")} required>
-        <Input {...register("name")} />
+    <DocumentForm form={editing} onCancel={onDone}>
+      <Field label={t("common.name")} error={editing.errorOf("name")} required>
+        <Input {...editing.register("name")} />
       </Field>
     </DocumentForm>
   );

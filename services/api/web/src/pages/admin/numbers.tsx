@@ -1,36 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Plus } from "lucide-react";
-import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useServerForm } from "@/api/form";
-import { documents, useMay, useSave } from "@/api/queries";
+import { documents } from "@/api/queries";
 import { e164, required, z } from "@/api/schema";
 import type { DidNumber, Flow } from "@/api/types";
-import {
-  Button,
-  Card,
-  Checkbox,
-  type Column,
-  Dialog,
-  EmptyState,
-  Field,
-  Input,
-  Loaded,
-  Page,
-  PhoneNumber,
-  Select,
-  Table,
-  toast,
-} from "@/components/ui";
-import { DeleteButton, DocumentForm, RowActions } from "./editor";
+import { Checkbox, type Column, Field, Input, PhoneNumber, Select } from "@/components/ui";
+import { DocumentForm, Documents, useDocumentForm } from "./documents";
 
 export function NumbersPage() {
   const { t } = useTranslation();
-  const may = useMay()("config:write");
-  const numbers = useQuery(documents<DidNumber>("numbers"));
   const flows = useQuery(documents<Flow>("flows"));
-  const [edited, setEdited] = useState<DidNumber | "new" | null>(null);
   const flowName = (id: string) => flows.data?.find((flow) => flow.id === id)?.name ?? id;
   const columns: Column<DidNumber>[] = [
     { head: t("numbers.number"), cell: (did) => <PhoneNumber number={did.number} />, className: "font-medium" },
@@ -47,49 +26,16 @@ export function NumbersPage() {
       head: t("numbers.autoConnect"),
       cell: (did) => (did.auto_connect ? t("common.yes") : t("numbers.early")),
     },
-    {
-      head: <span className="sr-only">{t("common.actions")}</span>,
-      cell: (did) =>
-        may && (
-          <RowActions onEdit={() => setEdited(did)}>
-            <DeleteButton of="numbers" id={did.id} name={did.number} />
-          </RowActions>
-        ),
-    },
   ];
-  const add = may && (
-    <Button look="primary" onClick={() => setEdited("new")} data-testid="number-new">
-      <Plus aria-hidden className="size-4" />
-      {t("numbers.new")}
-    </Button>
-  );
-  const close = () => setEdited(null);
   return (
-    <Page title={t("nav.numbers")} lead={t("numbers.lead")} actions={add}>
-      <Card flush>
-        <Loaded query={numbers}>
-          {(rows) => (
-            <Table
-              caption={t("nav.numbers")}
-              columns={columns}
-              rows={rows}
-              rowKey={(did) => did.id}
-              rowTestId="number-row"
-              empty={<EmptyState title={t("numbers.none")} />}
-            />
-          )}
-        </Loaded>
-      </Card>
-      <Dialog
-        open={edited !== null}
-        onClose={close}
-        title={edited && edited !== "new" ? t("numbers.edit", { number: edited.number }) : t("numbers.new")}
-      >
-        {edited && flows.data && (
-          <NumberForm did={edited === "new" ? null : edited} flows={flows.data} onDone={close} />
-        )}
-      </Dialog>
-    </Page>
+    <Documents
+      of="numbers"
+      testId="number"
+      add={t("numbers.new")}
+      columns={columns}
+      name={(did) => did.number}
+      form={(did, done) => flows.data && <NumberForm did={did} flows={flows.data} onDone={done} />}
+    />
   );
 }
 
@@ -99,8 +45,9 @@ type FormProps = { did: DidNumber | null; flows: Flow[]; onDone: () => void };
 
 function NumberForm({ did, flows, onDone }: FormProps) {
   const { t } = useTranslation();
-  const save = useSave<DidNumber>("numbers");
-  const { register, onSubmit, errorOf, problem, busy } = useServerForm({
+  const editing = useDocumentForm<DidNumber, z.infer<typeof schema>>({
+    of: "numbers",
+    document: did,
     schema,
     defaults: {
       number: did?.number ?? "",
@@ -108,14 +55,12 @@ function NumberForm({ did, flows, onDone }: FormProps) {
       flow: did?.flow ?? flows[0]?.id ?? "",
       auto_connect: did?.auto_connect ?? true,
     },
-    submit: async (body) => {
-      await save.mutateAsync({ id: did?.id, version: did?.version, body });
-      toast("ok", t("common.saved"));
-      onDone();
-    },
+    body: (values) => values,
+    onDone,
   });
+  const { register, errorOf } = editing;
   return (
-    <DocumentForm onSubmit={onSubmit} onCancel={onDone} problem={problem} busy={busy}>
+    <DocumentForm form={editing} onCancel={onDone}>
       <Field label={t("numbers.number")} hint={t("form.e164")} error={errorOf("number")} required>
         <Input {...register("number")} inputMode="tel" data-testid="number-number" />
       </Field>

@@ -1,36 +1,20 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { MessageSquareText, Upload } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { post, request } from "@/api/client";
 import { useServerForm } from "@/api/form";
-import { documents, useMay } from "@/api/queries";
+import { useMay } from "@/api/queries";
 import { required, z } from "@/api/schema";
 import type { Prompt } from "@/api/types";
-import {
-  Button,
-  Card,
-  type Column,
-  Copyable,
-  Dialog,
-  EmptyState,
-  Field,
-  Input,
-  Loaded,
-  Page,
-  Select,
-  Table,
-  TextArea,
-  toast,
-} from "@/components/ui";
+import { LanguageOptions } from "@/components/shell/language";
+import { Button, type Column, Copyable, Dialog, Field, Input, Select, TextArea, toast } from "@/components/ui";
 import { span } from "@/format/format";
-import { LANGUAGES } from "@/i18n";
-import { DeleteButton, DocumentForm, RowActions } from "./editor";
+import { DocumentForm, Documents } from "./documents";
 
 export function PromptsPage() {
   const { t } = useTranslation();
   const may = useMay()("config:write");
-  const prompts = useQuery(documents<Prompt>("prompts"));
   const [adding, setAdding] = useState<"upload" | "speak" | null>(null);
   const columns: Column<Prompt>[] = [
     { head: t("common.name"), cell: (prompt) => prompt.name, className: "font-medium" },
@@ -49,15 +33,6 @@ export function PromptsPage() {
       ),
     },
     { head: t("prompts.id"), cell: (prompt) => <Copyable value={prompt.id} /> },
-    {
-      head: <span className="sr-only">{t("common.actions")}</span>,
-      cell: (prompt) =>
-        may && (
-          <RowActions>
-            <DeleteButton of="prompts" id={prompt.id} name={prompt.name} />
-          </RowActions>
-        ),
-    },
   ];
   const actions = may && (
     <>
@@ -73,21 +48,7 @@ export function PromptsPage() {
   );
   const close = () => setAdding(null);
   return (
-    <Page title={t("nav.prompts")} lead={t("prompts.lead")} actions={actions}>
-      <Card flush>
-        <Loaded query={prompts}>
-          {(rows) => (
-            <Table
-              caption={t("nav.prompts")}
-              columns={columns}
-              rows={rows}
-              rowKey={(prompt) => prompt.id}
-              rowTestId="prompt-row"
-              empty={<EmptyState title={t("prompts.none")} />}
-            />
-          )}
-        </Loaded>
-      </Card>
+    <Documents of="prompts" testId="prompt" columns={columns} name={(prompt) => prompt.name} actions={actions}>
       <Dialog
         open={adding !== null}
         onClose={close}
@@ -95,7 +56,7 @@ export function PromptsPage() {
       >
         {adding === "upload" ? <UploadForm onDone={close} /> : <SpeechForm onDone={close} />}
       </Dialog>
-    </Page>
+    </Documents>
   );
 }
 
@@ -114,7 +75,7 @@ const spoken = z.object({ name: required, text: required, language: z.string() }
 function SpeechForm({ onDone }: { onDone: () => void }) {
   const { t, i18n } = useTranslation();
   const added = useAdded(onDone);
-  const { register, onSubmit, errorOf, problem, busy } = useServerForm({
+  const editing = useServerForm({
     schema: spoken,
     defaults: { name: "", text: "", language: i18n.language },
     submit: async (values) => {
@@ -122,8 +83,9 @@ function SpeechForm({ onDone }: { onDone: () => void }) {
       await added();
     },
   });
+  const { register, errorOf } = editing;
   return (
-    <DocumentForm onSubmit={onSubmit} onCancel={onDone} problem={problem} busy={busy}>
+    <DocumentForm form={editing} onCancel={onDone}>
       <Field label={t("common.name")} error={errorOf("name")} required>
         <Input {...register("name")} data-testid="prompt-name" />
       </Field>
@@ -132,11 +94,7 @@ function SpeechForm({ onDone }: { onDone: () => void }) {
       </Field>
       <Field label={t("signup.language")} error={errorOf("language")}>
         <Select {...register("language")}>
-          {Object.entries(LANGUAGES).map(([code, name]) => (
-            <option key={code} value={code}>
-              {name}
-            </option>
-          ))}
+          <LanguageOptions />
         </Select>
       </Field>
     </DocumentForm>
@@ -151,7 +109,7 @@ const uploaded = z.object({
 function UploadForm({ onDone }: { onDone: () => void }) {
   const { t } = useTranslation();
   const added = useAdded(onDone);
-  const { register, onSubmit, errorOf, problem, busy } = useServerForm({
+  const editing = useServerForm({
     schema: uploaded,
     defaults: { name: "" },
     submit: async ({ name, file }) => {
@@ -163,8 +121,9 @@ function UploadForm({ onDone }: { onDone: () => void }) {
       await added();
     },
   });
+  const { register, errorOf } = editing;
   return (
-    <DocumentForm onSubmit={onSubmit} onCancel={onDone} problem={problem} busy={busy}>
+    <DocumentForm form={editing} onCancel={onDone}>
       <Field label={t("common.name")} error={errorOf("name")} required>
         <Input {...register("name")} data-testid="prompt-name" />
       </Field>

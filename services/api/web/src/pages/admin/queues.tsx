@@ -1,23 +1,15 @@
-import { useQuery } from "@tanstack/react-query";
-import { Plus } from "lucide-react";
-import { useState } from "react";
 import { Controller } from "react-hook-form";
 import { useTranslation } from "react-i18next";
-import { useServerForm } from "@/api/form";
-import { documents, useMay, useSave } from "@/api/queries";
 import { required, z } from "@/api/schema";
 import type { Queue } from "@/api/types";
-import { Button, Card, type Column, Dialog, EmptyState, Field, Input, Loaded, Page, Table, toast } from "@/components/ui";
-import { DeleteButton, DocumentForm, RowActions } from "./editor";
+import { type Column, Field, Input } from "@/components/ui";
+import { DocumentForm, Documents, useDocumentForm } from "./documents";
 import { SkillBadges, SkillLevels } from "./skill-levels";
 
 const seconds = (ms: number) => ms / 1000;
 
 export function QueuesPage() {
   const { t } = useTranslation();
-  const may = useMay()("config:write");
-  const queues = useQuery(documents<Queue>("queues"));
-  const [edited, setEdited] = useState<Queue | "new" | null>(null);
   const columns: Column<Queue>[] = [
     { head: t("common.name"), cell: (queue) => queue.name, className: "font-medium" },
     {
@@ -29,47 +21,16 @@ export function QueuesPage() {
     { head: t("queues.wrapUp"), figure: true, cell: (queue) => seconds(queue.wrap_up_ms) },
     { head: t("queues.serviceLevel"), figure: true, cell: (queue) => seconds(queue.service_level_ms) },
     { head: t("queues.shortAbandon"), figure: true, cell: (queue) => seconds(queue.short_abandon_ms) },
-    {
-      head: <span className="sr-only">{t("common.actions")}</span>,
-      cell: (queue) =>
-        may && (
-          <RowActions onEdit={() => setEdited(queue)}>
-            <DeleteButton of="queues" id={queue.id} name={queue.name} />
-          </RowActions>
-        ),
-    },
   ];
-  const add = may && (
-    <Button look="primary" onClick={() => setEdited("new")} data-testid="queue-new">
-      <Plus aria-hidden className="size-4" />
-      {t("queues.new")}
-    </Button>
-  );
-  const close = () => setEdited(null);
   return (
-    <Page title={t("nav.queues")} lead={t("queues.lead")} actions={add}>
-      <Card flush>
-        <Loaded query={queues}>
-          {(rows) => (
-            <Table
-              caption={t("nav.queues")}
-              columns={columns}
-              rows={rows}
-              rowKey={(queue) => queue.id}
-              rowTestId="queue-row"
-              empty={<EmptyState title={t("queues.none")} />}
-            />
-          )}
-        </Loaded>
-      </Card>
-      <Dialog
-        open={edited !== null}
-        onClose={close}
-        title={edited && edited !== "new" ? t("queues.edit", { name: edited.name }) : t("queues.new")}
-      >
-        {edited && <QueueForm queue={edited === "new" ? null : edited} onDone={close} />}
-      </Dialog>
-    </Page>
+    <Documents
+      of="queues"
+      testId="queue"
+      add={t("queues.new")}
+      columns={columns}
+      name={(queue) => queue.name}
+      form={(queue, done) => <QueueForm queue={queue} onDone={done} />}
+    />
   );
 }
 
@@ -94,10 +55,11 @@ const TIMES = [
 /** Times are typed in seconds and kept in milliseconds. */
 function QueueForm({ queue, onDone }: { queue: Queue | null; onDone: () => void }) {
   const { t } = useTranslation();
-  const save = useSave<Queue>("queues");
   const initial = (name: (typeof TIMES)[number][0], otherwise: number) =>
     queue ? seconds(queue[name]) : otherwise;
-  const { form, register, onSubmit, errorOf, problem, busy } = useServerForm({
+  const editing = useDocumentForm<Queue, z.infer<typeof schema>>({
+    of: "queues",
+    document: queue,
     schema,
     defaults: {
       name: queue?.name ?? "",
@@ -108,16 +70,16 @@ function QueueForm({ queue, onDone }: { queue: Queue | null; onDone: () => void 
       short_abandon_ms: initial("short_abandon_ms", 5),
       waiting_max: queue?.waiting_max ?? 1000,
     },
-    submit: async (values) => {
+    body: (values) => {
       const body = { ...values };
       for (const [name] of TIMES) body[name] = Math.round(values[name] * 1000);
-      await save.mutateAsync({ id: queue?.id, version: queue?.version, body });
-      toast("ok", t("common.saved"));
-      onDone();
+      return body;
     },
+    onDone,
   });
+  const { form, register, errorOf } = editing;
   return (
-    <DocumentForm onSubmit={onSubmit} onCancel={onDone} problem={problem} busy={busy}>
+    <DocumentForm form={editing} onCancel={onDone}>
       <Field label={t("common.name")} error={errorOf("name")} required>
         <Input {...register("name")} data-testid="queue-name" />
       </Field>

@@ -1,37 +1,13 @@
-import { useQuery } from "@tanstack/react-query";
-import { Plus } from "lucide-react";
-import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useServerForm } from "@/api/form";
-import { documents, useMay, useSave } from "@/api/queries";
 import { required, z } from "@/api/schema";
 import type { Trunk } from "@/api/types";
-import {
-  Badge,
-  Button,
-  Card,
-  Checkbox,
-  type Column,
-  Copyable,
-  Dialog,
-  EmptyState,
-  Field,
-  Input,
-  Loaded,
-  Page,
-  Select,
-  Table,
-  TextArea,
-  toast,
-} from "@/components/ui";
+import { SipAddress } from "@/components/sip-address";
+import { Badge, Card, Checkbox, type Column, Copyable, Field, Input, Select, TextArea } from "@/components/ui";
 import { secret } from "@/format/secret";
-import { DeleteButton, DocumentForm, RowActions } from "./editor";
+import { DocumentForm, Documents, useDocumentForm } from "./documents";
 
 export function TrunksPage() {
   const { t } = useTranslation();
-  const may = useMay()("config:write");
-  const trunks = useQuery(documents<Trunk>("trunks"));
-  const [edited, setEdited] = useState<Trunk | "new" | null>(null);
   const columns: Column<Trunk>[] = [
     { head: t("common.name"), cell: (trunk) => trunk.name, className: "font-medium" },
     { head: t("trunks.auth"), cell: (trunk) => <Recognised trunk={trunk} /> },
@@ -43,47 +19,21 @@ export function TrunksPage() {
         </Badge>
       ),
     },
-    {
-      head: <span className="sr-only">{t("common.actions")}</span>,
-      cell: (trunk) =>
-        may && (
-          <RowActions onEdit={() => setEdited(trunk)}>
-            <DeleteButton of="trunks" id={trunk.id} name={trunk.name} />
-          </RowActions>
-        ),
-    },
   ];
-  const add = may && (
-    <Button look="primary" onClick={() => setEdited("new")} data-testid="trunk-new">
-      <Plus aria-hidden className="size-4" />
-      {t("trunks.new")}
-    </Button>
-  );
-  const close = () => setEdited(null);
   return (
-    <Page title={t("nav.trunks")} lead={t("trunks.lead")} actions={add}>
-      <Card flush>
-        <Loaded query={trunks}>
-          {(rows) => (
-            <Table
-              caption={t("nav.trunks")}
-              columns={columns}
-              rows={rows}
-              rowKey={(trunk) => trunk.id}
-              rowTestId="trunk-row"
-              empty={<EmptyState title={t("trunks.none")} />}
-            />
-          )}
-        </Loaded>
+    <Documents
+      of="trunks"
+      testId="trunk"
+      add={t("trunks.new")}
+      columns={columns}
+      name={(trunk) => trunk.name}
+      form={(trunk, done) => <TrunkForm trunk={trunk} onDone={done} />}
+    >
+      <Card title={t("sip.title")}>
+        <p className="mb-2 text-sm text-muted">{t("sip.trunkHint")}</p>
+        <SipAddress />
       </Card>
-      <Dialog
-        open={edited !== null}
-        onClose={close}
-        title={edited && edited !== "new" ? t("trunks.edit", { name: edited.name }) : t("trunks.new")}
-      >
-        {edited && <TrunkForm trunk={edited === "new" ? null : edited} onDone={close} />}
-      </Dialog>
-    </Page>
+    </Documents>
   );
 }
 
@@ -108,29 +58,29 @@ const schema = z.object({
 
 function TrunkForm({ trunk, onDone }: { trunk: Trunk | null; onDone: () => void }) {
   const { t } = useTranslation();
-  const save = useSave<Trunk>("trunks");
   const digest = trunk?.auth.type === "digest" ? trunk.auth : null;
-  const { form, register, onSubmit, errorOf, problem, busy } = useServerForm({
+  const editing = useDocumentForm<Trunk, z.infer<typeof schema>>({
+    of: "trunks",
+    document: trunk,
     schema,
     defaults: {
       name: trunk?.name ?? "",
-      type: trunk?.auth.type ?? ("ip" as "ip" | "digest"),
+      type: trunk?.auth.type ?? "ip",
       addresses: trunk?.auth.type === "ip" ? trunk.auth.addresses.join("\n") : "",
       username: digest?.username ?? `trunk-${secret(8).toLowerCase()}`,
       password: digest?.password ?? secret(24),
       enabled: trunk?.enabled ?? true,
     },
-    submit: async ({ name, enabled, type, addresses, username, password }) => {
+    body: ({ name, enabled, type, addresses, username, password }) => {
       const list = addresses.split(/[\s,]+/).filter(Boolean);
-      const auth = type === "ip" ? { type, addresses: list } : { type, username, password };
-      await save.mutateAsync({ id: trunk?.id, version: trunk?.version, body: { name, enabled, auth } });
-      toast("ok", t("common.saved"));
-      onDone();
+      return { name, enabled, auth: type === "ip" ? { type, addresses: list } : { type, username, password } };
     },
+    onDone,
   });
-  const ip = form.watch("type") === "ip";
+  const { register, errorOf } = editing;
+  const ip = editing.form.watch("type") === "ip";
   return (
-    <DocumentForm onSubmit={onSubmit} onCancel={onDone} problem={problem} busy={busy}>
+    <DocumentForm form={editing} onCancel={onDone}>
       <Field label={t("common.name")} error={errorOf("name")} required>
         <Input {...register("name")} data-testid="trunk-name" />
       </Field>

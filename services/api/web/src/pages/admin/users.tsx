@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { UserPlus } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { get, post } from "@/api/client";
+import { all, post } from "@/api/client";
 import { useServerForm } from "@/api/form";
 import { useMay, useMe } from "@/api/queries";
 import { email, required, z } from "@/api/schema";
@@ -24,15 +24,17 @@ import {
   Table,
 } from "@/components/ui";
 import { dateTime } from "@/format/format";
-import { DocumentForm } from "./editor";
-
-type Users = { users: User[]; invites: Invite[] };
+import { DocumentForm } from "./documents";
 
 export function UsersPage() {
   const { t, i18n } = useTranslation();
   const me = useMe();
   const may = useMay()("users:write");
-  const users = useQuery({ queryKey: ["users"], queryFn: () => get<Users>("/users") });
+  const users = useQuery({ queryKey: ["users"], queryFn: ({ signal }) => all<User>("/users", signal) });
+  const invites = useQuery({
+    queryKey: ["users", "invites"],
+    queryFn: ({ signal }) => all<Invite>("/users/invites", signal),
+  });
   const [inviting, setInviting] = useState(false);
   const role = (of: { role: User["role"] }) => t(`role.${of.role}`);
   const members: Column<User>[] = [
@@ -66,24 +68,24 @@ export function UsersPage() {
   const close = () => setInviting(false);
   return (
     <Page title={t("nav.users")} lead={t("users.lead")} actions={invite}>
-      <Loaded query={users}>
-        {(all) => (
-          <>
-            <Card title={t("users.members")} flush>
-              <Table caption={t("users.members")} columns={members} rows={all.users} rowKey={(user) => user.id} />
-            </Card>
-            <Card title={t("users.pending")} flush>
-              <Table
-                caption={t("users.pending")}
-                columns={invited}
-                rows={all.invites}
-                rowKey={(invite) => invite.id}
-                empty={<EmptyState title={t("users.noInvites")} />}
-              />
-            </Card>
-          </>
-        )}
-      </Loaded>
+      <Card title={t("users.members")} flush>
+        <Loaded query={users}>
+          {(rows) => <Table caption={t("users.members")} columns={members} rows={rows} rowKey={(user) => user.id} />}
+        </Loaded>
+      </Card>
+      <Card title={t("users.pending")} flush>
+        <Loaded query={invites}>
+          {(rows) => (
+            <Table
+              caption={t("users.pending")}
+              columns={invited}
+              rows={rows}
+              rowKey={(one) => one.id}
+              empty={<EmptyState title={t("users.noInvites")} />}
+            />
+          )}
+        </Loaded>
+      </Card>
       <Dialog open={inviting} onClose={close} title={t("users.inviteTitle")}>
         <InviteForm onDone={close} />
       </Dialog>
@@ -119,7 +121,7 @@ function InviteForm({ onDone }: { onDone: () => void }) {
     );
   }
   return (
-    <DocumentForm onSubmit={onSubmit} onCancel={onDone} problem={problem} busy={busy}>
+    <DocumentForm form={{ onSubmit, problem, busy }} onCancel={onDone}>
       <Field label={t("common.name")} error={errorOf("name")} required>
         <Input {...register("name")} data-testid="invite-name" />
       </Field>

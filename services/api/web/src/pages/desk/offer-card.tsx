@@ -34,7 +34,7 @@ export function OfferCard({ offer }: { offer: Offer }) {
         facts={[
           [t("fact.number"), <PhoneNumber key="n" number={caller.number} />],
           [t("fact.dialled"), <Dialled key="d" label={caller.did_label} number={caller.did} />],
-          [t("fact.path"), caller.path || "—"],
+          [t("fact.path"), <span key="p" data-testid="offer-path">{caller.path || "—"}</span>],
           [t("fact.waited"), <Elapsed key="w" since={offer.waiting_since_ms} />],
         ]}
       />

@@ -1,3 +1,4 @@
+import { Star } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { useNames } from "@/api/queries";
 import type { LiveCall } from "@/api/types";
@@ -28,9 +29,9 @@ export function CallTable({ calls }: { calls: LiveCall[] }) {
         </span>
       ),
     },
-    { head: t("live.caller"), cell: (call) => <PhoneNumber number={call.from} /> },
-    { head: t("fact.dialled"), cell: (call) => <Dialled label={call.did_label} number={call.did} /> },
-    { head: t("fact.path"), cell: (call) => call.path || (call.node ?? "") },
+    { head: t("live.caller"), testId: "live-call-caller", cell: (call) => <Caller call={call} /> },
+    { head: t("fact.dialled"), testId: "live-call-did", cell: (call) => <Dialled label={call.did_label} number={call.did} /> },
+    { head: t("fact.path"), testId: "live-call-path", cell: (call) => call.path || (call.node ?? "") },
     { head: t("fact.queue"), cell: (call) => names.queue(call.queue) },
     { head: t("live.position"), figure: true, cell: (call) => (call.position > 0 ? call.position : "") },
     {
@@ -60,7 +61,26 @@ export function CallTable({ calls }: { calls: LiveCall[] }) {
       rows={calls.toSorted((a, b) => order(a) - order(b) || a.offered_at_ms - b.offered_at_ms)}
       rowKey={(call) => call.call}
       rowTestId="live-call-row"
+      rowClass={(call) => (call.contact?.vip ? "bg-note-soft/50" : undefined)}
       empty={<EmptyState title={t("live.noCalls")} />}
     />
+  );
+}
+
+/** The name and organisation of who is known, else the number. */
+function Caller({ call: { contact, from } }: { call: LiveCall }) {
+  const { t } = useTranslation();
+  const name = contact?.name && contact.name !== from ? contact.name : null;
+  return (
+    <span className="flex flex-wrap items-center gap-x-2">
+      {contact?.vip && (
+        <Badge tone="note" data-testid="vip">
+          <Star aria-hidden className="size-3 fill-current" />
+          {t("contacts.vip")}
+        </Badge>
+      )}
+      <span className={name ? "font-medium" : undefined}>{name ?? <PhoneNumber number={from} />}</span>
+      {contact?.organisation && <span className="text-muted">{contact.organisation}</span>}
+    </span>
   );
 }
