@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod config;
+mod details;
 mod drain;
 mod error;
 pub mod grpc;
@@ -10,6 +11,7 @@ mod launch;
 pub mod random;
 pub mod telemetry;
 
+pub use details::{Details, Fault, Params};
 pub use drain::Drain;
 pub use error::{Code, Error, Result};
 pub use launch::{Deps, Peers, drain_on_signal, launch};

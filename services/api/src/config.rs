@@ -12,6 +12,7 @@ pub struct Config {
     pub objects: String,
     pub advertise: String,
     pub desk_parked_ms: u64,
+    pub requests_per_minute: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -5,6 +5,7 @@
 mod auth;
 mod config;
 mod desk;
+mod idempotency;
 mod limits;
 mod portal;
 mod problem;
@@ -19,6 +20,7 @@ use axum::{
     Router,
     body::Body,
     extract::{DefaultBodyLimit, State},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -40,7 +42,7 @@ use proto::{
     },
 };
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, SocketAddr, TcpListener},
     sync::Arc,
     time::Duration,
 };
@@ -67,8 +69,9 @@ pub struct App {
     desks: Arc<desk::Desks>,
     test_calls: rest::TestCalls,
     objects: Arc<dyn ObjectStore>,
-    sign_ups: Limit,
-    sign_ins: Limit,
+    sign_ups: Limit<IpAddr>,
+    sign_ins: Limit<IpAddr>,
+    requests: Limit<limits::Who>,
     https: bool,
     drain: Drain,
 }
@@ -157,6 +160,7 @@ fn app(
         objects: objects(&config.objects)?,
         sign_ups: Limit::new(10, 6 * 60_000),
         sign_ins: Limit::new(50, 5_000),
+        requests: Limit::per_minute(config.requests_per_minute),
         https,
         drain,
     })
@@ -200,6 +204,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/v1/{*rest}", axum::routing::any(rest::no_such_route))
         .method_not_allowed_fallback(rest::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(from_fn_with_state(app.clone(), idempotency::once))
+        .layer(from_fn_with_state(app.clone(), limits::counted))
         .layer(no_store);
     let router = api
         .route("/.well-known/jwks.json", get(jwks))

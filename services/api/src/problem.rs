@@ -10,9 +10,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use chassis::Code;
+use chassis::{Code, Details, Fault, Params};
 use http::{HeaderValue, StatusCode, header::CONTENT_TYPE, request::Parts};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
 pub type Result<T, E = Problem> = std::result::Result<T, E>;
@@ -20,35 +20,87 @@ pub type Result<T, E = Problem> = std::result::Result<T, E>;
 /// What went wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
-    /// `about:blank`: the status says what kind it is.
+    /// `urn:trunkline:problem:` and the code.
     #[serde(rename = "type")]
     #[schema(rename = "type")]
     pub kind: String,
     pub title: String,
     pub status: u16,
+    /// Stable, such as `in_use`; title and detail may change.
+    pub code: String,
     pub detail: String,
+    /// What the detail names, such as `name`.
+    #[serde(skip_serializing_if = "Params::is_empty")]
+    pub params: Params,
     /// Each wrong field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
 
 /// What is wrong with one field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     /// A path such as `nodes.menu.choices.1`.
     pub place: String,
     pub message: String,
+    /// Stable, such as `too_long`.
+    pub code: String,
+    #[serde(skip_serializing_if = "Params::is_empty")]
+    pub params: Params,
+}
+
+impl From<Fault> for FieldError {
+    fn from(Fault { place, message, code, params }: Fault) -> FieldError {
+        FieldError { place, message, code, params }
+    }
+}
+
+const KINDS: &str = "urn:trunkline:problem:";
+
+/// Where nobody said it closer.
+fn code(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST => "bad_request",
+        StatusCode::UNAUTHORIZED => "unauthorized",
+        StatusCode::FORBIDDEN => "forbidden",
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        StatusCode::CONFLICT => "conflict",
+        StatusCode::PRECONDITION_FAILED => "stale",
+        StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
+        StatusCode::RANGE_NOT_SATISFIABLE => "range_not_satisfiable",
+        StatusCode::UNPROCESSABLE_ENTITY => "invalid",
+        StatusCode::TOO_MANY_REQUESTS => "too_many_requests",
+        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+        StatusCode::GATEWAY_TIMEOUT => "deadline",
+        _ => "internal",
+    }
 }
 
 impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
+        let code = code(status);
         Problem {
-            kind: "about:blank".into(),
+            kind: format!("{KINDS}{code}"),
             title: status.canonical_reason().unwrap_or("Error").into(),
             status: status.as_u16(),
+            code: code.into(),
             detail: detail.into(),
+            params: Params::new(),
             errors: Vec::new(),
         }
+    }
+
+    /// The same with a code of its own.
+    pub fn coded(self, code: &str) -> Problem {
+        Problem { kind: format!("{KINDS}{code}"), code: code.to_owned(), ..self }
+    }
+
+    /// Something that the detail names.
+    pub fn with(mut self, name: &str, value: impl std::fmt::Display) -> Problem {
+        self.params.insert(name.to_owned(), value.to_string());
+        self
     }
 
     pub fn not_found(detail: impl Into<String>) -> Problem {
@@ -67,8 +119,9 @@ impl Problem {
         Problem::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    pub fn invalid(place: &str, message: &str) -> Problem {
-        let errors = vec![FieldError { place: place.into(), message: message.into() }];
+    /// One wrong field.
+    pub fn invalid(place: &str, code: &str, message: &str) -> Problem {
+        let errors = vec![Fault::new(place, code, message).into()];
         let detail = format!("{place} {message}");
         Problem { errors, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
     }
@@ -103,13 +156,17 @@ impl From<chassis::Error> for Problem {
 
 impl From<tonic::Status> for Problem {
     fn from(status: tonic::Status) -> Problem {
-        let errors = serde_json::from_slice(status.details()).unwrap_or_default();
+        let details: Details = serde_json::from_slice(status.details()).unwrap_or_default();
         let stale = status.code() == tonic::Code::Aborted;
-        let problem: Problem = chassis::Error::from(status).into();
-        match stale {
-            true => Problem { errors, ..Problem::new(StatusCode::PRECONDITION_FAILED, problem.detail) },
-            false => Problem { errors, ..problem },
+        let mut problem: Problem = chassis::Error::from(status).into();
+        if stale {
+            problem = Problem::new(StatusCode::PRECONDITION_FAILED, problem.detail);
         }
+        if !details.code.is_empty() {
+            problem = problem.coded(&details.code);
+        }
+        let errors = details.faults.into_iter().map(FieldError::from).collect();
+        Problem { params: details.params, errors, ..problem }
     }
 }
 

@@ -10,10 +10,11 @@ use proto::crm::v1::*;
 use std::sync::Arc;
 use tenantdb::{TenantDb, TenantTx};
 use tonic::{Request, Response, Status};
-use types::TenantId;
+use types::{E164, TenantId};
 
 /// The last interactions on a card.
 const CARD_MAX: i64 = 10;
+const LOOKUP_MAX: usize = 1_000;
 const PAGE: u32 = 50;
 const PAGE_MAX: u32 = 200;
 
@@ -47,6 +48,25 @@ impl crm_server::Crm for Api {
         let card = self.card(&mut tx, contact.map_err(storage)?).await?;
         tx.commit().await.map_err(storage)?;
         Ok(Response::new(card))
+    }
+
+    async fn lookup(&self, request: Request<LookupRequest>) -> Result<Response<LookupReply>, Status> {
+        let LookupRequest { tenant, numbers } = request.into_inner();
+        if numbers.len() > LOOKUP_MAX {
+            return Err(Error::invalid("more than 1000 numbers").into());
+        }
+        let mut tx = self.begin(&tenant).await?;
+        let asked: Vec<(String, E164)> = numbers
+            .into_iter()
+            .filter_map(|text| Some((text.clone(), events::number(&self.view, tx.tenant(), &text)?)))
+            .collect();
+        let numbers: Vec<String> = asked.iter().map(|(_, number)| number.to_string()).collect();
+        let found = store::with_numbers(&mut tx, &numbers).await.map_err(storage)?;
+        let named = asked.into_iter().filter_map(|(text, number)| {
+            let row = found.iter().find(|row| row.numbers.iter().any(|n| n == number.as_str()))?;
+            Some((text, to_proto(row.clone())))
+        });
+        Ok(Response::new(LookupReply { contacts: named.collect() }))
     }
 
     async fn list_contacts(

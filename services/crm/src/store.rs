@@ -92,6 +92,19 @@ pub async fn contact(tx: &mut TenantTx, id: &str) -> Result<Option<ContactRow>> 
     Ok(sqlx::query_as(CONTACT).bind(id).fetch_optional(&mut **tx).await?)
 }
 
+/// Who has one of these numbers.
+pub async fn with_numbers(tx: &mut TenantTx, numbers: &[String]) -> Result<Vec<ContactRow>> {
+    let rows = sqlx::query_as(
+        "select c.id, c.name, c.organisation, c.vip, c.created_at_ms,
+           array(select n.number from contact_numbers n where n.contact = c.id order by n.number) as numbers
+         from contacts c where c.id in (select contact from contact_numbers where number = any($1))",
+    )
+    .bind(numbers)
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows)
+}
+
 /// Ids after `cursor` whose name, organisation or number holds `search`.
 pub async fn contacts(tx: &mut TenantTx, search: &str, cursor: &str, limit: i64) -> Result<Vec<ContactRow>> {
     let pattern = format!("%{}%", search.replace(['%', '_', '\\'], ""));

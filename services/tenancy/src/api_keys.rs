@@ -1,6 +1,6 @@
 //! tenancy.v1 ApiKeys: shown once, stored as a hash.
 
-use crate::{Error, Result, documents::tenant, secret::fingerprint};
+use crate::{Error, Result, documents::tenant, error::told, secret::fingerprint};
 use proto::tenancy::v1::{self as wire, api_keys_server};
 use sqlx::FromRow;
 use tenantdb::TenantDb;
@@ -37,10 +37,10 @@ impl ApiKeys {
         let tenant = tenant(&request.tenant)?;
         let name = request.name.trim();
         if name.is_empty() || name.chars().count() > 100 {
-            return Err(Error::invalid("name", "is not 1 to 100 characters"));
+            return Err(Error::invalid("name", "not_a_name", "is not 1 to 100 characters"));
         }
         if request.scopes.is_empty() || request.scopes.len() > SCOPES_MAX {
-            return Err(Error::invalid("scopes", "are not 1 to 50"));
+            return Err(Error::invalid("scopes", "scopes", "are not 1 to 50"));
         }
         let now = chassis::clock::now();
         let id = ApiKeyId::new(now, chassis::random::u128()).to_string();
@@ -51,7 +51,9 @@ impl ApiKeys {
             .fetch_one(&mut *tx)
             .await?;
         if count >= KEYS_MAX {
-            return Err(Error::Exhausted(format!("there are {KEYS_MAX} API keys already")));
+            return Err(Error::Exhausted(
+                told("too_many_keys", format!("there are {KEYS_MAX} API keys already")).with("max", KEYS_MAX),
+            ));
         }
         sqlx::query(
             "insert into api_keys (id, secret_hash, tenant, name, scopes, created_by, created_at_ms)
@@ -89,7 +91,7 @@ impl ApiKeys {
             .execute(&mut *tx)
             .await?;
         if removed.rows_affected() == 0 {
-            return Err(Error::NotFound(format!("no API key {id}")));
+            return Err(Error::NotFound(told("not_found", format!("no API key {id}"))));
         }
         Ok(tx.commit().await?)
     }
@@ -104,7 +106,7 @@ impl ApiKeys {
         .bind(&hash)
         .fetch_optional(&mut *tx)
         .await?;
-        let row = found.ok_or_else(|| Error::Denied("the API key is not valid".into()))?;
+        let row = found.ok_or_else(|| Error::Denied(told("bad_key", "the API key is not valid")))?;
         let now = chassis::clock::now().millis();
         if row.last_used_at_ms + USE_NOTED_EVERY_MS < now {
             sqlx::query("update api_keys set last_used_at_ms = $2 where secret_hash = $1")

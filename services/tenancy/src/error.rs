@@ -1,23 +1,23 @@
-use crate::documents::Problem;
-use chassis::Code;
+use chassis::{Details, Fault, Params};
+use std::fmt::Display;
 use tonic::Status;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{0}")]
-    NotFound(String),
+    NotFound(Told),
     #[error("{0}")]
-    Conflict(String),
+    Conflict(Told),
     /// The change was made from a version that is no longer the latest.
     #[error("{0}")]
-    Stale(String),
+    Stale(Told),
     /// What is wrong and where, each to be shown at its field.
     #[error("{}", listed(.0))]
-    Invalid(Vec<Problem>),
+    Invalid(Vec<Fault>),
     #[error("{0}")]
-    Denied(String),
+    Denied(Told),
     #[error("{0}")]
-    Exhausted(String),
+    Exhausted(Told),
     #[error(transparent)]
     Db(#[from] tenantdb::Error),
     #[error(transparent)]
@@ -28,12 +28,39 @@ pub enum Error {
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// A refusal in words, and for programs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    code: &'static str,
+    message: String,
+    params: Params,
+}
+
+/// `code` stays, the message may change.
+pub fn told(code: &'static str, message: impl Display) -> Told {
+    Told { code, message: message.to_string(), params: Params::new() }
+}
+
+impl Told {
+    /// Something that the message names.
+    pub fn with(mut self, name: &str, value: impl Display) -> Told {
+        self.params.insert(name.to_owned(), value.to_string());
+        self
+    }
+}
+
+impl Display for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 impl Error {
-    pub fn invalid(place: &str, message: impl Into<String>) -> Error {
-        Error::Invalid(vec![Problem { place: place.to_owned(), message: message.into() }])
+    pub fn invalid(place: &str, code: &str, message: impl Display) -> Error {
+        Error::Invalid(vec![Fault::new(place, code, message)])
     }
 
-    pub fn internal(cause: impl std::fmt::Display) -> Error {
+    pub fn internal(cause: impl Display) -> Error {
         Error::Internal(cause.to_string())
     }
 
@@ -49,41 +76,39 @@ impl Error {
     }
 
     /// The same, but what a unique constraint refused is told as a conflict.
-    pub fn or_taken(self, message: impl Into<String>) -> Error {
-        if self.is_taken() { Error::Conflict(message.into()) } else { self }
+    pub fn or_taken(self, refusal: Told) -> Error {
+        if self.is_taken() { Error::Conflict(refusal) } else { self }
     }
 }
 
-fn listed(problems: &[Problem]) -> String {
-    let lines: Vec<String> = problems.iter().map(|p| format!("{}: {}", p.place, p.message)).collect();
+fn listed(faults: &[Fault]) -> String {
+    let lines: Vec<String> = faults.iter().map(|f| format!("{}: {}", f.place, f.message)).collect();
     lines.join("; ")
 }
 
-impl From<Error> for chassis::Error {
-    fn from(error: Error) -> chassis::Error {
-        let code = match &error {
-            Error::NotFound(_) => Code::NotFound,
-            Error::Conflict(_) | Error::Stale(_) => Code::Conflict,
-            Error::Invalid(_) => Code::Invalid,
-            Error::Denied(_) => Code::Denied,
-            Error::Exhausted(_) => Code::Exhausted,
-            Error::Db(_) | Error::Sql(_) | Error::Internal(_) => return chassis::Error::internal(error),
+/// What is told beside the message; a stale version is `Aborted`, to be told from other conflicts.
+impl From<Error> for Status {
+    fn from(error: Error) -> Status {
+        let (code, told) = match error {
+            Error::NotFound(told) => (tonic::Code::NotFound, told),
+            Error::Conflict(told) => (tonic::Code::AlreadyExists, told),
+            Error::Stale(told) => (tonic::Code::Aborted, told),
+            Error::Denied(told) => (tonic::Code::PermissionDenied, told),
+            Error::Exhausted(told) => (tonic::Code::ResourceExhausted, told),
+            Error::Invalid(faults) => {
+                let message = listed(&faults);
+                let details = Details { code: "invalid".into(), faults, ..Details::default() };
+                return status(tonic::Code::InvalidArgument, message, &details);
+            }
+            Error::Db(_) | Error::Sql(_) | Error::Internal(_) => {
+                return chassis::Error::internal(error).into();
+            }
         };
-        chassis::Error::new(code, error.to_string())
+        let details = Details { code: told.code.into(), params: told.params, faults: Vec::new() };
+        status(code, told.message, &details)
     }
 }
 
-/// A stale version is `Aborted`, to be told from other conflicts. The problems travel as JSON in the status' details: `[{"place", "message"}]`.
-impl From<Error> for Status {
-    fn from(error: Error) -> Status {
-        match error {
-            Error::Invalid(problems) => {
-                let details = serde_json::to_vec(&problems).unwrap_or_default();
-                let message = listed(&problems);
-                Status::with_details(tonic::Code::InvalidArgument, message, details.into())
-            }
-            Error::Stale(message) => Status::aborted(message),
-            other => chassis::Error::from(other).into(),
-        }
-    }
+fn status(code: tonic::Code, message: String, details: &Details) -> Status {
+    Status::with_details(code, message, serde_json::to_vec(details).unwrap_or_default().into())
 }

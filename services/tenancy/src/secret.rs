@@ -1,6 +1,6 @@
 //! Passwords and tokens: what is kept of them opens nothing by itself.
 
-use crate::{Error, Result};
+use crate::{Error, Result, error::told};
 use argon2::{
     Argon2,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
@@ -47,7 +47,7 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let busy = |_| Error::Exhausted("too many sign-ins at once, try again".into());
+        let busy = |_| Error::Exhausted(told("busy", "too many sign-ins at once, try again"));
         let _admitted = self.admitted.try_acquire().map_err(busy)?;
         let _running = self.running.acquire().await.map_err(Error::internal)?;
         spawn_blocking(work).await.map_err(Error::internal)

@@ -106,6 +106,40 @@ const actions = {
     await page.reload();
     await at("call-end").waitFor();
   },
+  /** What an element says. */
+  async text(id) {
+    await at(id).waitFor();
+    return at(id).innerText();
+  },
+  /** The same on another page, in a tab of its own; the desk stays where it is. */
+  async look({ path, ids }) {
+    const tab = await context.newPage();
+    try {
+      await tab.goto(base + path);
+      const found = {};
+      for (const id of ids) {
+        await tab.getByTestId(id).first().waitFor({ timeout: SOON });
+        found[id] = await tab.getByTestId(id).first().innerText();
+      }
+      return found;
+    } finally {
+      await tab.close();
+    }
+  },
+  /** The first row of the report by number. */
+  async report_by_number() {
+    const tab = await context.newPage();
+    try {
+      await tab.goto(`${base}/reports`);
+      await tab.locator("select").filter({ has: tab.locator('option[value="did"]') }).selectOption("did");
+      await tab.getByTestId("report-show").click();
+      const row = tab.getByTestId("report-row").first();
+      await row.waitFor({ timeout: SOON });
+      return await row.innerText();
+    } finally {
+      await tab.close();
+    }
+  },
   async press(id) {
     await at(id).click();
   },

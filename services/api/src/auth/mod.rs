@@ -42,7 +42,9 @@ impl Caller {
     pub fn may(&self, permission: Permission) -> Result<()> {
         match self.has(permission) {
             true => Ok(()),
-            false => Err(Problem::forbidden(format!("this needs the permission {}", permission.name()))),
+            false => Err(Problem::forbidden(format!("this needs the permission {}", permission.name()))
+                .coded("missing_permission")
+                .with("permission", permission.name())),
         }
     }
 
@@ -63,6 +65,9 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Caller> {
+        if let Some(known) = parts.extensions.get::<Caller>() {
+            return Ok(known.clone());
+        }
         match bearer(&parts.headers) {
             Some(token) => by_token(app, token).await,
             None => by_cookie(app, parts).await,
@@ -86,11 +91,13 @@ async fn by_token(app: &App, token: &str) -> Result<Caller> {
 }
 
 async fn by_cookie(app: &App, parts: &Parts) -> Result<Caller> {
-    let session = session_cookie(&parts.headers).ok_or_else(|| Problem::unauthorized("sign in first"))?;
+    let session = session_cookie(&parts.headers)
+        .ok_or_else(|| Problem::unauthorized("sign in first").coded("sign_in_first"))?;
     let token = Token { token: session.clone() };
     let identity = app.accounts().resume(token).await.map_err(not_signed_in)?.into_inner();
     if !is_safe(&parts.method) && !same(parts.headers.get(CSRF).map(|v| v.as_bytes()), &identity.csrf) {
-        return Err(Problem::forbidden(format!("the header {CSRF} does not carry the value of GET /v1/me")));
+        return Err(Problem::forbidden(format!("the header {CSRF} does not carry the value of GET /v1/me"))
+            .coded("csrf"));
     }
     Ok(Caller::new(identity, Some(session)))
 }

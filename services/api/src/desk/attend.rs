@@ -77,7 +77,7 @@ impl Attendance {
 
     /// With the caller's card if the CRM is quick, else without and the card after it.
     fn offer(&self, agent: String, offer: tell::Offer) {
-        let Some(tenant) = self.desks.offer_arrived(&agent, &offer.reservation) else { return };
+        let Some(tenant) = self.desks.offer_arrived(&agent, &offer.reservation, &offer.call) else { return };
         let (desks, crm) = (self.desks.clone(), self.crm.clone());
         tokio::spawn(async move {
             let mut offer = to_offer(offer);

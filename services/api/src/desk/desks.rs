@@ -47,10 +47,30 @@ struct Desk {
     /// The ACD is another one, or lost our stream: it must hear the wish again.
     reclaims: bool,
     state: Option<State>,
-    offers: BTreeMap<String, Option<Offer>>,
+    pops: BTreeMap<String, Pop>,
     legs: BTreeMap<String, Leg>,
     /// Counts the times that the last tab closed, to tell parkings apart.
     parkings: u64,
+}
+
+/// What the agent sees of a caller: while it rings, and after the answer until the call is wrapped up.
+struct Pop {
+    call: String,
+    /// Absent while the CRM is asked who calls.
+    offer: Option<Offer>,
+    answered: bool,
+}
+
+impl Pop {
+    fn told(&self, reservation: &str) -> Vec<ToClient> {
+        let shown = self.offer.iter().map(|offer| ToClient::Offer(Box::new(offer.clone())));
+        let over = self.answered.then(|| answered(reservation));
+        shown.chain(over).collect()
+    }
+}
+
+fn answered(reservation: &str) -> ToClient {
+    ToClient::OfferEnded { reservation: reservation.to_owned(), outcome: "answered".into() }
 }
 
 struct Tab {
@@ -114,8 +134,8 @@ impl Desks {
         let id = desk.tabs.iter().map(|tab| tab.id + 1).max().unwrap_or(1);
         let phone = !desk.tabs.iter().any(|tab| tab.phone);
         let state = desk.state.clone().map(ToClient::State);
-        let offers = desk.offers.values().flatten().map(|offer| ToClient::Offer(Box::new(offer.clone())));
-        for message in state.into_iter().chain(offers) {
+        let pops = desk.pops.iter().flat_map(|(reservation, pop)| pop.told(reservation));
+        for message in state.into_iter().chain(pops) {
             let _ = to.try_send(message);
         }
         desk.tabs.push(Tab { id, to, phone });
@@ -243,14 +263,16 @@ impl Desks {
             }
         }
         desk.state = Some(state.clone());
-        desk.tell(ToClient::State(state));
+        desk.tell(ToClient::State(state.clone()));
+        desk.follow(&state);
     }
 
     /// The tenant of the desk that is to see the offer; it waits for the contact.
-    pub fn offer_arrived(&self, agent: &str, reservation: &str) -> Option<String> {
+    pub fn offer_arrived(&self, agent: &str, reservation: &str, call: &str) -> Option<String> {
         let mut all = self.all();
         let desk = all.get_mut(agent)?;
-        desk.offers.insert(reservation.to_owned(), None);
+        let pop = Pop { call: call.to_owned(), offer: None, answered: false };
+        desk.pops.insert(reservation.to_owned(), pop);
         Some(desk.tenant.clone())
     }
 
@@ -258,16 +280,16 @@ impl Desks {
     pub fn show(&self, agent: &str, offer: Offer) {
         let mut all = self.all();
         let Some(desk) = all.get_mut(agent) else { return };
-        if let Some(place) = desk.offers.get_mut(&offer.reservation) {
-            *place = Some(offer.clone());
-            desk.tell(ToClient::Offer(Box::new(offer)));
-        }
+        let Some(pop) = desk.pops.get_mut(&offer.reservation) else { return };
+        let reservation = offer.reservation.clone();
+        pop.offer = Some(offer);
+        pop.told(&reservation).into_iter().for_each(|message| desk.tell(message));
     }
 
     pub fn offer_ended(&self, agent: &str, reservation: &str, outcome: String) {
         let mut all = self.all();
         let Some(desk) = all.get_mut(agent) else { return };
-        desk.offers.remove(reservation);
+        desk.pops.remove(reservation);
         desk.tell(ToClient::OfferEnded { reservation: reservation.to_owned(), outcome });
     }
 
@@ -339,10 +361,24 @@ impl Desk {
             wish: Wish::Offline,
             reclaims: false,
             state: None,
-            offers: BTreeMap::new(),
+            pops: BTreeMap::new(),
             legs: BTreeMap::new(),
             parkings: 0,
         }
+    }
+
+    /// An answered offer has ended; its pop goes when the call is no longer the agent's.
+    fn follow(&mut self, state: &State) {
+        let (talks, with) = (state.state == "on_call", state.call.as_deref());
+        let mut ended = Vec::new();
+        self.pops.retain(|reservation, pop| {
+            if talks && !pop.answered && with == Some(&pop.call) {
+                pop.answered = true;
+                ended.push(answered(reservation));
+            }
+            !pop.answered || with == Some(&pop.call)
+        });
+        ended.into_iter().for_each(|message| self.tell(message));
     }
 
     /// To all tabs; one that does not keep up is closed by letting go of its channel.

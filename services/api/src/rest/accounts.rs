@@ -168,7 +168,7 @@ async fn log_in(
     from_here(&app.sign_ins, from)?;
     let request = wire::LogInRequest { email: form.email, password: form.password };
     let session = app.accounts().log_in(request).await.map_err(|status| match status.code() {
-        tonic::Code::PermissionDenied => Problem::unauthorized(status.message()),
+        tonic::Code::PermissionDenied => Problem::unauthorized(status.message()).coded("wrong_password"),
         _ => status.into(),
     })?;
     signed_in(&app, StatusCode::OK, session.into_inner())

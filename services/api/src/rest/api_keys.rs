@@ -1,9 +1,10 @@
 //! API keys: the secret is shown once.
 
+use super::Page;
 use crate::{
     App,
     auth::{Caller, Permission},
-    problem::{Body, Path, Problem, Result},
+    problem::{Body, Path, Problem, Query, Result},
 };
 use axum::{Json, extract::State, response::IntoResponse};
 use http::StatusCode;
@@ -30,6 +31,7 @@ struct ApiKey {
 #[derive(Serialize, ToSchema)]
 struct ApiKeys {
     items: Vec<ApiKey>,
+    next_cursor: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -48,11 +50,16 @@ struct CreatedApiKey {
 }
 
 #[utoipa::path(get, path = "/v1/api-keys", operation_id = "listApiKeys", tag = "api-keys",
-    responses((status = 200, body = ApiKeys)))]
-async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<ApiKeys>> {
+    params(Page), responses((status = 200, body = ApiKeys)))]
+async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<ApiKeys>> {
     caller.may(Permission::ApiKeys)?;
     let request = wire::TenantRequest { tenant: caller.tenant().to_owned() };
     let keys = app.api_keys().list(request).await?.into_inner().keys;
+    let (keys, next_cursor) = page.of(keys, |key| key.id.clone());
     let items = keys.into_iter().map(|key| ApiKey {
         id: key.id,
         name: key.name,
@@ -60,7 +67,7 @@ async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<ApiKey
         created_at_ms: key.created_at_ms,
         last_used_at_ms: Some(key.last_used_at_ms).filter(|at| *at > 0),
     });
-    Ok(Json(ApiKeys { items: items.collect() }))
+    Ok(Json(ApiKeys { items: items.collect(), next_cursor }))
 }
 
 #[utoipa::path(post, path = "/v1/api-keys", operation_id = "createApiKey", tag = "api-keys",
@@ -88,7 +95,9 @@ fn scopes(caller: &Caller, wanted: Vec<String>) -> Result<Vec<String>> {
     }
     for scope in &wanted {
         match Permission::parse(scope) {
-            None => return Err(Problem::invalid("scopes", &format!("{scope:?} is not a permission"))),
+            None => {
+                return Err(Problem::invalid("scopes", "unknown", &format!("{scope:?} is not a permission")));
+            }
             Some(permission) => caller.may(permission)?,
         }
     }

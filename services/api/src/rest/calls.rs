@@ -104,7 +104,7 @@ fn visible(caller: &Caller, wanted: String) -> Result<String> {
     let own = &caller.identity.agent;
     match wanted.is_empty() || wanted == *own {
         true if !own.is_empty() => Ok(own.clone()),
-        _ => Err(Problem::forbidden("you may see your own calls only")),
+        _ => Err(Problem::forbidden("you may see your own calls only").coded("own_calls_only")),
     }
 }
 

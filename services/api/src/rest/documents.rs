@@ -1,9 +1,10 @@
 //! The configuration's documents: seven routes for each kind, made from one table.
 
+use super::Page;
 use crate::{
     App,
     auth::{Caller, Permission},
-    problem::{Body, Path, Problem, Result},
+    problem::{Body, Path, Problem, Query, Result},
 };
 use axum::{Json, extract::State, response::IntoResponse};
 use http::{HeaderMap, StatusCode, header};
@@ -11,6 +12,7 @@ use proto::tenancy::v1 as wire;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use types::config::Kind;
+use utoipa::IntoParams;
 use utoipa::openapi::{
     Components, ContentBuilder, HttpMethod, OpenApi, PathItem, Paths, Ref, RefOr, Required, ResponseBuilder,
     path::{OperationBuilder, ParameterBuilder, ParameterIn},
@@ -73,12 +75,12 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 impl Collection {
     fn router(self) -> axum::Router<Arc<App>> {
         use axum::routing::get;
-        let list = move |app, caller| list(self, app, caller);
+        let list = move |app, caller, page| list(self, app, caller, page);
         let create = move |app, caller, body| create(self, app, caller, body);
         let read = move |app, caller, id| read(self, app, caller, id);
         let replace = move |app, caller, id, headers, body| replace(self, app, caller, id, headers, body);
         let delete = move |app, caller, id| delete(self, app, caller, id);
-        let versions = move |app, caller, id| versions(self, app, caller, id);
+        let versions = move |app, caller, id, page| versions(self, app, caller, id, page);
         axum::Router::new()
             .route(&format!("/v1/{}", self.path), get(list).post(create))
             .route(&format!("/v1/{}/{{id}}", self.path), get(read).put(replace).delete(delete))
@@ -88,11 +90,17 @@ impl Collection {
 
 type Application = State<Arc<App>>;
 
-async fn list(of: Collection, State(app): Application, caller: Caller) -> Result<Json<Value>> {
+async fn list(
+    of: Collection,
+    State(app): Application,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<Value>> {
     caller.may(of.read)?;
     let request = wire::ListRequest { tenant: caller.tenant().into(), kind: of.kind.as_str().into() };
     let documents = app.documents().list(request).await?.into_inner().documents;
-    Ok(Json(json!({ "items": views(&caller, documents)? })))
+    let (documents, next) = page.of(documents, |document| document.id.clone());
+    Ok(Json(json!({ "items": views(&caller, documents)?, "next_cursor": next })))
 }
 
 async fn create(
@@ -158,15 +166,18 @@ async fn versions(
     State(app): Application,
     caller: Caller,
     Path(id): Path<String>,
+    Query(page): Query<Page>,
 ) -> Result<Json<Value>> {
     caller.may(of.read)?;
     let request = wire::DocumentRequest { tenant: caller.tenant().into(), kind: of.kind.as_str().into(), id };
     let documents = app.documents().history(request).await?.into_inner().documents;
+    let (documents, next) = page.of(documents, |document| document.version.to_string());
     let of_version = |document: wire::Document| {
         let (actor, at_ms) = (document.actor.clone(), document.at_ms);
         Ok(json!({ "actor": actor, "at_ms": at_ms, "document": view(&caller, document)? }))
     };
-    Ok(Json(json!({ "items": documents.into_iter().map(of_version).collect::<Result<Vec<_>>>()? })))
+    let items = documents.into_iter().map(of_version).collect::<Result<Vec<_>>>()?;
+    Ok(Json(json!({ "items": items, "next_cursor": next })))
 }
 
 pub(super) async fn get(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<wire::Document> {
@@ -264,7 +275,11 @@ impl Collection {
         };
         let by_id = |verb: &str| operation(verb, self.singular).parameter(id_parameter());
         vec![
-            (all.clone(), HttpMethod::Get, answers(operation("list", self.plural), "200", Some(&page))),
+            (
+                all.clone(),
+                HttpMethod::Get,
+                answers(paged(operation("list", self.plural)), "200", Some(&page)),
+            ),
             (
                 all,
                 HttpMethod::Post,
@@ -280,7 +295,7 @@ impl Collection {
             (
                 versions,
                 HttpMethod::Get,
-                answers(operation("list", &history).parameter(id_parameter()), "200", Some(&history)),
+                answers(paged(operation("list", &history).parameter(id_parameter())), "200", Some(&history)),
             ),
         ]
     }
@@ -292,6 +307,10 @@ impl Collection {
             RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
         operation.request_body(Some(body.build()))
     }
+}
+
+fn paged(operation: OperationBuilder) -> OperationBuilder {
+    Page::into_params(|| Some(ParameterIn::Query)).into_iter().fold(operation, OperationBuilder::parameter)
 }
 
 fn answers(operation: OperationBuilder, status: &str, schema: Option<&str>) -> OperationBuilder {
@@ -329,7 +348,9 @@ fn schemas() -> Components {
         for (name, item) in [("List", item), ("Versions", version)] {
             let list = json!({
                 "type": "object", "required": ["items"],
-                "properties": { "items": { "type": "array", "items": item } },
+                "properties": {
+                    "items": { "type": "array", "items": item }, "next_cursor": { "type": ["string", "null"] },
+                },
             });
             all.insert(format!("{}{name}", of.singular), list);
         }

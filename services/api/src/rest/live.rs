@@ -1,19 +1,24 @@
 //! The live view as server-sent events: the whole of it at first, then again whenever it changed.
 
-use super::some;
+use super::{
+    contacts::Contact,
+    live_callers::{AGAIN, Callers},
+    some,
+};
 use crate::{
     App,
     auth::{Caller, Permission},
-    problem::{Problem, Result},
+    problem::Result,
 };
 use axum::{
     extract::State,
     response::sse::{Event, KeepAlive, Sse},
 };
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use proto::analytics::v1 as wire;
 use serde::Serialize;
 use std::sync::Arc;
+use tonic::Streaming;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -22,11 +27,11 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 }
 
 /// Everything that goes on. Times are milliseconds since 1970.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Live {
     sequence: u64,
     at_ms: i64,
-    calls: Vec<LiveCall>,
+    pub calls: Vec<LiveCall>,
     agents: Vec<LiveAgent>,
     queues: Vec<LiveQueue>,
 }
@@ -44,10 +49,12 @@ impl From<wire::Live> for Live {
 }
 
 /// A call between its INVITE and its end.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct LiveCall {
     call: String,
-    from: String,
+    pub from: String,
+    /// Who has this number; absent where nobody is known.
+    pub contact: Option<Contact>,
     did: String,
     did_label: String,
     stage: String,
@@ -68,6 +75,7 @@ impl From<wire::LiveCall> for LiveCall {
         LiveCall {
             call: from.call,
             from: from.from,
+            contact: None,
             did: from.did,
             did_label: from.did_label,
             stage: from.stage,
@@ -86,7 +94,7 @@ impl From<wire::LiveCall> for LiveCall {
 }
 
 /// An agent who is signed in.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct LiveAgent {
     agent: String,
     state: String,
@@ -108,7 +116,7 @@ impl From<wire::LiveAgent> for LiveAgent {
 }
 
 /// A queue.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct LiveQueue {
     queue: String,
     waiting: u32,
@@ -129,7 +137,7 @@ impl From<wire::LiveQueue> for LiveQueue {
 }
 
 /// Sums, from which every rate follows; rates are absent where they would divide by zero.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Figures {
     offered: u64,
     answered: u64,
@@ -210,13 +218,43 @@ async fn live(
     let request = wire::WatchRequest { tenant: caller.tenant().into() };
     let views = app.analytics().watch(request).await?.into_inner();
     let draining = app.drain.clone().begun_owned();
-    let events = views.map(|view| event(view.map_err(Problem::from)));
+    let callers = Callers::new(app.crm(), caller.tenant());
+    let watching = Watching { views, callers, shown: None };
+    let events = stream::unfold(watching, Watching::next).map(event);
     Ok(Sse::new(events.take_until(draining)).keep_alive(KeepAlive::default()))
 }
 
-fn event(view: Result<wire::Live>) -> Result<Event, axum::Error> {
-    match view {
-        Ok(view) => Event::default().event("live").id(view.sequence.to_string()).json_data(Live::from(view)),
+/// Each view with the names of who calls; again when but a name or a mark has changed.
+struct Watching {
+    views: Streaming<wire::Live>,
+    callers: Callers,
+    shown: Option<Live>,
+}
+
+impl Watching {
+    async fn next(mut self) -> Option<(Result<Live>, Watching)> {
+        loop {
+            let goes_on = self.shown.as_ref().is_some_and(|live| !live.calls.is_empty());
+            let mut live = tokio::select! {
+                view = self.views.message() => match view {
+                    Ok(Some(view)) => Live::from(view),
+                    Ok(None) => return None,
+                    Err(status) => return Some((Err(status.into()), self)),
+                },
+                () = tokio::time::sleep(AGAIN), if goes_on => self.shown.clone()?,
+            };
+            self.callers.name(&mut live, chassis::clock::now()).await;
+            if self.shown.as_ref() != Some(&live) {
+                self.shown = Some(live.clone());
+                return Some((Ok(live), self));
+            }
+        }
+    }
+}
+
+fn event(live: Result<Live>) -> Result<Event, axum::Error> {
+    match live {
+        Ok(live) => Event::default().event("live").id(live.sequence.to_string()).json_data(live),
         Err(problem) => Event::default().event("problem").json_data(problem),
     }
 }

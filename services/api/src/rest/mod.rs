@@ -7,9 +7,11 @@ mod contacts;
 mod documents;
 mod ladders;
 mod live;
+mod live_callers;
 mod prompts;
 mod recordings;
 mod reports;
+mod sip;
 mod test_calls;
 mod users;
 
@@ -49,6 +51,19 @@ impl Page {
     pub fn limit(&self) -> u32 {
         self.limit.unwrap_or(50).clamp(1, 200)
     }
+
+    /// This page of a list that is here whole, in the order of its keys, and the next page's cursor.
+    pub fn of<T>(&self, all: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+        let begin = match self.cursor.as_str() {
+            "" => 0,
+            cursor => all.iter().position(|one| key(one) == cursor).map_or(all.len(), |at| at + 1),
+        };
+        let limit = self.limit() as usize;
+        let more = all.len() > begin + limit;
+        let rows: Vec<T> = all.into_iter().skip(begin).take(limit).collect();
+        let next = rows.last().filter(|_| more).map(key);
+        (rows, next)
+    }
 }
 
 /// Fields that are empty in a message are absent in JSON.
@@ -70,6 +85,7 @@ pub fn routes_and_openapi() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi
         .merge(recordings::routes())
         .merge(reports::routes())
         .merge(live::routes())
+        .merge(sip::routes())
         .merge(test_calls::routes())
         .routes(routes!(crate::desk::socket))
         .split_for_parts();

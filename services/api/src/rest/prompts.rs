@@ -84,7 +84,7 @@ async fn fields(mut form: Multipart) -> Result<(String, Bytes)> {
         }
     }
     if wav.is_empty() {
-        return Err(Problem::invalid("file", "is missing"));
+        return Err(Problem::invalid("file", "empty", "is missing"));
     }
     Ok((name, wav))
 }
@@ -98,7 +98,7 @@ async fn speech(
 ) -> Result<impl IntoResponse> {
     caller.may(Permission::ConfigWrite)?;
     if form.text.trim().is_empty() || form.text.len() > 2_000 {
-        return Err(Problem::invalid("text", "is not 1 to 2000 bytes"));
+        return Err(Problem::invalid("text", "length", "is not 1 to 2000 bytes"));
     }
     let speech = Speech { text: form.text, language: form.language };
     save(&app, &caller, form.name, Source::Speech(speech)).await
@@ -106,7 +106,7 @@ async fn speech(
 
 async fn save(app: &App, caller: &Caller, name: String, source: Source) -> Result<impl IntoResponse + use<>> {
     if name.trim().is_empty() {
-        return Err(Problem::invalid("name", "is empty"));
+        return Err(Problem::invalid("name", "empty", "is empty"));
     }
     let request = RenderRequest { tenant: caller.tenant().into(), source: Some(source) };
     let made = app.ivr().render(request).await?.into_inner();

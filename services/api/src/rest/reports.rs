@@ -88,21 +88,27 @@ impl From<wire::ReportReply> for Report {
 fn instant(place: &str, text: &str) -> Result<i64> {
     let millis =
         text.parse().ok().or_else(|| Some(DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis()));
-    millis.ok_or_else(|| Problem::invalid(place, "is neither milliseconds since 1970 nor RFC 3339"))
+    millis.ok_or_else(|| {
+        Problem::invalid(place, "bad_instant", "is neither milliseconds since 1970 nor RFC 3339")
+    })
 }
 
 fn request(caller: &Caller, period: &Period) -> Result<wire::ReportRequest> {
     caller.may(Permission::ReportsRead)?;
     let (from_ms, to_ms) = (instant("from", &period.from)?, instant("to", &period.to)?);
     if to_ms <= from_ms {
-        return Err(Problem::invalid("to", "is not after from"));
+        return Err(Problem::invalid("to", "not_after_from", "is not after from"));
     }
     if !["queue", "agent", "did"].contains(&period.by.as_str()) {
-        return Err(Problem::invalid("by", "is none of queue, agent, did"));
+        return Err(Problem::invalid("by", "unknown", "is none of queue, agent, did"));
     }
     let steps = if period.interval_ms > 0 { (to_ms - from_ms) / period.interval_ms } else { 0 };
     if period.interval_ms < 0 || steps > INTERVALS_MAX {
-        return Err(Problem::invalid("interval_ms", "cuts the period into more than 2000 pieces"));
+        return Err(Problem::invalid(
+            "interval_ms",
+            "too_many_pieces",
+            "cuts the period into more than 2000 pieces",
+        ));
     }
     Ok(wire::ReportRequest {
         tenant: caller.tenant().into(),
@@ -123,7 +129,9 @@ fn positions(text: &str) -> Result<Vec<wire::Position>> {
         parts.next().is_none().then_some(wire::Position { topic, partition, offset })
     };
     let all: Option<Vec<_>> = text.split(',').filter(|part| !part.is_empty()).map(one).collect();
-    all.ok_or_else(|| Problem::invalid("positions", "is not topic:partition:offset, with commas between"))
+    all.ok_or_else(|| {
+        Problem::invalid("positions", "bad_positions", "is not topic:partition:offset, with commas between")
+    })
 }
 
 #[utoipa::path(get, path = "/v1/reports", operation_id = "getReport", tag = "reports", params(Period),

@@ -1,10 +1,10 @@
 //! Colleagues and their invitations.
 
-use super::accounts::signed_in;
+use super::{Page, accounts::signed_in};
 use crate::{
     App,
     auth::{Caller, Permission},
-    problem::{Body, Path, Result},
+    problem::{Body, Path, Query, Result},
 };
 use axum::{Json, extract::State, response::IntoResponse};
 use http::StatusCode;
@@ -17,7 +17,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(list_users))
-        .routes(routes!(invite))
+        .routes(routes!(list_invites, invite))
         .routes(routes!(look_at_invite))
         .routes(routes!(accept_invite))
 }
@@ -43,8 +43,14 @@ struct PendingInvite {
 
 #[derive(Serialize, ToSchema)]
 struct Users {
-    users: Vec<User>,
-    invites: Vec<PendingInvite>,
+    items: Vec<User>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct PendingInvites {
+    items: Vec<PendingInvite>,
+    next_cursor: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -78,12 +84,20 @@ struct Acceptance {
     password: String,
 }
 
-#[utoipa::path(get, path = "/v1/users", operation_id = "listUsers", tag = "users",
-    responses((status = 200, body = Users)))]
-async fn list_users(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Users>> {
+async fn people(app: &App, caller: &Caller) -> Result<wire::Users> {
     caller.may(Permission::UsersRead)?;
     let request = wire::TenantRequest { tenant: caller.tenant().to_owned() };
-    let all = app.accounts().list_users(request).await?.into_inner();
+    Ok(app.accounts().list_users(request).await?.into_inner())
+}
+
+#[utoipa::path(get, path = "/v1/users", operation_id = "listUsers", tag = "users", params(Page),
+    responses((status = 200, body = Users)))]
+async fn list_users(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<Users>> {
+    let (users, next_cursor) = page.of(people(&app, &caller).await?.users, |user| user.id.clone());
     let user = |u: wire::User| User {
         id: u.id,
         agent: u.agent,
@@ -92,6 +106,18 @@ async fn list_users(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<
         role: u.role,
         email_verified: u.email_verified,
     };
+    Ok(Json(Users { items: users.into_iter().map(user).collect(), next_cursor }))
+}
+
+/// Invitations that nobody has accepted yet.
+#[utoipa::path(get, path = "/v1/users/invites", operation_id = "listInvites", tag = "users", params(Page),
+    responses((status = 200, body = PendingInvites)))]
+async fn list_invites(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<PendingInvites>> {
+    let (invites, next_cursor) = page.of(people(&app, &caller).await?.invites, |invite| invite.id.clone());
     let invite = |i: wire::PendingInvite| PendingInvite {
         id: i.id,
         email: i.email,
@@ -99,10 +125,7 @@ async fn list_users(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<
         role: i.role,
         expires_at_ms: i.expires_at_ms,
     };
-    Ok(Json(Users {
-        users: all.users.into_iter().map(user).collect(),
-        invites: all.invites.into_iter().map(invite).collect(),
-    }))
+    Ok(Json(PendingInvites { items: invites.into_iter().map(invite).collect(), next_cursor }))
 }
 
 /// Invites a colleague by mail and by link.

@@ -93,7 +93,6 @@ async fn a_colleague_is_invited_looked_up_and_listed() {
     let view = world.stranger().get(&path).await;
     assert_eq!((view.status, &view.body["company"]), (200, &json!("acme")));
     world.stranger().get("/v1/invites/guess").await.problem(404);
-    let users = owner.get("/v1/users").await.body;
-    assert_eq!(users["users"].as_array().map(Vec::len), Some(1));
-    assert_eq!(users["invites"][0]["email"], "ben@acme.example");
+    assert_eq!(owner.get("/v1/users").await.body["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(owner.get("/v1/users/invites").await.body["items"][0]["email"], "ben@acme.example");
 }

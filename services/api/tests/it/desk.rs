@@ -192,6 +192,11 @@ async fn an_offer_rings_at_the_desk_and_the_desk_answers() {
     desk.says(json!({ "type": "accept", "leg": leg.leg })).await;
     assert!(matches!(leg.hears().await, from_line::What::Accepted(_)));
     caller.tells(ask::What::Answered(ask::Answered { reservation: reserved.reservation.clone() })).await;
+    let ended = desk.hears("offer_ended").await;
+    assert_eq!(
+        (&ended["reservation"], &ended["outcome"]),
+        (&json!(reserved.reservation), &json!("answered"))
+    );
     leg.tells(to_line::What::Talking(Talking { since_ms: 5 })).await;
     assert_eq!(desk.hears("talking").await["since_ms"], 5);
     desk.says(json!({ "type": "hold", "leg": leg.leg, "on": true })).await;
@@ -305,4 +310,45 @@ async fn a_desk_opens_for_who_may_from_its_own_site_only() {
     upgrade(&owner, "https://evil.example").await.problem(403);
     // Ours, but no WebSocket.
     upgrade(&owner, &world.base).await.problem(400);
+}
+
+/// The card and the last ten calls are on the screen within half a second of
+/// the caller's arrival, while it rings.
+/// Proves A015.
+#[tokio::test]
+async fn the_pop_comes_with_the_offer_and_shows_who_calls_and_the_last_ten_calls() {
+    const OFFERS: usize = 20;
+    let world = World::start().await;
+    let owner = world.owner("acme").await;
+    for _ in 0..12 {
+        crate::history::a_whole_call(&world, &owner, owner.agent()).await;
+    }
+    let mut desk = Desk::open(&owner).await;
+    desk.says(json!({ "type": "available" })).await;
+    desk.becomes("available").await;
+    let mut took = Vec::new();
+    for _ in 0..OFFERS {
+        let began = chassis::clock::now();
+        let mut caller = Waiting::joins(&world, &owner).await;
+        let offer = desk.hears("offer").await;
+        let pop = match offer["contact"].is_null() {
+            true => desk.hears("contact").await,
+            false => offer,
+        };
+        took.push(chassis::clock::now().since(began));
+        let card = &pop["contact"];
+        assert_eq!(card["contact"]["numbers"], json!([crate::history::FROM]));
+        let calls = card["interactions"].as_array().expect("calls");
+        assert_eq!(calls.len(), 10, "{card}");
+        let started = |call: &Value| call["started_at_ms"].as_i64().expect("an instant");
+        assert!(calls.is_sorted_by_key(|call| -started(call)), "newest first");
+        assert!(calls.iter().all(|call| call["path"] == "1→3" && call["outcome"] == "answered"));
+        caller.reserved().await;
+        caller.tells(ask::What::Release(ask::Release { cause: "caller".into() })).await;
+        assert_eq!(desk.hears("offer_ended").await["outcome"], "caller_left");
+        desk.becomes("available").await;
+    }
+    took.sort_unstable();
+    let p95 = took[OFFERS * 95 / 100 - 1];
+    assert!(p95 <= 500, "the pop took {p95} ms (P95), all: {took:?}");
 }

@@ -3,8 +3,10 @@
 mod accounts;
 mod desk;
 mod documents;
+mod history;
 mod isolation;
 mod problems;
+mod protocol;
 mod roles;
 mod serving;
 
@@ -155,7 +157,9 @@ impl Answer {
         assert_eq!(self.status, status, "{}", self.body);
         assert_eq!(self.content_type, "application/problem+json", "{}", self.body);
         assert_eq!(self.body["status"], status);
-        assert!(self.body["title"].is_string() && self.body["type"] == "about:blank", "{}", self.body);
+        let code = self.body["code"].as_str().expect("a code");
+        assert_eq!(self.body["type"], format!("urn:trunkline:problem:{code}"));
+        assert!(self.body["title"].is_string(), "{}", self.body);
         self.body["detail"].as_str().expect("a detail")
     }
 }

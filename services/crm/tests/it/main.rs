@@ -136,22 +136,42 @@ async fn a_call_becomes_one_row_with_its_path_agent_and_disposition_even_if_told
     assert_eq!(card.interactions.len(), 1, "the card shows the history");
 }
 
-/// A142: two simultaneous calls from one new number create one card.
+/// Both ways to a card at once: the history's facts and the screen pops.
+/// Proves A142.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_calls_at_a_time_from_a_new_number_make_one_contact() {
     let mut f = fixture().await;
-    f.identify("+15550001111").await;
     let (mut left, mut right) = (f.crm.clone(), f.crm.clone());
-    let request = |n: u32| IdentifyRequest {
-        tenant: f.tenant.to_string(),
-        number: format!("+1555000{n:04}"),
-        name: String::new(),
-    };
-    for n in 0..20 {
-        let (a, b) = tokio::join!(left.identify(request(n)), right.identify(request(n)));
+    for n in 0..10 {
+        let number = format!("+1555000{n:04}");
+        let request =
+            IdentifyRequest { tenant: f.tenant.to_string(), number: number.clone(), name: String::new() };
+        let calls = [call_id(), call_id()];
+        calls.iter().for_each(|call| f.tell(call, &[offered(&number)]));
+        let (a, b) = tokio::join!(left.identify(request.clone()), right.identify(request));
         let id = |card: Card| card.contact.unwrap().id;
-        assert_eq!(id(a.unwrap().into_inner()), id(b.unwrap().into_inner()));
+        let card = id(a.unwrap().into_inner());
+        assert_eq!(card, id(b.unwrap().into_inner()));
+        for call in &calls {
+            assert_eq!(f.interaction(call, |row| !row.contact.is_empty()).await.contact, card);
+        }
+        let search =
+            ListContactsRequest { tenant: f.tenant.to_string(), search: number, ..Default::default() };
+        assert_eq!(f.crm.list_contacts(search).await.unwrap().into_inner().contacts.len(), 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_are_looked_up_in_any_spelling_and_nobody_is_made() {
+    let mut f = fixture().await;
+    let known = f.identify("+40211234567").await.contact.unwrap();
+    let numbers = ["+40 21 123 4567", "0040211234567", "+40219999999", "anonymous"].map(str::to_owned);
+    let request = LookupRequest { tenant: f.tenant.to_string(), numbers: numbers.to_vec() };
+    let found = f.crm.lookup(request).await.unwrap().into_inner().contacts;
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(numbers[..2].iter().all(|number| found[number].id == known.id), "{found:?}");
+    let all = ListContactsRequest { tenant: f.tenant.to_string(), ..Default::default() };
+    assert_eq!(f.crm.list_contacts(all).await.unwrap().into_inner().contacts.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! Proof of an address, and the way back for who forgot the password.
 
 use super::{Accounts, DAY, Form, normal_email, store};
-use crate::{Error, Result, mail::Letter, secret::fingerprint};
+use crate::{Error, Result, error::told, mail::Letter, secret::fingerprint};
 use proto::tenancy::v1 as wire;
 use sqlx::PgConnection;
 use types::{Millis, Timestamp};
@@ -101,5 +101,5 @@ async fn spend(conn: &mut PgConnection, token: &str, purpose: &str) -> Result<St
     .bind(chassis::clock::now().millis())
     .fetch_optional(conn)
     .await?;
-    user.ok_or_else(|| Error::NotFound("the link has been used or has expired".into()))
+    user.ok_or_else(|| Error::NotFound(told("link_spent", "the link has been used or has expired")))
 }

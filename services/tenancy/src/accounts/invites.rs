@@ -7,6 +7,7 @@ use super::{
 use crate::{
     Error, Result,
     documents::{self, Change, store::Stored},
+    error::told,
     mail::Letter,
     secret::fingerprint,
 };
@@ -34,18 +35,21 @@ impl Accounts {
         form.text("name", &request.name);
         form.email("email", &email);
         if request.role == "owner" || !ROLES.contains(&request.role.as_str()) {
-            form.problem("role", "is none of admin, supervisor, agent, auditor, developer");
+            form.problem("role", "unknown_role", "is none of admin, supervisor, agent, auditor, developer");
         }
         form.done()?;
         let now = chassis::clock::now();
         let tenant = documents::tenant(&request.tenant)?;
         let mut tx = self.db.platform().await?;
         if store::by_email(&mut tx, &email).await?.is_some() {
-            return Err(Error::Conflict("there is an account with this e-mail address already".into()));
+            return Err(Error::Conflict(super::address_taken()));
         }
         let waiting = open_invites(&mut tx, tenant.as_str(), now).await?;
         if waiting.len() as i64 >= OPEN_MAX {
-            return Err(Error::Exhausted(format!("{OPEN_MAX} invitations are open already")));
+            return Err(Error::Exhausted(
+                told("too_many_invitations", format!("{OPEN_MAX} invitations are open already"))
+                    .with("max", OPEN_MAX),
+            ));
         }
         // A second invitation replaces the first.
         sqlx::query("delete from invites where tenant = $1 and email = $2 and accepted_at_ms is null")
@@ -122,7 +126,7 @@ impl Accounts {
             email_verified: true,
         };
         let inserted = store::insert_user(&mut tx, &account, now).await;
-        inserted.map_err(|error| error.or_taken("there is an account with this e-mail address already"))?;
+        inserted.map_err(|error| error.or_taken(super::address_taken()))?;
         let opened = store::open_session(&mut tx, user.as_str(), now, self.session_lifetime).await?;
         let mut tx = tx.into_tenant(&tenant).await?;
         let draft = agent_draft(&mut tx, request.name.trim(), &user).await?;
@@ -159,7 +163,7 @@ async fn agent_draft(tx: &mut tenantdb::TenantTx, name: &str, user: &UserId) -> 
 }
 
 fn no_invite() -> Error {
-    Error::NotFound("the invitation has been used or has expired".into())
+    Error::NotFound(told("invitation_spent", "the invitation has been used or has expired"))
 }
 
 async fn open(conn: &mut PgConnection, token: &str, now: Timestamp) -> Result<Open> {

@@ -9,8 +9,14 @@ mod store;
 mod tokens;
 
 use crate::{
-    Config, Error, Result, documents::Problem, keys::Keys, mail::Post, secret::Passwords, throttle::Throttle,
+    Config, Error, Result,
+    error::{Told, told},
+    keys::Keys,
+    mail::Post,
+    secret::Passwords,
+    throttle::Throttle,
 };
+use chassis::Fault;
 use tenantdb::TenantDb;
 use types::Millis;
 
@@ -42,6 +48,10 @@ impl Accounts {
     }
 }
 
+fn address_taken() -> Told {
+    told("address_taken", "there is an account with this e-mail address already")
+}
+
 /// Addresses are compared in lower case.
 fn normal_email(text: &str) -> String {
     text.trim().to_lowercase()
@@ -49,31 +59,34 @@ fn normal_email(text: &str) -> String {
 
 /// What a form's fields must be; all problems at once.
 #[derive(Default)]
-struct Form(Vec<Problem>);
+struct Form(Vec<Fault>);
 
 impl Form {
-    fn problem(&mut self, place: &str, message: &str) {
-        self.0.push(Problem { place: place.into(), message: message.into() });
+    fn problem(&mut self, place: &str, code: &str, message: &str) {
+        self.0.push(Fault::new(place, code, message));
+    }
+
+    fn length(&mut self, place: &str, value: &str, min: usize, max: usize) {
+        if !(min..=max).contains(&value.chars().count()) {
+            let fault = Fault::new(place, "length", format!("is not {min} to {max} characters"));
+            self.0.push(fault.with("min", min).with("max", max));
+        }
     }
 
     fn text(&mut self, place: &str, value: &str) {
-        if !(1..=100).contains(&value.trim().chars().count()) {
-            self.problem(place, "is not 1 to 100 characters");
-        }
+        self.length(place, value.trim(), 1, 100);
     }
 
     fn email(&mut self, place: &str, value: &str) {
         let parsed = value.parse::<lettre::Address>();
         if value.len() > 254 || parsed.is_err() {
-            self.problem(place, "is not an e-mail address");
+            self.problem(place, "not_an_email", "is not an e-mail address");
         }
     }
 
     /// NIST SP 800-63B: length counts, composition does not.
     fn password(&mut self, place: &str, value: &str) {
-        if !(10..=256).contains(&value.chars().count()) {
-            self.problem(place, "is not 10 to 256 characters");
-        }
+        self.length(place, value, 10, 256);
     }
 
     fn done(self) -> Result<()> {

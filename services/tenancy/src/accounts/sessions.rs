@@ -4,7 +4,7 @@ use super::{
     Accounts, normal_email,
     store::{self, Opened},
 };
-use crate::{Error, Result, documents, secret::fingerprint};
+use crate::{Error, Result, documents, error::told, secret::fingerprint};
 use proto::tenancy::v1 as wire;
 use types::config::Kind;
 
@@ -12,7 +12,10 @@ impl Accounts {
     pub(super) async fn log_in(&self, request: wire::LogInRequest) -> Result<wire::Session> {
         let email = normal_email(&request.email);
         if !self.sign_ins.take(chassis::clock::now(), &email) {
-            return Err(Error::Exhausted("too many attempts for this address, try again later".into()));
+            return Err(Error::Exhausted(told(
+                "too_many_attempts",
+                "too many attempts for this address, try again later",
+            )));
         }
         let mut tx = self.db.platform().await?;
         let user = store::by_email(&mut tx, &email).await?;
@@ -21,7 +24,7 @@ impl Accounts {
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         let fits = self.passwords.verify(request.password, hash).await?;
         let Some(user) = user.filter(|_| fits) else {
-            return Err(Error::Denied("the e-mail address or the password is wrong".into()));
+            return Err(Error::Denied(told("wrong_password", "the e-mail address or the password is wrong")));
         };
         self.sign_ins.forgive(&email);
         self.open(&user.id).await
@@ -39,7 +42,7 @@ impl Accounts {
         let mut tx = self.db.platform().await?;
         let user = store::by_id(&mut tx, user).await?;
         tx.commit().await?;
-        let user = user.ok_or_else(|| Error::NotFound("the account is gone".into()))?;
+        let user = user.ok_or_else(|| Error::NotFound(told("account_gone", "the account is gone")))?;
         Ok(wire::Session {
             token: opened.token,
             expires_at_ms: opened.expires_at.millis(),
@@ -60,7 +63,8 @@ impl Accounts {
         let mut tx = self.db.platform().await?;
         let found = store::resume(&mut tx, token, chassis::clock::now()).await?;
         tx.commit().await?;
-        let (user, csrf) = found.ok_or_else(|| Error::Denied("the session has ended".into()))?;
+        let (user, csrf) =
+            found.ok_or_else(|| Error::Denied(told("session_ended", "the session has ended")))?;
         self.identity(user, csrf).await
     }
 

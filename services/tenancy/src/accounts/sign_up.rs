@@ -1,12 +1,13 @@
 //! From a form to a contact centre that takes its first call.
 
 use super::{
-    Accounts, Form, normal_email,
+    Accounts, Form, address_taken, normal_email,
     store::{self, NewUser},
 };
 use crate::{
     Error, Result,
     documents::{self, Newcomer, store::Stored},
+    error::told,
     mail::Letter,
 };
 use proto::tenancy::v1 as wire;
@@ -18,7 +19,10 @@ impl Accounts {
         let email = normal_email(&request.email);
         check(&request, &email)?;
         if !self.sign_ins.take(chassis::clock::now(), &email) {
-            return Err(Error::Exhausted("too many attempts for this address, try again later".into()));
+            return Err(Error::Exhausted(told(
+                "too_many_attempts",
+                "too many attempts for this address, try again later",
+            )));
         }
         let password_hash = self.passwords.hash(request.password.clone()).await?;
         let now = chassis::clock::now();
@@ -39,7 +43,7 @@ impl Accounts {
         let taken = store::by_email(&mut tx, &email).await?.is_some();
         tx.rollback().await?;
         if taken {
-            return Err(address_taken());
+            return Err(Error::Conflict(address_taken()));
         }
         // Before the account: a schema without one is empty and does no harm.
         self.db.provision(&tenant).await?;
@@ -57,17 +61,13 @@ impl Accounts {
             email_verified: false,
         };
         let inserted = store::insert_user(&mut tx, &account, now).await;
-        inserted.map_err(|error| if error.is_taken() { address_taken() } else { error })?;
+        inserted.map_err(|error| error.or_taken(address_taken()))?;
         let opened = store::open_session(&mut tx, user.as_str(), now, self.session_lifetime).await?;
         let letter = self.email_token(&mut tx, user.as_str(), Letter::Verify, now).await?;
         plant(tx, &who, now).await?.commit().await?;
         self.post.send(Letter::Verify, &email, who.language, &letter);
         self.session(user.as_str(), opened).await
     }
-}
-
-fn address_taken() -> Error {
-    Error::Conflict("there is an account with this e-mail address already".into())
 }
 
 /// Company, name, time zone, language and country are judged with the documents made of them.

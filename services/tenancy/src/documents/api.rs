@@ -1,17 +1,18 @@
 //! tenancy.v1 Config.
 
 use super::{Change, Documents, check, not_found, store, store::Stored};
-use crate::{Error, Result};
+use crate::{Error, Result, error::told};
 use proto::tenancy::v1::{self as wire, config_server::Config};
 use tonic::{Request, Response, Status};
 use types::{TenantId, config::Kind};
 
 fn kind(text: &str) -> Result<Kind> {
-    Kind::parse(text).ok_or_else(|| Error::invalid("kind", format!("{text:?} is not a kind of document")))
+    Kind::parse(text)
+        .ok_or_else(|| Error::invalid("kind", "unknown_kind", format!("{text:?} is not a kind of document")))
 }
 
 pub(crate) fn tenant(text: &str) -> Result<TenantId> {
-    text.parse().map_err(|_| Error::NotFound("no such tenant".into()))
+    text.parse().map_err(|_| Error::NotFound(told("not_found", "no such tenant")))
 }
 
 fn to_wire(document: Stored) -> wire::Document {

@@ -1,7 +1,10 @@
 //! What is unique over all tenants, because the edge finds the tenant by it:
 //! rows of the platform that commit together with the document.
 
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    error::{Told, told},
+};
 use tenantdb::PlatformTx;
 use types::{TenantId, config::Kind};
 
@@ -31,12 +34,17 @@ impl Claim {
         }
     }
 
-    fn refusal(&self) -> String {
+    fn refusal(&self) -> Told {
         match self {
-            Claim::Number(number) => format!("the number {number} is in use already"),
-            Claim::Network(network) => format!("{network} overlaps an address of another trunk"),
+            Claim::Number(number) => {
+                told("number_taken", format!("the number {number} is in use already")).with("number", number)
+            }
+            Claim::Network(network) => {
+                told("address_overlaps", format!("{network} overlaps an address of another trunk"))
+                    .with("address", network)
+            }
             Claim::TrunkUsername(name) | Claim::PhoneUsername(name) => {
-                format!("the username {name} is taken")
+                told("username_taken", format!("the username {name} is taken")).with("name", name)
             }
         }
     }

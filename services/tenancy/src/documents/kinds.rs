@@ -1,7 +1,8 @@
 //! What each kind of document must be.
 
-use super::{Claim, Draft, Need, Problem};
+use super::{Claim, Draft, Need};
 use crate::{Error, Result};
+use chassis::Fault;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sip::Uri;
@@ -18,7 +19,7 @@ const BODY_MAX: usize = 256 * 1024;
 /// Reads and checks a document by itself; whether what it names exists is asked later.
 pub(crate) fn check(kind: Kind, json: &str) -> Result<Draft> {
     if json.len() > BODY_MAX {
-        return Err(Error::invalid("", "is longer than 256 KiB"));
+        return Err(Error::invalid("", "too_long", "is longer than 256 KiB"));
     }
     let (body, claims, problems) = match kind {
         Kind::Agent => checked::<Agent>(json, check_agent)?,
@@ -41,26 +42,26 @@ pub(crate) fn check(kind: Kind, json: &str) -> Result<Draft> {
 /// Where problems go.
 #[derive(Default)]
 struct Report {
-    problems: Vec<Problem>,
+    problems: Vec<Fault>,
     claims: Vec<Claim>,
 }
 
 impl Report {
-    fn problem(&mut self, place: impl Display, message: impl Display) {
-        self.problems.push(Problem { place: place.to_string(), message: message.to_string() });
+    fn problem(&mut self, place: impl Display, code: &str, message: impl Display) {
+        self.problems.push(Fault::new(place, code, message));
     }
 }
 
 fn checked<T: DeserializeOwned + Serialize>(
     json: &str,
     check: impl FnOnce(&T, &mut Report),
-) -> Result<(Value, Vec<Claim>, Vec<Problem>)> {
+) -> Result<(Value, Vec<Claim>, Vec<Fault>)> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let document: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let place = error.path().to_string();
-        Error::invalid(if place == "." { "" } else { &place }, error.into_inner().to_string())
+        Error::invalid(if place == "." { "" } else { &place }, "unreadable", error.into_inner().to_string())
     })?;
-    reader.end().map_err(|error| Error::invalid("", error.to_string()))?;
+    reader.end().map_err(|error| Error::invalid("", "unreadable", error.to_string()))?;
     let mut report = Report::default();
     check(&document, &mut report);
     let body = serde_json::to_value(&document).map_err(Error::internal)?;
@@ -69,8 +70,8 @@ fn checked<T: DeserializeOwned + Serialize>(
 
 fn text(place: &str, value: &str, report: &mut Report) {
     match value.trim().chars().count() {
-        0 => report.problem(place, "is empty"),
-        n if n > TEXT_MAX => report.problem(place, "is longer than 100 characters"),
+        0 => report.problem(place, "empty", "is empty"),
+        n if n > TEXT_MAX => report.problem(place, "too_long", "is longer than 100 characters"),
         _ => {}
     }
 }
@@ -94,10 +95,10 @@ fn check_agent(agent: &Agent, report: &mut Report) {
 fn skills(skills: &[Skill], report: &mut Report) {
     for (i, skill) in skills.iter().enumerate() {
         if !(1..=10).contains(&skill.level) {
-            report.problem(format!("skills[{i}].level"), "is not between 1 and 10");
+            report.problem(format!("skills[{i}].level"), "level", "is not between 1 and 10");
         }
         if skills[..i].iter().any(|earlier| earlier.name == skill.name) {
-            report.problem(format!("skills[{i}].name"), "stands there twice");
+            report.problem(format!("skills[{i}].name"), "twice", "stands there twice");
         }
     }
 }
@@ -106,10 +107,14 @@ fn skills(skills: &[Skill], report: &mut Report) {
 fn credentials(place: &str, username: &str, password: &str, report: &mut Report) {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if !(3..=64).contains(&username.len()) || !username.chars().all(plain) {
-        report.problem(format!("{place}.username"), "is not 3 to 64 letters, digits, dots, dashes");
+        report.problem(
+            format!("{place}.username"),
+            "bad_username",
+            "is not 3 to 64 letters, digits, dots, dashes",
+        );
     }
     if !(8..=128).contains(&password.len()) || password.chars().any(|c| c.is_control() || c == '"') {
-        report.problem(format!("{place}.password"), "is not 8 to 128 printable characters");
+        report.problem(format!("{place}.password"), "bad_password", "is not 8 to 128 printable characters");
     }
 }
 
@@ -134,16 +139,16 @@ fn check_flow(flow: &flow::Flow, report: &mut Report) {
     let found = flow.validate().err().unwrap_or_default();
     // The name was looked at above.
     let rest = found.into_iter().filter(|problem| problem.place != "name");
-    report.problems.extend(rest.map(|p| Problem { place: p.place, message: p.message }));
+    report.problems.extend(rest.map(|p| Fault::new(p.place, "refused", p.message)));
 }
 
 fn check_prompt(prompt: &Prompt, report: &mut Report) {
     named(&prompt.name, report);
     if prompt.hash.len() != 64 || !prompt.hash.bytes().all(|b| b.is_ascii_hexdigit()) {
-        report.problem("hash", "is not a SHA-256 in hexadecimal");
+        report.problem("hash", "bad_hash", "is not a SHA-256 in hexadecimal");
     }
     if prompt.duration_ms < 0 {
-        report.problem("duration_ms", "is negative");
+        report.problem("duration_ms", "negative", "is negative");
     }
 }
 
@@ -152,7 +157,7 @@ fn check_queue(queue: &routing::QueueConfig, report: &mut Report) {
     let found = queue.validate().err().unwrap_or_default();
     // The name was looked at above.
     let rest = found.into_iter().filter(|problem| problem.place != "name");
-    report.problems.extend(rest.map(|p| Problem { place: p.place, message: p.message }));
+    report.problems.extend(rest.map(|p| Fault::new(p.place, "refused", p.message)));
 }
 
 fn check_tenant(tenant: &Tenant, report: &mut Report) {
@@ -162,16 +167,16 @@ fn check_tenant(tenant: &Tenant, report: &mut Report) {
 
 fn settings(time_zone: &str, language: &str, country_code: Option<&str>, report: &mut Report) {
     if time_zone.parse::<chrono_tz::Tz>().is_err() {
-        report.problem("time_zone", "is no IANA time zone such as Europe/Bucharest");
+        report.problem("time_zone", "bad_time_zone", "is no IANA time zone such as Europe/Bucharest");
     }
     if !["en", "ru", "ro"].contains(&language) {
-        report.problem("language", "is none of en, ru, ro");
+        report.problem("language", "bad_language", "is none of en, ru, ro");
     }
     let is_code = |code: &str| {
         (1..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit()) && !code.starts_with('0')
     };
     if country_code.is_some_and(|code| !is_code(code)) {
-        report.problem("country_code", "is not 1 to 3 digits such as 40");
+        report.problem("country_code", "bad_country_code", "is not 1 to 3 digits such as 40");
     }
 }
 
@@ -188,26 +193,26 @@ fn check_trunk(trunk: &Trunk, report: &mut Report) {
 
 fn networks(addresses: &[String], report: &mut Report) {
     if addresses.is_empty() || addresses.len() > ADDRESSES_MAX {
-        report.problem("auth.addresses", "are not 1 to 100");
+        report.problem("auth.addresses", "addresses", "are not 1 to 100");
     }
     for (i, address) in addresses.iter().enumerate() {
         match network(address) {
             Ok(network) => report.claims.push(Claim::Network(network)),
-            Err(message) => report.problem(format!("auth.addresses[{i}]"), message),
+            Err((code, message)) => report.problem(format!("auth.addresses[{i}]"), code, message),
         }
     }
 }
 
 /// A single address or a block that is no wider than a carrier's.
-fn network(text: &str) -> Result<String, &'static str> {
-    const WRONG: &str = "is no IP address or CIDR block such as 192.0.2.0/28";
+fn network(text: &str) -> Result<String, (&'static str, &'static str)> {
+    const WRONG: (&str, &str) = ("bad_address", "is no IP address or CIDR block such as 192.0.2.0/28");
     let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
     let address: IpAddr = address.parse().map_err(|_| WRONG)?;
     let (widest, whole) = if address.is_ipv4() { (16, 32) } else { (32, 128) };
     let prefix: u8 = prefix.map_or(Ok(whole), str::parse).map_err(|_| WRONG)?;
     match prefix {
         p if p > whole => Err(WRONG),
-        p if p < widest => Err("is wider than a carrier's block (/16, or /32 in IPv6)"),
+        p if p < widest => Err(("address_too_wide", "is wider than a carrier's block (/16, or /32 in IPv6)")),
         p => Ok(format!("{address}/{p}")),
     }
 }

@@ -12,20 +12,11 @@ pub(crate) use claims::Claim;
 pub(crate) use kinds::check;
 pub(crate) use seeds::{Newcomer, agent_document, seeds};
 
-use crate::{Error, Result};
-use serde::Serialize;
+use crate::{Error, Result, error::told};
 use serde_json::Value;
 use store::Stored;
 use tenantdb::{PlatformTx, TenantDb};
 use types::{TenantId, Timestamp, config::Kind};
-
-/// What is wrong with a document or a request, and where: a path such as
-/// `nodes.menu.choices.1`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
-    pub place: String,
-    pub message: String,
-}
 
 /// A document whose content makes sense by itself.
 #[derive(Debug, Clone)]
@@ -70,9 +61,9 @@ impl Documents {
     /// Saves a new document.
     pub async fn create(&self, change: &Change<'_>, draft: Draft) -> Result<Stored> {
         if matches!(draft.kind, Kind::Agent | Kind::Tenant) {
-            return Err(Error::Conflict(format!(
-                "no {} is made by itself: invite a user or sign up",
-                draft.kind.as_str()
+            return Err(Error::Conflict(told(
+                "not_made_by_itself",
+                format!("no {} is made by itself: invite a user or sign up", draft.kind.as_str()),
             )));
         }
         let id = kinds::new_id(draft.kind, change.now, chassis::random::u128());
@@ -114,7 +105,10 @@ impl Documents {
         let mut tx = tx.into_tenant(change.tenant).await?;
         let before = latest(&mut tx, kind, id).await?;
         if matches!(kind, Kind::Agent | Kind::Tenant) {
-            return Err(Error::Conflict(format!("a {} goes with its account only", kind.as_str())));
+            return Err(Error::Conflict(told(
+                "goes_with_account",
+                format!("a {} goes with its account only", kind.as_str()),
+            )));
         }
         references::nobody_needs(&mut tx, &before).await?;
         let stored = Stored { deleted: true, ..before.next(before.body.clone(), change) };
@@ -144,7 +138,7 @@ async fn latest(tx: &mut tenantdb::TenantTx, kind: Kind, id: &str) -> Result<Sto
 }
 
 fn not_found(kind: Kind, id: &str) -> Error {
-    Error::NotFound(format!("no {} {id}", kind.as_str()))
+    Error::NotFound(told("not_found", format!("no {} {id}", kind.as_str())))
 }
 
 fn expect_version(before: &Stored, expected: u32) -> Result<()> {
@@ -152,7 +146,10 @@ fn expect_version(before: &Stored, expected: u32) -> Result<()> {
         return Ok(());
     }
     let (id, version) = (&before.id, before.version);
-    Err(Error::Stale(format!("{id} is at version {version}, the change was made from {expected}")))
+    Err(Error::Stale(told(
+        "stale",
+        format!("{id} is at version {version}, the change was made from {expected}"),
+    )))
 }
 
 async fn rename_tenant(tx: &mut PlatformTx, tenant: &TenantId, body: &Value) -> Result<()> {

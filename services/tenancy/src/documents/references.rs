@@ -1,8 +1,12 @@
 //! Documents name each other: what is named must exist, and what is named
 //! cannot go away.
 
-use super::{Draft, Need, Problem, kinds::needs, store, store::Stored};
-use crate::{Error, Result};
+use super::{Draft, Need, kinds::needs, store, store::Stored};
+use crate::{
+    Error, Result,
+    error::{Told, told},
+};
+use chassis::Fault;
 use serde_json::Value;
 use tenantdb::TenantTx;
 use types::config::Kind;
@@ -13,7 +17,7 @@ pub(crate) async fn exist(tx: &mut TenantTx, needs: &[Need]) -> Result<()> {
         return Ok(());
     }
     let all = store::current(tx).await?;
-    let problems: Vec<Problem> =
+    let problems: Vec<Fault> =
         needs.iter().filter(|need| !all.iter().any(|d| meets(d, need))).map(missing).collect();
     if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
 }
@@ -25,15 +29,28 @@ fn meets(document: &Stored, need: &Need) -> bool {
     }
 }
 
-fn missing(need: &Need) -> Problem {
+fn missing(need: &Need) -> Fault {
     match need {
         Need::Document { kind, id, place } => {
-            Problem { place: place.clone(), message: format!("there is no {} {id}", kind.as_str()) }
+            let kind = kind.as_str();
+            Fault::new(place, "not_there", format!("there is no {kind} {id}"))
+                .with("kind", kind)
+                .with("name", id)
         }
         Need::Skill { name, place } => {
-            Problem { place: place.clone(), message: format!("there is no skill {name:?}") }
+            let fault = Fault::new(place, "not_there", format!("there is no skill {name:?}"));
+            fault.with("kind", "skill").with("name", name)
         }
     }
+}
+
+/// What people call it.
+fn title(document: &Stored) -> &str {
+    let field = match document.kind.0 {
+        Kind::Did => "number",
+        _ => "name",
+    };
+    document.body[field].as_str().unwrap_or(&document.id)
 }
 
 fn name_of(body: &Value) -> &str {
@@ -48,7 +65,13 @@ pub(crate) async fn name_is_free(tx: &mut TenantTx, draft: &Draft, id: &str) -> 
     let wanted = name_of(&draft.body).to_lowercase();
     let skills = store::list(tx, Kind::Skill).await?;
     let taken = skills.iter().any(|d| d.id != id && name_of(&d.body).to_lowercase() == wanted);
-    if taken { Err(Error::Conflict(format!("there is a skill {wanted:?} already"))) } else { Ok(()) }
+    if taken {
+        Err(Error::Conflict(
+            told("name_taken", format!("there is a skill {wanted:?} already")).with("name", &wanted),
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 /// A skill that is in use keeps its name; an agent keeps its user.
@@ -56,7 +79,7 @@ pub(crate) async fn may_become(tx: &mut TenantTx, before: &Stored, body: &Value)
     match before.kind.0 {
         Kind::Skill if name_of(&before.body) != name_of(body) => nobody_needs(tx, before).await,
         Kind::Agent if before.body["user"] != body["user"] => {
-            Err(Error::invalid("user", "cannot be changed"))
+            Err(Error::invalid("user", "unchangeable", "cannot be changed"))
         }
         _ => Ok(()),
     }
@@ -66,9 +89,20 @@ pub(crate) async fn may_become(tx: &mut TenantTx, before: &Stored, body: &Value)
 pub(crate) async fn nobody_needs(tx: &mut TenantTx, document: &Stored) -> Result<()> {
     for other in store::current(tx).await? {
         if needs(other.kind.0, &other.body).iter().any(|need| meets(document, need)) {
-            let (kind, id) = (other.kind.0.as_str(), &other.id);
-            return Err(Error::Conflict(format!("{} is used by {kind} {id}", document.id)));
+            return Err(Error::Conflict(in_use(document, &other)));
         }
     }
     Ok(())
+}
+
+fn in_use(document: &Stored, by: &Stored) -> Told {
+    let word = |of: &Stored| if of.kind.0 == Kind::Did { "number" } else { of.kind.0.as_str() };
+    let (kind, name) = (word(document), title(document));
+    let (by_kind, by_name) = (word(by), title(by));
+    let message = format!("{kind} {name} is used by {by_kind} {by_name}");
+    told("in_use", message)
+        .with("kind", kind)
+        .with("name", name)
+        .with("by_kind", by_kind)
+        .with("by_name", by_name)
 }

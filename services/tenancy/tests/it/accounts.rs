@@ -85,8 +85,8 @@ async fn a_form_is_refused_with_every_field_that_is_wrong() -> anyhow::Result<()
     };
     let status = world.accounts.clone().sign_up(request).await.expect_err("refused");
     assert_eq!(status.code(), Code::InvalidArgument);
-    let problems: Vec<serde_json::Value> = serde_json::from_slice(status.details())?;
-    let mut places: Vec<&str> = problems.iter().filter_map(|p| p["place"].as_str()).collect();
+    let details: chassis::Details = serde_json::from_slice(status.details())?;
+    let mut places: Vec<&str> = details.faults.iter().map(|fault| fault.place.as_str()).collect();
     places.sort_unstable();
     assert_eq!(places, ["company", "country_code", "email", "language", "password", "time_zone"]);
     Ok(())

@@ -128,10 +128,16 @@ async fn what_is_named_must_exist_and_cannot_go_while_it_is_named() -> anyhow::R
     let queue = json!({ "name": "Sales", "skills": [{ "name": "dance", "level": 1 }] }).to_string();
     let refusal = refused(world.put(tenant(&ours), "queue", "", &queue).await, Code::InvalidArgument);
     assert!(refusal.starts_with("skills[0].name: there is no skill"), "{refusal}");
-    for kind in ["flow", "queue", "skill"] {
+    for (kind, told) in [
+        ("flow", "flow Welcome is used by number +999"),
+        ("queue", "queue Support is used by flow Welcome"),
+        ("skill", "skill general is used by "),
+    ] {
         let id = world.documents(tenant(&ours), kind).await?.remove(0).id;
-        let refusal = refused(world.delete(tenant(&ours), kind, &id).await, Code::AlreadyExists);
-        assert!(refusal.contains("is used by"), "{refusal}");
+        let status = world.delete(tenant(&ours), kind, &id).await.expect_err("it is in use");
+        assert!(status.message().starts_with(told), "{status}");
+        let details: chassis::Details = serde_json::from_slice(status.details())?;
+        assert_eq!((details.code.as_str(), details.params["kind"].as_str()), ("in_use", kind));
     }
     let skill = world.documents(tenant(&ours), "skill").await?.remove(0).id;
     refused(world.put(tenant(&ours), "skill", &skill, r#"{"name": "other"}"#).await, Code::AlreadyExists);
@@ -148,8 +154,8 @@ async fn a_flow_with_a_missing_exit_is_refused_with_the_place_named() -> anyhow:
         "nodes": { "a": { "type": "play", "label": "A", "say": [{ "text": "hm" }], "next": "gone" } },
     });
     let status = world.put(tenant(&session), "flow", "", &flow.to_string()).await.expect_err("refused");
-    let problems: Value = serde_json::from_slice(status.details())?;
-    assert_eq!(problems[0]["place"], "nodes.a.next");
+    let details: chassis::Details = serde_json::from_slice(status.details())?;
+    assert_eq!(details.faults[0].place, "nodes.a.next");
     for (kind, body) in [("flow", "{"), ("trunk", "[]"), ("did", r#"{"number": 7}"#), ("bell", "{}")] {
         refused(world.put(tenant(&session), kind, "", body).await, Code::InvalidArgument);
     }

@@ -3,6 +3,7 @@
 mod accounts;
 mod documents;
 mod keys;
+mod mails;
 
 use chassis::{Deps, Drain};
 use eventlog::{ConfigView, Log};
@@ -34,6 +35,14 @@ impl World {
     }
 
     async fn start_on(database: TestDatabase, folder: tempfile::TempDir) -> anyhow::Result<World> {
+        World::start_with(database, folder, "").await
+    }
+
+    async fn start_with(
+        database: TestDatabase,
+        folder: tempfile::TempDir,
+        settings: &str,
+    ) -> anyhow::Result<World> {
         chassis::telemetry::start();
         // A new log each time: the last one's readers may still hold theirs.
         let log = Log::open(&folder.path().join(chassis::random::token()))?;
@@ -46,7 +55,8 @@ impl World {
             peers: chassis::Peers::default(),
             folder: folder.path().to_owned(),
         };
-        let overrides = format!("database_url = {:?}\nhashes_at_once = 1", database.url()).parse()?;
+        let overrides =
+            format!("database_url = {:?}\nhashes_at_once = 1\n{settings}", database.url()).parse()?;
         let config = chassis::config::read("tenancy", include_str!("../../default.toml"), overrides)?;
         let drain = Drain::new();
         let server = tokio::spawn(tenancy::run(config, deps, drain.clone()));

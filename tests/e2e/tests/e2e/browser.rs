@@ -164,3 +164,75 @@ async fn every_page_passes_the_accessibility_check() {
     assert_eq!(faults, json!([]), "signed in");
     browser.close().await;
 }
+
+/// A known caller's name and an unknown one's number, the number dialled and
+/// the path through the menu: the same on monitor, pop, report and history.
+/// Proves A118, A120, A122.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_monitor_the_pop_and_the_history_tell_the_same_of_a_caller() {
+    const KNOWN: &str = "+40212222333";
+    const STRANGER: &str = "+40213333444";
+    let mut company = Company::sign_up().await;
+    company.change_queue(json!({ "ring_timeout_ms": 60_000, "wrap_up_ms": 60_000 })).await;
+    let Some(mut desk) = Browser::start(&company.at.url).await else { return };
+    let number = company.number(three_menus(&company), "one", true).await;
+    let first = company.call(&number, KNOWN, Protocol::Udp).await;
+    first.wait_answered(SOON).await.unwrap();
+    first.hang_up().await.unwrap();
+    let row = company.history(KNOWN, |row| !row["contact"].is_null()).await;
+    let contact = format!("/v1/contacts/{}", row["contact"].as_str().unwrap());
+    let who = json!({ "name": "Ion Vasile", "organisation": "Vasile SRL" });
+    company.send(reqwest::Method::PATCH, &contact, Some(who)).await;
+
+    desk.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
+    desk.does("available", Value::Null).await;
+    let call = company.call(&number, KNOWN, Protocol::Udp).await;
+    let monitor = desk.does("look", json!({ "path": "/live", "ids": ["live-call-caller"] })).await;
+    let caller = monitor["live-call-caller"].as_str().unwrap();
+    assert!(caller.contains("Ion Vasile") && caller.contains("Vasile SRL"), "{caller}");
+    call.wait_answered(SOON).await.unwrap();
+    for (key, so_far) in [("1", "1"), ("3", "1→3"), ("0", "1→3→0")] {
+        call.press(key).await;
+        company.until(|live| live_call(live, KNOWN).is_some_and(|row| row["path"] == so_far)).await;
+    }
+    let pop = desk.does("offer", Value::Null).await;
+    let pop = pop.as_str().unwrap();
+    assert!(pop.contains("Ion Vasile") && pop.contains("Story line"), "{pop}");
+    let on_pop = desk.does("text", json!("offer-path")).await;
+    let ids = ["live-call-caller", "live-call-did", "live-call-path"];
+    let monitor = desk.does("look", json!({ "path": "/live", "ids": ids })).await;
+    assert!(monitor["live-call-did"].as_str().unwrap().contains("Story line"), "{monitor}");
+    assert_eq!((&monitor["live-call-path"], &on_pop), (&json!("1→3→0"), &json!("1→3→0")));
+
+    desk.does("accept", Value::Null).await;
+    call.hear(AGENT, SOON).await.expect("the caller hears the agent");
+    desk.does("hear", json!({ "hz": CALLER })).await;
+    desk.does("press", json!("call-end")).await;
+    call.wait_ended(SOON).await.unwrap();
+    desk.does("wrap_up", Value::Null).await;
+    let page = contact.strip_prefix("/v1").unwrap();
+    company.history(KNOWN, |row| row["path"] == "1→3→0").await;
+    let history = desk.does("look", json!({ "path": page, "ids": ["interaction-path"] })).await;
+    assert_eq!(history["interaction-path"], on_pop);
+    let report = desk.does("report_by_number", Value::Null).await;
+    assert!(report.as_str().unwrap().contains("Story line"), "{report}");
+
+    let stranger = company.call(&number, STRANGER, Protocol::Udp).await;
+    company.until(|live| live_call(live, STRANGER).is_some()).await;
+    let monitor = desk.does("look", json!({ "path": "/live", "ids": ["live-call-caller"] })).await;
+    let digits: String =
+        monitor["live-call-caller"].as_str().unwrap().chars().filter(char::is_ascii_digit).collect();
+    assert_eq!(format!("+{digits}"), STRANGER);
+    stranger.hang_up().await.unwrap();
+    desk.close().await;
+}
+
+/// 1, then 3, then 0 leads into the queue.
+fn three_menus(company: &Company) -> Value {
+    let mut nodes = company.queue_nodes();
+    for (name, key, next) in [("one", "1", "two"), ("two", "3", "three"), ("three", "0", "wait")] {
+        nodes[name] = json!({ "type": "menu", "label": name, "say": [{ "text": "Press." }],
+            "choices": { key: next }, "timeout_ms": 60_000, "no_input": "bye", "no_match": "bye" });
+    }
+    nodes
+}

@@ -21,6 +21,8 @@ async fn a_caller_talks_with_an_agent_on_a_sip_phone_and_everything_is_on_record
     nodes["menu"] = json!({ "type": "menu", "label": "Main menu", "say": [{ "text": "Press one." }],
         "choices": { "1": "wait" }, "timeout_ms": 60_000, "no_input": "bye", "no_match": "bye" });
     let number = company.number(nodes, "menu", true).await;
+    let server = company.get("/v1/sip-server").await;
+    assert_eq!(server["udp"], company.at.sip.to_string(), "the portal says where SIP goes");
     let ana = company.agent("ana").await;
 
     let call = company.call(&number, FROM, Protocol::Udp).await;

@@ -74,7 +74,8 @@ impl TestCalls {
     fn add(&self, tenant: &str, call: TestCall) -> Result<()> {
         let mut all = self.0.lock().expect("no panic while the lock is held");
         if all.iter().filter(|(_, call)| call.state != "ended").count() >= AT_ONCE_MAX {
-            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "20 test calls go on already"));
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "20 test calls go on already")
+                .coded("too_many_test_calls"));
         }
         while all.len() >= REMEMBERED_MAX {
             all.pop_front();
@@ -107,7 +108,7 @@ async fn place(
     caller.may(Permission::TestCalls)?;
     let keys = form.keys.clone().unwrap_or_else(|| "1".into());
     if keys.len() > 16 || keys.chars().any(|key| !"0123456789*#".contains(key)) {
-        return Err(Problem::invalid("keys", "are not up to 16 of 0-9, * and #"));
+        return Err(Problem::invalid("keys", "bad_keys", "are not up to 16 of 0-9, * and #"));
     }
     let lasts = Duration::from_secs(form.seconds.unwrap_or(SECONDS).clamp(1, SECONDS_MAX));
     let (username, password) = credentials(&app, &caller).await?;
@@ -149,6 +150,7 @@ async fn credentials(app: &App, caller: &Caller) -> Result<(String, String)> {
     });
     digest.ok_or_else(|| {
         Problem::new(StatusCode::CONFLICT, "there is no enabled trunk with digest credentials")
+            .coded("no_digest_trunk")
     })
 }
 
@@ -160,7 +162,7 @@ async fn number(app: &App, caller: &Caller, wanted: Option<String>) -> Result<St
         Some(wanted) => numbers.find(|number| number == wanted),
         None => numbers.min_by_key(|number| !number.starts_with("+999")),
     };
-    found.ok_or_else(|| Problem::invalid("number", "is not one of your numbers"))
+    found.ok_or_else(|| Problem::invalid("number", "not_yours", "is not one of your numbers"))
 }
 
 async fn all<T: serde::de::DeserializeOwned>(app: &App, caller: &Caller, kind: Kind) -> Result<Vec<T>> {
