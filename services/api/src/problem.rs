@@ -12,29 +12,50 @@ use axum::{
 use bytes::Bytes;
 use chassis::{Code, Details, Fault, Params};
 use http::{HeaderValue, StatusCode, header::CONTENT_TYPE, request::Parts};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Serialize, Serializer, de::DeserializeOwned, ser::SerializeMap};
 use utoipa::ToSchema;
 
 pub type Result<T, E = Problem> = std::result::Result<T, E>;
 
 /// What went wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 pub struct Problem {
     /// `urn:trunkline:problem:` and the code.
-    #[serde(rename = "type")]
-    #[schema(rename = "type")]
-    pub kind: String,
-    pub title: String,
+    #[schema(rename = "type", value_type = String)]
+    kind: FromCode,
+    pub title: &'static str,
     pub status: u16,
     /// Stable, such as `in_use`; title and detail may change.
     pub code: String,
     pub detail: String,
-    /// What the detail names, such as `name`.
-    #[serde(skip_serializing_if = "Params::is_empty")]
+    /// What the detail names, such as `name`; absent where it names nothing.
+    #[schema(required = false)]
     pub params: Params,
-    /// Each wrong field.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Each wrong field; absent where none is.
+    #[schema(required = false)]
     pub errors: Vec<FieldError>,
+}
+
+/// Nothing that would have to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FromCode;
+
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut fields = to.serialize_map(None)?;
+        fields.serialize_entry("type", &format!("urn:trunkline:problem:{}", self.code))?;
+        fields.serialize_entry("title", self.title)?;
+        fields.serialize_entry("status", &self.status)?;
+        fields.serialize_entry("code", &self.code)?;
+        fields.serialize_entry("detail", &self.detail)?;
+        if !self.params.is_empty() {
+            fields.serialize_entry("params", &self.params)?;
+        }
+        if !self.errors.is_empty() {
+            fields.serialize_entry("errors", &self.errors)?;
+        }
+        fields.end()
+    }
 }
 
 /// What is wrong with one field.
@@ -54,8 +75,6 @@ impl From<Fault> for FieldError {
         FieldError { place, message, code, params }
     }
 }
-
-const KINDS: &str = "urn:trunkline:problem:";
 
 /// Where nobody said it closer.
 fn code(status: StatusCode) -> &'static str {
@@ -82,8 +101,8 @@ impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
         let code = code(status);
         Problem {
-            kind: format!("{KINDS}{code}"),
-            title: status.canonical_reason().unwrap_or("Error").into(),
+            kind: FromCode,
+            title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             code: code.into(),
             detail: detail.into(),
@@ -94,7 +113,7 @@ impl Problem {
 
     /// The same with a code of its own.
     pub fn coded(self, code: &str) -> Problem {
-        Problem { kind: format!("{KINDS}{code}"), code: code.to_owned(), ..self }
+        Problem { code: code.to_owned(), ..self }
     }
 
     /// Something that the detail names.
