@@ -129,7 +129,7 @@ fn check_did(did: &Did, report: &mut Report) {
     }
     text("label", &did.label, report);
     if did.answer_after_ms.is_some_and(|ms| !(1_000..=3_600_000).contains(&ms)) {
-        report.problem("answer_after_ms", "is not between 1 s and 1 h");
+        report.problem("answer_after_ms", "answer_after", "is not between 1 s and 1 h");
     }
     report.claims.push(Claim::Number(did.number.to_string()));
 }
