@@ -122,7 +122,10 @@ async fn the_ids_of_one_tenant_are_not_there_for_another_on_any_route() {
         }
         // The same id is there for its own tenant.
         if item.get("get").is_some() && !path.starts_with("/v1/test-calls") && !path.ends_with("/audio") {
-            assert_eq!(a.get(&concrete).await.status, 200, "{concrete}");
+            let status = a.get(&concrete).await.status;
+            // The ladder lies at an edge, and none runs here.
+            let edge = path.ends_with("/ladder") || path.ends_with("/pcap");
+            assert_eq!(status, if edge { 503 } else { 200 }, "{concrete}");
         }
     }
     assert!(tried >= 40, "only {tried} operations were tried");
