@@ -86,7 +86,11 @@ fn check_agent(agent: &Agent, report: &mut Report) {
     if let Some(phone) = &agent.phone {
         credentials("phone", &phone.username, &phone.password, report);
         if phone.contact.as_ref().is_some_and(|contact| !is_reachable(contact)) {
-            report.problem("phone.contact", "is not like sip:ana@192.0.2.7:5060, with an IP address");
+            report.problem(
+                "phone.contact",
+                "bad_contact",
+                "is not like sip:ana@192.0.2.7:5060, with an IP address",
+            );
         }
         report.claims.push(Claim::PhoneUsername(phone.username.clone()));
     }
@@ -125,7 +129,7 @@ fn is_reachable(contact: &str) -> bool {
 fn check_did(did: &Did, report: &mut Report) {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if did.sip_name.as_ref().is_some_and(|name| !(1..=64).contains(&name.len()) || !name.chars().all(plain)) {
-        report.problem("sip_name", "is not 1 to 64 letters, digits, dots, dashes");
+        report.problem("sip_name", "bad_username", "is not 1 to 64 letters, digits, dots, dashes");
     }
     text("label", &did.label, report);
     if did.answer_after_ms.is_some_and(|ms| !(1_000..=3_600_000).contains(&ms)) {
