@@ -1,11 +1,16 @@
 //! What the commands do.
 #![expect(clippy::print_stdout, reason = "a command line answers on its standard output")]
 
-use crate::{Recount, Remote, TestCall, Up};
+use crate::{BenchProfile, Recount, Remote, TestCall, Up};
 use anyhow::{Context, bail};
+use chassis::Drain;
 use eventlog::KafkaOptions;
 use serde_json::{Value, json};
-use standalone::{Options, Platform, client::Api};
+use standalone::{
+    Options, Platform,
+    client::Api,
+    profile::{self, Profile},
+};
 use std::time::Duration;
 
 pub async fn up(up: Up) -> anyhow::Result<()> {
@@ -35,6 +40,16 @@ pub async fn up(up: Up) -> anyhow::Result<()> {
     println!("  Or call  the test number that the first page shows, at sip:{}", up.sip);
     println!("\nCtrl-C stops it; the data stays.\n");
     platform.run().await
+}
+
+pub async fn bench_profile(wanted: BenchProfile) -> anyhow::Result<()> {
+    let temporary = tempfile::tempdir()?;
+    let data = wanted.data.unwrap_or_else(|| temporary.path().to_owned());
+    let BenchProfile { listen, agents, agent_contact, .. } = wanted;
+    let drain = Drain::new();
+    tokio::spawn(chassis::drain_on_signal(drain.clone()));
+    println!("plain, cc, ccnorec, ccq, wait and waitq at sip:{listen}, {agents} agents");
+    profile::run(Profile { listen, agents, agent_contact, data }, drain).await
 }
 
 fn api(remote: &Remote) -> anyhow::Result<Api> {

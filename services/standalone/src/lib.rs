@@ -6,6 +6,7 @@
 pub mod client;
 mod folder;
 mod platform;
+pub mod profile;
 mod services;
 
 pub use platform::{Options, Platform};

@@ -17,6 +17,8 @@ struct Cli {
 enum Command {
     /// Starts all services in this process.
     Up(Up),
+    /// Starts the way of a call alone, open to everybody, for load drivers.
+    BenchProfile(BenchProfile),
     /// Places a real call by the built-in caller and tells how it went.
     TestCall(TestCall),
     /// Computes a report anew from the log and compares it with the one kept.
@@ -48,6 +50,21 @@ struct Up {
     /// A TOML file with a table per service; each service's default.toml explains its keys.
     #[arg(long, env = "TRUNKLINE_CONFIG")]
     config: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct BenchProfile {
+    /// Where SIP and RTP are received.
+    #[arg(long, default_value = "127.0.0.1:5060")]
+    listen: SocketAddr,
+    #[arg(long, default_value_t = 10)]
+    agents: u32,
+    /// Where agents are; {n} is an agent's number.
+    #[arg(long, default_value = "sip:a{n}@127.0.0.1:7000")]
+    agent_contact: String,
+    /// Where journal and recordings go; a folder that ends with the process by default.
+    #[arg(long)]
+    data: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -101,6 +118,7 @@ async fn main() -> ExitCode {
     chassis::telemetry::start();
     let done = match Cli::parse().command {
         Command::Up(up) => commands::up(up).await,
+        Command::BenchProfile(profile) => commands::bench_profile(profile).await,
         Command::TestCall(call) => commands::test_call(call).await,
         Command::Recount(recount) => commands::recount(recount).await,
     };

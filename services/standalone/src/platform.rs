@@ -76,17 +76,9 @@ impl Platform {
         Ok(platform)
     }
 
-    /// Waits until every service answers its health check and the portal answers.
+    /// Waits until every service and the portal answer.
     async fn answers(&mut self) -> anyhow::Result<()> {
-        let mut peers = self.peers.clone();
-        for name in Peers::NAMES {
-            let address = peers.of(name).expect("every name has a place").clone();
-            let answered = tokio::select! {
-                answered = tokio::time::timeout(START_MAX, healthy(&address)) => answered,
-                Some(ended) = self.running.join_next() => return Err(ended_early(ended)),
-            };
-            answered.with_context(|| format!("{name} does not answer"))??;
-        }
+        healthy_all(&self.peers, &Peers::NAMES, &mut self.running).await?;
         let portal = async {
             while tokio::net::TcpStream::connect(self.http).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -126,7 +118,23 @@ impl Platform {
     }
 }
 
-fn ended_early(ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>) -> anyhow::Error {
+/// Waits until these services answer their health check.
+pub(crate) async fn healthy_all(peers: &Peers, names: &[&str], running: &mut Running) -> anyhow::Result<()> {
+    let mut peers = peers.clone();
+    for name in names {
+        let address = peers.of(name).expect("every name has a place").clone();
+        let answered = tokio::select! {
+            answered = tokio::time::timeout(START_MAX, healthy(&address)) => answered,
+            Some(ended) = running.join_next() => return Err(ended_early(ended)),
+        };
+        answered.with_context(|| format!("{name} does not answer"))??;
+    }
+    Ok(())
+}
+
+pub(crate) fn ended_early(
+    ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>,
+) -> anyhow::Error {
     match ended {
         Ok((name, Ok(()))) => anyhow::anyhow!("{name} ended by itself"),
         Ok((name, Err(error))) => error.context(format!("{name} failed")),
