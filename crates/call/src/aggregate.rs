@@ -14,6 +14,10 @@ pub struct Call {
     pub(crate) phase: Phase,
     last_play: u32,
     ignored: u32,
+    /// Whom the right channel of the recording has; `None`: nothing is recorded.
+    pub(crate) recorded: Option<Vec<LegId>>,
+    /// The lead's screen shows further parties.
+    pub(crate) seats_shown: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -51,7 +55,8 @@ impl Call {
         let first = CallFact { call: entry.call.clone(), seq: 0, at: now, event };
         let ledger = Ledger::open(&first).expect("the first fact is Offered");
         let phase = Phase::InFlow(InFlow::opening());
-        let call = Call { entry, ledger, phase, last_play: 0, ignored: 0 };
+        let call =
+            Call { entry, ledger, phase, last_play: 0, ignored: 0, recorded: None, seats_shown: false };
         (call, vec![Effect::Fact(first), Effect::OpenMedia, Effect::AskIvr(IvrInput::Start)])
     }
 
@@ -99,7 +104,8 @@ impl Call {
         match &self.phase {
             Phase::InFlow(flow) => flow.deadline(),
             Phase::Queued(queued) => queued.deadline(),
-            Phase::Talking(_) | Phase::Ended => None,
+            Phase::Talking(talking) => talking.deadline(),
+            Phase::Ended => None,
         }
     }
 
@@ -126,10 +132,21 @@ impl Call {
         step.does(Effect::Fact(fact));
     }
 
+    /// To the caller.
     pub(crate) fn play(&mut self, step: &mut Step, prompts: &[String], repeat: bool) -> PlayId {
+        self.play_to(step, self.entry.caller_leg.clone(), prompts, repeat)
+    }
+
+    pub(crate) fn play_to(
+        &mut self,
+        step: &mut Step,
+        leg: LegId,
+        prompts: &[String],
+        repeat: bool,
+    ) -> PlayId {
         self.last_play += 1;
         let play = PlayId(self.last_play);
-        step.does(Effect::Play { play, prompts: prompts.to_vec(), repeat });
+        step.does(Effect::Play { play, leg, prompts: prompts.to_vec(), repeat });
         play
     }
 }

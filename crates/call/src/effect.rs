@@ -13,20 +13,22 @@ pub enum Effect {
     EarlyMedia,
     /// 200 OK.
     Connect,
-    /// To the caller. `repeat`: until stopped.
+    /// To a leg. `repeat`: until stopped.
     Play {
         play: PlayId,
+        leg: LegId,
         prompts: Vec<String>,
         repeat: bool,
     },
     StopPlay(PlayId),
     /// Who hears whom, whole: (listener, sources).
     Hear(Vec<(LegId, Vec<LegId>)>),
-    /// Left the caller, right the agent.
+    /// Left the caller, right all who talk with the caller. Again with other
+    /// legs: the same recording goes on with those.
     Record {
         recording: RecordingId,
         left: LegId,
-        right: LegId,
+        right: Vec<LegId>,
     },
     StopRecord(RecordingId),
     JoinQueue {
@@ -65,6 +67,29 @@ pub enum Effect {
         leg: LegId,
         on: bool,
     },
+    /// A further party is to be reached. [`Effect::HangUpLine`] ends it, whether
+    /// it rings or talks.
+    Invite {
+        leg: LegId,
+        target: Target,
+        purpose: Purpose,
+    },
+    /// Who else is in the call, for the one who leads it.
+    LineSeats {
+        leg: LegId,
+        seats: Vec<Seat>,
+    },
+    /// What the agent asked for cannot be done now.
+    LineRefuses {
+        leg: LegId,
+        message: &'static str,
+    },
+    /// Whom the agent asked for did not come; the caller is back.
+    InviteFailed {
+        leg: LegId,
+        target: Target,
+        outcome: OfferOutcome,
+    },
     /// The leg hears a key.
     Press {
         leg: LegId,
@@ -77,6 +102,16 @@ pub enum Effect {
     /// BYE, or a final response when the caller was never connected.
     HangUpCaller(HangupCause),
     ReleaseMedia,
+}
+
+/// A party of a call as the one who leads it sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seat {
+    pub leg: LegId,
+    /// `None`: the caller.
+    pub target: Option<Target>,
+    /// ringing, here, held or whispers.
+    pub state: &'static str,
 }
 
 /// What the flow is told.

@@ -15,15 +15,22 @@ impl Call {
                 step.does(Effect::ReleaseQueue(cause));
             }
             Phase::Talking(talking) => {
-                let leg = talking.leg.clone();
-                if let Some(recording) = self.entry.recording.clone() {
-                    self.tell(step, CallEvent::RecordingStopped { recording: recording.clone() });
-                    step.does(Effect::StopRecord(recording));
+                let lead = talking.lead.clone();
+                let guests = talking.others.iter().filter(|other| other.guest.is_some());
+                let legs: Vec<_> = guests.map(|other| other.leg.clone()).collect();
+                let led = lead.gone.is_none().then_some(lead.leg);
+                for leg in led.into_iter().chain(legs) {
+                    step.does(Effect::HangUpLine { leg, cause });
                 }
-                step.does(Effect::HangUpLine { leg, cause });
-                step.does(Effect::ReleaseQueue(cause));
+                if lead.queued && lead.gone.is_none() {
+                    step.does(Effect::ReleaseQueue(cause));
+                }
             }
             Phase::InFlow(_) | Phase::Ended => {}
+        }
+        if let (Some(_), Some(recording)) = (self.recorded.take(), self.entry.recording.clone()) {
+            self.tell(step, CallEvent::RecordingStopped { recording: recording.clone() });
+            step.does(Effect::StopRecord(recording));
         }
         let ledger = &self.ledger;
         let ended = CallEvent::Ended {

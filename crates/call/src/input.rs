@@ -65,6 +65,23 @@ pub enum Input {
         leg: LegId,
         on: bool,
     },
+    /// What the one who leads the call wants done with its parties.
+    Command {
+        leg: LegId,
+        command: Command,
+    },
+    /// A supervisor comes in; `leg` is the id that the supervisor's leg will have.
+    Supervise {
+        leg: LegId,
+        agent: AgentId,
+        how: Supervision,
+    },
+    SetSupervision {
+        leg: LegId,
+        how: Supervision,
+    },
+    /// A party that rings is heard before its answer.
+    EarlyMedia(LegId),
     /// The agent presses a key for the caller's side to hear.
     LineKey {
         leg: LegId,
@@ -76,6 +93,35 @@ pub enum Input {
     HangUp(HangupCause),
     /// A deadline given by [`crate::Call::deadline`] has come.
     Tick,
+}
+
+/// What an agent can want of the parties of a call. New legs come with the id
+/// that they will have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Without asking first: the caller hears music until somebody answers.
+    Transfer(HandOver),
+    /// Talk with somebody while the caller hears music.
+    Consult { leg: LegId, target: Target },
+    /// Add somebody to those who talk.
+    Invite { leg: LegId, target: Target },
+    /// Caller and consulted party change places.
+    Swap,
+    /// The consulted party gets the caller.
+    Complete,
+    /// The consultation, or a transfer that rings, is off.
+    Cancel,
+    /// Caller, consulted party and agent talk together.
+    Conference,
+    /// A party is out.
+    Remove(LegId),
+}
+
+/// Where a transferred call goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HandOver {
+    Party { leg: LegId, target: Target },
+    Queue(Box<QueueNode>),
 }
 
 /// The ACD's choice.

@@ -32,6 +32,14 @@ pub struct Ledger {
     /// Who talks with the caller, or did last.
     pub agent: Option<AgentId>,
     pub talking_since: Option<Timestamp>,
+    /// With agents before the present conversation.
+    #[serde(default)]
+    pub talked: Millis,
+    /// Since when the present agent leads, and the hold until then.
+    #[serde(default)]
+    pub led_since: Option<Timestamp>,
+    #[serde(default)]
+    pub led_hold: Millis,
     pub held_since: Option<Timestamp>,
     pub recording: Option<RecordingId>,
     pub wait: Millis,
@@ -88,6 +96,9 @@ impl Ledger {
             attempts: 0,
             agent: None,
             talking_since: None,
+            talked: 0,
+            led_since: None,
+            led_hold: 0,
             held_since: None,
             recording: None,
             wait: 0,
@@ -139,6 +150,7 @@ impl Ledger {
                 self.wait += wait;
                 self.enqueued_at = None;
                 self.talking_since = Some(at);
+                (self.led_since, self.led_hold) = (Some(at), self.hold);
                 self.enter(Stage::Talking, at);
             }
             CallEvent::Held { .. } => self.held_since = Some(at),
@@ -146,6 +158,12 @@ impl Ledger {
                 self.hold += held;
                 self.held_since = None;
             }
+            CallEvent::Transferred { to, .. } => self.transferred(to, at),
+            CallEvent::Placed { .. }
+            | CallEvent::Invited { .. }
+            | CallEvent::Joined { .. }
+            | CallEvent::Left { .. }
+            | CallEvent::Supervised { .. } => {}
             CallEvent::RecordingStarted { recording } => self.recording = Some(recording.clone()),
             CallEvent::RecordingStopped { .. } => {}
             CallEvent::Ended { cause, by, stage, wait, talk, hold, .. } => {
@@ -153,6 +171,18 @@ impl Ledger {
                 (self.wait, self.hold) = (*wait, *hold);
                 self.held_since = None;
                 self.enter(Stage::Ended, at);
+            }
+        }
+    }
+
+    fn transferred(&mut self, to: &Target, at: Timestamp) {
+        (self.led_since, self.led_hold) = (Some(at), self.hold);
+        match to {
+            Target::Agent { agent } => self.agent = Some(agent.clone()),
+            Target::Number { .. } => {}
+            Target::Queue { .. } => {
+                self.talked = self.talk_at(at);
+                (self.talking_since, self.led_since) = (None, None);
             }
         }
     }
@@ -177,7 +207,10 @@ impl Ledger {
 
     /// Time with agents until `now`, hold included.
     pub fn talk_at(&self, now: Timestamp) -> Millis {
-        self.ended.as_ref().map_or_else(|| self.talking_since.map_or(0, |since| now.since(since)), |e| e.talk)
+        match &self.ended {
+            Some(ended) => ended.talk,
+            None => self.talked + self.talking_since.map_or(0, |since| now.since(since)),
+        }
     }
 
     /// Time on hold until `now`.

@@ -10,11 +10,13 @@ mod effect;
 mod ending;
 mod input;
 mod ledger;
+mod parties;
 mod queued;
 mod talking;
 mod while_in_flow;
 
 pub use aggregate::Call;
-pub use effect::{Effect, IvrInput};
-pub use input::{Collect, Entry, Input, Instruction, Next, PlayId, QueueNode, Reserved};
+pub use effect::{Effect, IvrInput, Seat};
+pub use input::{Collect, Command, Entry, HandOver, Input, Instruction, Next, PlayId, QueueNode, Reserved};
 pub use ledger::{Ended, Ledger, Offer};
+pub use talking::RINGBACK;

@@ -183,18 +183,21 @@ impl Call {
         let queue = self.queued().node.queue.clone();
         let Some(ring) = self.queued().ring.take() else { return false };
         let (Sound::Music(play) | Sound::Speech(play)) = self.queued().sound;
-        let music = self.queued().node.music.clone();
+        let node = self.queued().node.clone();
         step.does(Effect::StopPlay(play));
         self.offer_ended(step, queue.clone(), &ring, OfferOutcome::Answered);
         step.does(Effect::TellAnswered(ring.reservation));
         self.connect(step);
         let wait = self.ledger.enqueued_at.map_or(0, |since| step.now.since(since));
         let agent = ring.agent.clone();
-        self.tell(step, CallEvent::AgentConnected { queue, agent, wait, attempt: ring.attempt });
-        self.phase = Phase::Talking(Talking::new(ring.leg.clone(), music));
+        let connected =
+            CallEvent::AgentConnected { queue, agent: agent.clone(), wait, attempt: ring.attempt };
+        self.tell(step, connected);
+        let caller = self.entry.caller_leg.clone();
+        self.phase = Phase::Talking(Talking::new(ring.leg.clone(), agent, caller, node));
         self.bridge(step);
-        step.does(Effect::LineTalking(ring.leg.clone()));
-        self.start_recording(step, ring.leg);
+        step.does(Effect::LineTalking(ring.leg));
+        self.start_recording(step);
         true
     }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use prost::Message;
 use proto::events::v1::{self as wire, agent_fact, call_fact};
 use serde::{Serialize, de::DeserializeOwned};
-use types::{Timestamp, fact::*};
+use types::{Target, Timestamp, fact::*};
 
 /// A fact that the log can carry.
 pub trait Fact: Sized {
@@ -65,6 +65,25 @@ impl Fact for CallFact {
     }
 }
 
+fn target_to_wire(target: Target) -> Option<call_fact::Target> {
+    let none = call_fact::Target::default();
+    Some(match target {
+        Target::Agent { agent } => call_fact::Target { agent_id: Some(agent.into()), ..none },
+        Target::Queue { queue } => call_fact::Target { queue_id: Some(queue.into()), ..none },
+        Target::Number { number } => call_fact::Target { number: Some(number.into()), ..none },
+    })
+}
+
+fn target_from_wire(target: Option<call_fact::Target>) -> Result<Target> {
+    let target = target.unwrap_or_default();
+    match (target.agent_id, target.queue_id, target.number) {
+        (Some(agent), ..) => Ok(Target::Agent { agent: id(&agent)? }),
+        (_, Some(queue), _) => Ok(Target::Queue { queue: id(&queue)? }),
+        (.., Some(number)) => Ok(Target::Number { number: id(&number)? }),
+        _ => Err(Error::Fact("a target that is nobody".into())),
+    }
+}
+
 fn call_to_wire(event: &CallEvent) -> call_fact::Event {
     use call_fact::Event as W;
     match event.clone() {
@@ -80,6 +99,35 @@ fn call_to_wire(event: &CallEvent) -> call_fact::Event {
             })
         }
         CallEvent::Connected => W::Connected(call_fact::Connected {}),
+        CallEvent::Placed { agent, to, from } => {
+            W::Placed(call_fact::Placed { agent_id: agent.into(), to: target_to_wire(to), from })
+        }
+        CallEvent::Invited { leg, target, purpose } => W::Invited(call_fact::Invited {
+            leg_id: leg.into(),
+            target: target_to_wire(target),
+            purpose: name(purpose),
+        }),
+        CallEvent::Joined { leg, target, purpose } => W::Joined(call_fact::Joined {
+            leg_id: leg.into(),
+            target: target_to_wire(target),
+            purpose: name(purpose),
+        }),
+        CallEvent::Left { leg, target, outcome } => W::Left(call_fact::Left {
+            leg_id: leg.into(),
+            target: target_to_wire(target),
+            outcome: name(outcome),
+        }),
+        CallEvent::Transferred { from, to, talk, hold } => W::Transferred(call_fact::Transferred {
+            from_agent_id: from.map(Into::into),
+            to: target_to_wire(to),
+            talk_ms: talk,
+            hold_ms: hold,
+        }),
+        CallEvent::Supervised { by, leg, how } => W::Supervised(call_fact::Supervised {
+            by_agent_id: by.into(),
+            leg_id: leg.into(),
+            how: name(how),
+        }),
         CallEvent::NodeEntered { flow, version, node, label, stage } => {
             W::NodeEntered(call_fact::NodeEntered {
                 flow_id: flow.into(),
@@ -168,6 +216,33 @@ fn call_from_wire(event: call_fact::Event) -> Result<CallEvent> {
             auto_connect: e.auto_connect,
         },
         W::Connected(_) => CallEvent::Connected,
+        W::Placed(e) => {
+            CallEvent::Placed { agent: id(&e.agent_id)?, to: target_from_wire(e.to)?, from: e.from }
+        }
+        W::Invited(e) => CallEvent::Invited {
+            leg: id(&e.leg_id)?,
+            target: target_from_wire(e.target)?,
+            purpose: named(e.purpose)?,
+        },
+        W::Joined(e) => CallEvent::Joined {
+            leg: id(&e.leg_id)?,
+            target: target_from_wire(e.target)?,
+            purpose: named(e.purpose)?,
+        },
+        W::Left(e) => CallEvent::Left {
+            leg: id(&e.leg_id)?,
+            target: target_from_wire(e.target)?,
+            outcome: named(e.outcome)?,
+        },
+        W::Transferred(e) => CallEvent::Transferred {
+            from: some_id(e.from_agent_id)?,
+            to: target_from_wire(e.to)?,
+            talk: e.talk_ms,
+            hold: e.hold_ms,
+        },
+        W::Supervised(e) => {
+            CallEvent::Supervised { by: id(&e.by_agent_id)?, leg: id(&e.leg_id)?, how: named(e.how)? }
+        }
         W::NodeEntered(e) => CallEvent::NodeEntered {
             flow: id(&e.flow_id)?,
             version: e.version,

@@ -24,6 +24,8 @@ pub struct Agent {
     pub until: Option<Timestamp>,
     /// What was asked for during a call, taken afterwards.
     pub deferred: Option<(AgentState, Option<String>)>,
+    /// The wish by which the agent is reached in person.
+    pub(crate) direct: Option<CallId>,
     pub(crate) seq: u64,
     pub(crate) queues: Vec<QueueId>,
 }
@@ -45,6 +47,7 @@ impl Agent {
             reservation: None,
             until: None,
             deferred: None,
+            direct: None,
             // Grows over restarts without a store.
             seq: now.millis() as u64 * 1_000,
             queues: Vec::new(),

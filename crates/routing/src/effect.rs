@@ -1,4 +1,4 @@
-use crate::QueueConfig;
+use crate::{QueueConfig, Reach, Reached};
 use types::{fact::AgentFact, *};
 
 /// What happens to the ACD.
@@ -24,6 +24,9 @@ pub enum Input {
         since: Timestamp,
         priority: i32,
     },
+    /// An agent is wanted in person. Answered, OfferEnded and Release follow
+    /// with the session in place of the call.
+    Reach(Reach),
     /// The agent reserved for this call talks with the caller now.
     Answered {
         call: CallId,
@@ -76,6 +79,8 @@ pub enum Effect {
     },
     /// To whoever holds the caller and to the agent's device: ring.
     Offer(Offer),
+    /// The same for an agent who is wanted in person.
+    Reached(Reached),
     /// The reservation is over without an answer, by the ACD's decision or the caller's.
     OfferEnded {
         tenant: TenantId,

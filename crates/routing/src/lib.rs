@@ -6,11 +6,13 @@
 //! memberships, a caller the head of one index.
 
 mod agent;
+mod direct;
 mod effect;
 mod queue;
 mod router;
 
 pub use agent::Agent;
+pub use direct::{Reach, Reached};
 pub use effect::{Effect, Input, Offer};
 pub use queue::{Problem, QueueConfig};
 pub use router::Router;

@@ -1,5 +1,6 @@
 use crate::{
     Agent, Effect, Input, Offer, QueueConfig,
+    direct::Direct,
     queue::{Place, Queue},
 };
 use std::{
@@ -20,10 +21,12 @@ pub struct Router {
     seed: u128,
     made: u128,
     queues: HashMap<QueueId, (TenantId, Queue)>,
-    agents: HashMap<AgentId, Agent>,
+    pub(crate) agents: HashMap<AgentId, Agent>,
     callers: HashMap<CallId, Caller>,
+    /// Agents reached in person, by session.
+    pub(crate) direct: HashMap<CallId, Direct>,
     /// What is due when.
-    due: BTreeSet<(Timestamp, Due)>,
+    pub(crate) due: BTreeSet<(Timestamp, Due)>,
 }
 
 #[derive(Debug, Clone)]
@@ -51,7 +54,7 @@ struct Reservation {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Due {
+pub(crate) enum Due {
     Offer(CallId, ReservationId),
     WrapUp(AgentId),
     /// Forget that the agent declined the caller.
@@ -59,9 +62,9 @@ enum Due {
 }
 
 /// The effects of one input, in the making.
-struct Step {
-    now: Timestamp,
-    effects: Vec<Effect>,
+pub(crate) struct Step {
+    pub(crate) now: Timestamp,
+    pub(crate) effects: Vec<Effect>,
 }
 
 impl Router {
@@ -72,6 +75,7 @@ impl Router {
             queues: HashMap::new(),
             agents: HashMap::new(),
             callers: HashMap::new(),
+            direct: HashMap::new(),
             due: BTreeSet::new(),
         }
     }
@@ -84,6 +88,13 @@ impl Router {
             Input::Agent { tenant, agent, profile } => self.set_agent(&mut step, tenant, agent, profile),
             Input::Join { tenant, call, queue, since, priority } => {
                 self.join(&mut step, tenant, call, queue, since, priority);
+            }
+            Input::Reach(reach) => self.reach(&mut step, reach),
+            Input::Answered { call, reservation } if self.direct.contains_key(&call) => {
+                self.direct_answered(&mut step, &call, &reservation);
+            }
+            Input::Release { call } if self.direct.contains_key(&call) => {
+                self.direct_release(&mut step, &call);
             }
             Input::Answered { call, reservation } => self.answered(&mut step, &call, &reservation),
             Input::OfferEnded { call, reservation, outcome } => {
@@ -259,7 +270,10 @@ impl Router {
                 outcome,
             };
             step.effects.push(ended);
-            self.free(step, &agent, AgentState::Available, None, Party::System);
+            // The same agent may have been asked again meanwhile: that one talks now.
+            if agent != held.agent {
+                self.free(step, &agent, AgentState::Available, None, Party::System);
+            }
         }
         if let Some((_, queue)) = seeks_again {
             self.match_queue(step, &queue);
@@ -273,6 +287,9 @@ impl Router {
         reservation: &ReservationId,
         outcome: OfferOutcome,
     ) {
+        if self.direct.contains_key(call) {
+            return self.direct_ended(step, call, outcome);
+        }
         let Some(caller) = self.callers.get(call) else { return };
         if caller.reservation.as_ref().is_none_or(|held| held.id != *reservation) {
             return;
@@ -306,13 +323,23 @@ impl Router {
     /// consequence for the agent; the caller keeps the place.
     fn unreserve(&mut self, step: &mut Step, call: &CallId, outcome: OfferOutcome) {
         let Some((agent, _)) = self.take_reservation(step, call, outcome) else { return };
-        let (state, reason) = match outcome {
+        let (state, reason) = Router::after(outcome);
+        self.free(step, &agent, state, reason.map(Into::into), Party::System);
+    }
+
+    /// What an outcome does to the agent.
+    pub(crate) fn after(outcome: OfferOutcome) -> (AgentState, Option<&'static str>) {
+        match outcome {
             OfferOutcome::NoAnswer => (AgentState::Missed, Some("no answer")),
             OfferOutcome::MediaFailed => (AgentState::Missed, Some("media failed")),
             OfferOutcome::DeviceOffline => (AgentState::Offline, Some("device offline")),
             _ => (AgentState::Available, None),
-        };
-        self.free(step, &agent, state, reason.map(Into::into), Party::System);
+        }
+    }
+
+    pub(crate) fn new_reservation(&mut self, now: Timestamp) -> ReservationId {
+        self.made += 1;
+        ReservationId::new(now, mix(self.seed ^ self.made))
     }
 
     /// Takes the reservation off the call, which seeks again; gives the agent,
@@ -407,7 +434,7 @@ impl Router {
     // ── agents ──────────────────────────────────────────────────────────────
 
     /// The one door between states: keeps the indexes of idle agents true.
-    fn move_agent(
+    pub(crate) fn move_agent(
         &mut self,
         step: &mut Step,
         id: &AgentId,
@@ -433,7 +460,14 @@ impl Router {
     }
 
     /// An agent lets go of a call or an offer: what was deferred is taken now.
-    fn free(&mut self, step: &mut Step, id: &AgentId, state: AgentState, reason: Option<String>, by: Party) {
+    pub(crate) fn free(
+        &mut self,
+        step: &mut Step,
+        id: &AgentId,
+        state: AgentState,
+        reason: Option<String>,
+        by: Party,
+    ) {
         let Some(agent) = self.agents.get_mut(id) else { return };
         if let Some(until) = agent.until.take() {
             self.due.remove(&(until, Due::WrapUp(id.clone())));
@@ -443,7 +477,7 @@ impl Router {
             agent.deferred.take().filter(|_| state != AgentState::Offline).unwrap_or((state, reason));
         self.move_agent(step, id, state, reason, by);
         if let Some(agent) = self.agents.get_mut(id) {
-            (agent.call, agent.queue) = (None, None);
+            (agent.call, agent.queue, agent.direct) = (None, None, None);
         }
         self.match_agent(step, id);
     }
@@ -489,6 +523,10 @@ impl Router {
                 agent.deferred = Some((AgentState::Offline, Some(reason)));
                 self.moved(step, id);
             }
+            (AgentState::Ringing, _) if agent.direct.is_some() => {
+                let session = agent.direct.clone();
+                session.iter().for_each(|s| self.direct_ended(step, s, OfferOutcome::DeviceOffline));
+            }
             (AgentState::Ringing, Some(call)) => {
                 self.unreserve(step, &call, OfferOutcome::DeviceOffline);
                 let queue = self.callers.get(&call).map(|caller| caller.queue.clone());
@@ -498,7 +536,7 @@ impl Router {
         }
     }
 
-    fn conversation_ended(&mut self, step: &mut Step, id: &AgentId, queue: &QueueId) {
+    pub(crate) fn conversation_ended(&mut self, step: &mut Step, id: &AgentId, queue: &QueueId) {
         let wrap_up = self.queues.get(queue).map_or(0, |(_, queue)| queue.config.wrap_up_ms);
         let until = step.now + wrap_up;
         self.move_agent(step, id, AgentState::WrapUp, None, Party::System);

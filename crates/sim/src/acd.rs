@@ -72,7 +72,7 @@ impl World {
             Effect::Overflow { call, reason } => {
                 self.tell_caller(&call, call::Input::Overflow(reason.into()))
             }
-            Effect::Refused { .. } => {}
+            Effect::Refused { .. } | Effect::Reached(_) => {}
             Effect::AgentMoved { agent, .. } => {
                 let Some((state, call)) = self.router.agent(&agent).map(|a| (a.state, a.call.clone())) else {
                     return;

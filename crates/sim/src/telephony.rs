@@ -117,7 +117,7 @@ impl World {
             trunk: TrunkId::new(begin(), 4),
             flow: self.flow_id.clone(),
             auto_connect: self.chance(700),
-            answer_after: self.chance(300).then_some(20_000),
+            answer_after: n.is_multiple_of(3).then_some(20_000),
         };
         self.line_of.insert(entry.call.clone(), n);
         let (call, effects) = Call::offered(self.now, entry);
@@ -206,7 +206,7 @@ impl World {
                 }
                 self.send(Stream::Ivr(n), What::Ivr(n, input));
             }
-            Effect::Play { play, prompts, repeat } => {
+            Effect::Play { play, prompts, repeat, .. } => {
                 if let Some(stage) = line.truth.entering.take() {
                     line.truth.stage = stage;
                 }
@@ -246,7 +246,11 @@ impl World {
             | Effect::Connect
             | Effect::Hear(_)
             | Effect::LineMuted { .. }
-            | Effect::Press { .. } => {}
+            | Effect::Press { .. }
+            | Effect::LineSeats { .. }
+            | Effect::LineRefuses { .. }
+            | Effect::InviteFailed { .. }
+            | Effect::Invite { .. } => {}
         }
     }
 

@@ -30,7 +30,7 @@ pub enum Refusal {
 }
 
 /// The methods we handle, as an Allow header.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE, REFER";
 
 /// Reads one message that arrived from `source`. The topmost Via of a request
 /// is given `received` and `rport` (RFC 3261 §18.2.1, RFC 3581).

@@ -14,8 +14,8 @@ pub struct Book {
     pub(crate) spans: Vec<Span>,
     open: HashMap<CallId, Open>,
     agents: HashMap<AgentId, Present>,
-    /// The stay that a wrap-up belongs to.
-    answered: HashMap<(CallId, AgentId), (usize, usize)>,
+    /// The stay, if there was one, and the offer that a wrap-up belongs to.
+    answered: HashMap<(CallId, AgentId), (Option<usize>, usize)>,
     /// Wrap-ups told before their calls: topics keep no order between each other.
     early: HashMap<(CallId, AgentId), Millis>,
 }
@@ -66,6 +66,14 @@ pub(crate) struct Work {
     pub(crate) wrap_up: Millis,
 }
 
+impl Work {
+    /// What of a call's whole work came since then; the wrap-up stays.
+    fn add_since(&mut self, whole: Work, since: (Millis, Millis)) {
+        self.ended = true;
+        (self.talk, self.hold) = (whole.talk - since.0, whole.hold - since.1);
+    }
+}
+
 /// An agent in a state; `to` is open for the present one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Span {
@@ -85,6 +93,11 @@ struct Open {
     agent: Option<AgentId>,
     /// In queues that were left for another.
     waited: Millis,
+    /// An agent answered, whoever has the call now.
+    answered: bool,
+    /// Talk and hold before the present agent, and before the present stay.
+    led: (Millis, Millis),
+    stayed: (Millis, Millis),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -138,15 +151,21 @@ impl Book {
             }
             CallEvent::AgentConnected { agent, wait, .. } => {
                 open.agent = Some(agent.clone());
-                self.calls[open.call].outcome = Outcome::Answered { wait: open.waited + *wait };
+                if !std::mem::replace(&mut open.answered, true) {
+                    self.calls[open.call].outcome = Outcome::Answered { wait: open.waited + *wait };
+                }
+                open.waited += *wait;
                 if let (Some(stay), Some(offer)) = (open.stay, open.offer) {
                     self.stays[stay].outcome = Outcome::Answered { wait: *wait };
                     let key = (fact.call.clone(), agent.clone());
                     match self.early.remove(&key) {
-                        Some(spent) => self.wrapped_up(stay, offer, spent),
-                        None => drop(self.answered.insert(key, (stay, offer))),
+                        Some(spent) => self.wrapped_up(Some(stay), offer, spent),
+                        None => drop(self.answered.insert(key, (Some(stay), offer))),
                     }
                 }
+            }
+            CallEvent::Transferred { from, to, talk, hold } => {
+                self.transferred(fact, from.as_ref(), to, (*talk, *hold));
             }
             CallEvent::Ended { by, stage, wait, talk, hold, .. } => {
                 let work = Work { ended: true, talk: *talk, hold: *hold, wrap_up: 0 };
@@ -167,6 +186,9 @@ impl Book {
             offer: None,
             agent: None,
             waited: 0,
+            answered: false,
+            led: (0, 0),
+            stayed: (0, 0),
         };
         self.open.insert(fact.call.clone(), open);
         let (outcome, work) = (Outcome::InProgress, Work::default());
@@ -178,15 +200,15 @@ impl Book {
         let Some(open) = self.open.get_mut(call) else { return };
         open.next_seq = u32::MAX;
         let visit = &mut self.calls[open.call];
-        if open.agent.is_some() {
+        if open.answered {
             visit.work = work;
+        }
+        if open.agent.is_some() {
             if let Some(stay) = open.stay {
-                let wrap_up = self.stays[stay].work.wrap_up;
-                self.stays[stay].work = Work { wrap_up, ..work };
+                self.stays[stay].work.add_since(work, open.stayed);
             }
             if let Some(offer) = open.offer {
-                let wrap_up = self.offers[offer].work.wrap_up;
-                self.offers[offer].work = Work { wrap_up, ..work };
+                self.offers[offer].work.add_since(work, open.led);
             }
             return;
         }
@@ -194,10 +216,46 @@ impl Book {
             Party::Caller => Outcome::Abandoned { wait, stage },
             Party::Agent | Party::System => Outcome::Overflowed { wait },
         };
-        visit.outcome = outcome(wait);
+        if !open.answered {
+            visit.outcome = outcome(wait);
+        }
         if let Some(stay) = open.stay.map(|stay| &mut self.stays[stay]) {
             // The call waited in every queue, the stay in its own.
             stay.outcome = outcome(wait - open.waited);
+        }
+    }
+
+    /// The agent's share of the call is complete; the call goes on with another.
+    /// It counts once for each agent who handled it and once in total (A169).
+    fn transferred(&mut self, fact: &CallFact, from: Option<&AgentId>, to: &Target, share: (Millis, Millis)) {
+        let Some(open) = self.open.get_mut(&fact.call) else { return };
+        let so_far = (open.led.0 + share.0, open.led.1 + share.1);
+        let work = Work { ended: true, talk: so_far.0, hold: so_far.1, wrap_up: 0 };
+        if let Some(offer) = open.offer.take().filter(|_| from.is_some()) {
+            self.offers[offer].work.add_since(work, open.led);
+        }
+        open.led = so_far;
+        match to {
+            Target::Agent { agent } => {
+                open.agent = Some(agent.clone());
+                open.offer = Some(self.offers.len());
+                let outcome = Some(OfferOutcome::Answered);
+                let (agent, at, work) = (agent.clone(), fact.at, Work::default());
+                let key = (fact.call.clone(), agent.clone());
+                self.offers.push(Offer { agent, at, outcome, work });
+                let (stay, offer) = (open.stay, self.offers.len() - 1);
+                match self.early.remove(&key) {
+                    Some(spent) => self.wrapped_up(stay, offer, spent),
+                    None => drop(self.answered.insert(key, (stay, offer))),
+                }
+            }
+            Target::Queue { .. } | Target::Number { .. } => {
+                if let Some(stay) = open.stay.take() {
+                    self.stays[stay].work.add_since(work, open.stayed);
+                }
+                open.stayed = so_far;
+                open.agent = None;
+            }
         }
     }
 
@@ -221,9 +279,11 @@ impl Book {
         }
     }
 
-    fn wrapped_up(&mut self, stay: usize, offer: usize, spent: Millis) {
-        self.stays[stay].work.wrap_up = spent;
-        self.offers[offer].work.wrap_up = spent;
+    fn wrapped_up(&mut self, stay: Option<usize>, offer: usize, spent: Millis) {
+        if let Some(stay) = stay {
+            self.stays[stay].work.wrap_up += spent;
+        }
+        self.offers[offer].work.wrap_up += spent;
     }
 
     fn moved(&mut self, fact: &AgentFact, from: AgentState, to: AgentState, spent: Millis) {

@@ -73,6 +73,59 @@ pub struct Trunk {
     pub auth: TrunkAuth,
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Calls to the outside go through this trunk too.
+    #[serde(default)]
+    pub outbound: Option<Outbound>,
+}
+
+/// How a trunk takes our calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outbound {
+    /// Tried by priority, the lowest first; among equals in proportion to weight.
+    pub gateways: Vec<CarrierGateway>,
+    /// For a carrier that challenges us.
+    #[serde(default)]
+    pub credentials: Option<Phone>,
+    /// The number that we show; none: the one that was called, or the first of ours.
+    #[serde(default)]
+    pub caller_id: Option<E164>,
+    #[serde(default)]
+    pub number_format: NumberFormat,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CarrierGateway {
+    /// Host and port, such as `sip.carrier.example:5060`.
+    pub address: String,
+    #[serde(default)]
+    pub transport: Transport,
+    #[serde(default)]
+    pub priority: u16,
+    #[serde(default)]
+    pub weight: u16,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    #[default]
+    Udp,
+    Tcp,
+}
+
+/// How a carrier wants numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberFormat {
+    /// `+40211234567`
+    #[default]
+    E164,
+    /// `40211234567`
+    Digits,
+    /// `0211234567`, abroad `0036201234567`.
+    National,
 }
 
 /// How the trunk's calls are recognised.

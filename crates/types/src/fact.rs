@@ -27,6 +27,13 @@ pub enum CallEvent {
         flow: FlowId,
         auto_connect: bool,
     },
+    /// An agent calls: a number outside, or a colleague.
+    Placed {
+        agent: AgentId,
+        to: Target,
+        /// The number that the other side is shown; the agent's name for a colleague.
+        from: String,
+    },
     /// The caller's leg was connected (200 OK): the carrier charges from here.
     Connected,
     /// The flow reached a node that the caller hears.
@@ -88,6 +95,39 @@ pub enum CallEvent {
     Retrieved {
         by: Party,
         held: Millis,
+    },
+    /// A further party is asked to the call and rings.
+    Invited {
+        leg: LegId,
+        target: Target,
+        purpose: Purpose,
+    },
+    /// The further party answered.
+    Joined {
+        leg: LegId,
+        target: Target,
+        purpose: Purpose,
+    },
+    /// The further party is out of the call: it refused, was taken back or hung up.
+    Left {
+        leg: LegId,
+        target: Target,
+        /// `answered`: it was in.
+        outcome: OfferOutcome,
+    },
+    /// The call has another who leads it, or waits for one. Talk and hold are
+    /// those of the agent who had it (A169).
+    Transferred {
+        from: Option<AgentId>,
+        to: Target,
+        talk: Millis,
+        hold: Millis,
+    },
+    /// A supervisor listens, whispers, joins or takes over.
+    Supervised {
+        by: AgentId,
+        leg: LegId,
+        how: Supervision,
     },
     RecordingStarted {
         recording: RecordingId,

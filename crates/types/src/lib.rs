@@ -5,10 +5,12 @@ pub mod config;
 pub mod fact;
 mod id;
 mod number;
+mod target;
 mod time;
 
 pub use id::*;
 pub use number::{E164, NumberError};
+pub use target::{Purpose, Supervision, Target};
 pub use time::{Millis, Timestamp};
 
 use serde::{Deserialize, Serialize};

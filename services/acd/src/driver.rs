@@ -142,6 +142,7 @@ impl Driver {
         let Some(what) = request.what else { return };
         let card = match &what {
             caller_request::What::Join(join) => join.caller.clone(),
+            caller_request::What::Reach(reach) => reach.caller.clone(),
             _ => None,
         };
         let released = matches!(what, caller_request::What::Release(_));
@@ -203,6 +204,7 @@ impl Driver {
                 self.sessions.tell_caller(&offer.call, reserved);
                 metrics::counter!("trunkline_acd_offers_total").increment(1);
             }
+            Effect::Reached(reached) => self.tell_reached(&reached),
             Effect::OfferEnded { call, agent, reservation, outcome, .. } => {
                 let (reservation, outcome) = (reservation.to_string(), wire::name(outcome));
                 let withdrawn =
@@ -226,6 +228,20 @@ impl Driver {
             Effect::AgentMoved { tenant, agent } => self.tell_state(&tenant, &agent),
             Effect::QueueMoved { queue } => drop(self.moved.insert(queue)),
         }
+    }
+
+    fn tell_reached(&mut self, reached: &routing::Reached) {
+        let agent = &reached.agent;
+        let name = self.router.agent(agent).map(|a| a.name.clone()).unwrap_or_default();
+        let queue = reached.queue.as_ref().and_then(|queue| self.queue_names.get(queue));
+        tracing::info!(call = %reached.call, %agent, "agent reached in person");
+        if !reached.engaged {
+            let card = self.sessions.card(&reached.session);
+            let offer = wire::personal_offer(reached, queue.map_or("", String::as_str), card);
+            self.sessions.tell_agent(agent, &wire::device_event(agent, offer));
+        }
+        let reserved = wire::caller_event(&reached.session, wire::reached(reached, &name));
+        self.sessions.tell_caller(&reached.session, reserved);
     }
 
     /// Only to the agent's own tenant.

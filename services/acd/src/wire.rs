@@ -1,7 +1,7 @@
 //! Proto ↔ domain.
 
 use proto::acd::v1::{caller_event, caller_request, device_event, device_request, *};
-use routing::{Agent, Input, Offer};
+use routing::{Agent, Input, Offer, Reach, Reached};
 use serde::{Serialize, de::DeserializeOwned};
 use types::{Timestamp, *};
 
@@ -35,6 +35,14 @@ pub fn caller_input(tenant: TenantId, call: CallId, what: caller_request::What) 
             outcome: named(ended.outcome)?,
         },
         caller_request::What::Release(_) => Input::Release { call },
+        caller_request::What::Reach(reach) => Input::Reach(Reach {
+            tenant,
+            session: call,
+            call: reach.call.parse().ok()?,
+            agent: reach.agent.parse().ok()?,
+            queue: reach.queue.parse().ok(),
+            engage: reach.engage,
+        }),
     })
 }
 
@@ -101,5 +109,31 @@ pub fn offer(offer: &Offer, queue_name: &str, caller: Caller) -> device_event::W
         waiting_since_ms: offer.since.millis(),
         deadline_ms: offer.deadline.millis(),
         attempt: offer.attempt,
+    })
+}
+
+/// An agent reached in person, for whoever asked.
+pub fn reached(reached: &Reached, agent_name: &str) -> caller_event::What {
+    caller_event::What::Reserved(caller_event::Reserved {
+        reservation: reached.reservation.to_string(),
+        agent: reached.agent.to_string(),
+        agent_name: agent_name.to_owned(),
+        line: reached.line.clone(),
+        deadline_ms: reached.deadline.millis(),
+        attempt: 1,
+    })
+}
+
+/// The same for the agent's device.
+pub fn personal_offer(reached: &Reached, queue_name: &str, caller: Caller) -> device_event::What {
+    device_event::What::Offer(device_event::Offer {
+        reservation: reached.reservation.to_string(),
+        call: reached.call.to_string(),
+        queue: reached.queue.as_ref().map(ToString::to_string).unwrap_or_default(),
+        queue_name: queue_name.to_owned(),
+        caller: Some(caller),
+        waiting_since_ms: reached.since.millis(),
+        deadline_ms: reached.deadline.millis(),
+        attempt: 1,
     })
 }

@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 
 /// A WAV file larger than this is refused, in bytes.
 const FILE_MAX: u64 = 128 << 20;
+/// Needs no file: the tone of ringing.
+const RINGBACK: &str = "ringback";
 /// Hashes in one Play at most.
 pub const LIST_MAX: usize = 64;
 
@@ -74,6 +76,9 @@ impl Prompts {
         if hash.is_empty() || hash.len() > 128 || !hash.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(missing("not a hash".into()));
         }
+        if hash == RINGBACK {
+            return Ok(ringback());
+        }
         let path = Path::from(format!("prompts/{hash}.wav"));
         let found = self.store.get(&path).await.map_err(|e| missing(e.to_string()))?;
         if found.meta.size > FILE_MAX {
@@ -98,6 +103,14 @@ impl Prompts {
             total -= kept.remove(&oldest).map_or(0, |e| length(&e));
         }
     }
+}
+
+/// The tone that a caller hears while it rings: 425 Hz, 1 s on, 4 s off (ETSI TR
+/// 101 041-2).
+fn ringback() -> Prompt {
+    let mut samples = rtp::tone::Sine::new(425.0, 0.2).take(rtp::RATE as usize);
+    samples.resize(5 * rtp::RATE as usize, 0);
+    samples.into()
 }
 
 /// The store that a folder or a `file://` URL names; the folder is made.

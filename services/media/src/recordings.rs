@@ -22,15 +22,17 @@ pub struct Recordings(Vec<Recording>);
 struct Recording {
     meta: Meta,
     left: String,
-    right: String,
+    right: Vec<String>,
     recorder: Recorder,
 }
 
 impl Recordings {
     /// Begins a recording; asked again with other legs, it goes on with those.
     pub fn begin(&mut self, now: Duration, record: Record, session: &str, law: Law) -> Result<()> {
+        let mut right = record.also_right;
+        right.push(record.right);
         if let Some(known) = self.0.iter_mut().find(|r| r.meta.recording == record.recording) {
-            (known.left, known.right) = (record.left, record.right);
+            (known.left, known.right) = (record.left, right);
             return Ok(());
         }
         if self.0.len() >= EXTRAS_MAX {
@@ -40,7 +42,7 @@ impl Recordings {
         let (recording, tenant, call) = (record.recording, record.tenant, session.to_owned());
         let meta = Meta { tenant, recording, call, started_at_ms };
         let recorder = Recorder::new(now, law);
-        self.0.push(Recording { meta, left: record.left, right: record.right, recorder });
+        self.0.push(Recording { meta, left: record.left, right, recorder });
         Ok(())
     }
 
@@ -49,7 +51,7 @@ impl Recordings {
         for recording in &mut self.0 {
             let channel = match leg {
                 leg if leg == recording.left => Channel::Left,
-                leg if leg == recording.right => Channel::Right,
+                leg if recording.right.iter().any(|right| right == leg) => Channel::Right,
                 _ => continue,
             };
             recording.recorder.record(now, channel, (packet.ssrc, packet.timestamp), law, packet.payload);

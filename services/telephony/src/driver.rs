@@ -5,17 +5,18 @@
 //! panic, the handles drop and everyone lets go.
 
 mod effects;
+mod parties;
 mod signals;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use call::{Call, Effect, Entry, Input, Next};
 use proto::{acd, line, media};
 use sip::Event;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use types::{CallId, HangupCause, LegId, TenantId, Timestamp};
 
 use crate::edge::Handle;
@@ -23,6 +24,8 @@ use crate::gateways::{Gateways, Session};
 use crate::ivr::Ivr;
 use crate::line::{Browsers, Line};
 use crate::queue::{Place, Queues};
+use crate::trunk::Directory;
+use parties::Reaching;
 
 /// Signals that wait for one call.
 const SIGNALS_MAX: usize = 256;
@@ -37,6 +40,7 @@ pub struct Shared {
     pub ivr: Ivr,
     pub queues: Queues,
     pub browsers: Browsers,
+    pub directory: watch::Receiver<Arc<Directory>>,
     pub calls: Calls,
 }
 
@@ -83,6 +87,8 @@ pub enum Signal {
     /// The gateway lost the session.
     MediaGone,
     Queue(acd::v1::caller_event::What),
+    /// The same on an agent who is wanted in person, by the leg to be.
+    Reached(LegId, acd::v1::caller_event::What),
     Line(LegId, line::v1::from_line::What),
     /// The line's stream ended.
     LineClosed(LegId),
@@ -151,6 +157,8 @@ struct Driver {
     cursor: Bytes,
     place: Option<Place>,
     lines: HashMap<LegId, Line>,
+    /// Agents who are wanted in person.
+    reaching: HashMap<LegId, Reaching>,
     /// Offers of peers that the gateway is answering, by operation.
     reoffers: HashMap<u64, sip::LegId>,
     signals: mpsc::Sender<Signal>,
@@ -183,6 +191,7 @@ pub async fn run(
         cursor: Bytes::new(),
         place: None,
         lines: HashMap::new(),
+        reaching: HashMap::new(),
         reoffers: HashMap::new(),
         signals,
         inputs: VecDeque::new(),
@@ -217,7 +226,8 @@ impl Driver {
     /// Until the next deadline of the call or of the gateway.
     fn patience(&self) -> Duration {
         const LONGEST: Duration = Duration::from_secs(3600);
-        let due = [self.call.deadline(), self.media_due].into_iter().flatten().min();
+        let dialled = self.lines.values().filter_map(Line::due).min();
+        let due = [self.call.deadline(), self.media_due, dialled].into_iter().flatten().min();
         let left = due.map(|at| at.since(chassis::clock::now()));
         left.map_or(LONGEST, |ms| Duration::from_millis(ms.max(0) as u64))
     }
@@ -229,10 +239,18 @@ impl Driver {
             tracing::warn!("the gateway does not answer");
             return self.input(Input::MediaFailed(HangupCause::Unavailable)).await;
         }
+        let silent = self.lines.iter().filter(|(_, line)| line.due().is_some_and(|at| at <= now));
+        let silent: Vec<_> = silent.map(|(leg, _)| leg.clone()).collect();
+        for leg in silent {
+            self.trunk_failed(leg, 408).await;
+        }
         self.input(Input::Tick).await;
     }
 
     async fn input(&mut self, input: Input) {
+        if let Input::LineRefused { leg, outcome } = &input {
+            self.tell_reached(leg, *outcome).await;
+        }
         let effects = self.call.handle(chassis::clock::now(), input);
         self.perform(effects).await;
     }

@@ -70,6 +70,8 @@ impl Handle {
 pub struct Edge {
     pub(crate) stack: Stack,
     pub(crate) gate: Gate,
+    /// What peers know.
+    pub(crate) address: SocketAddr,
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
     pub(crate) challenger: Challenger,
     pub(crate) registrar: Registrar,
@@ -112,6 +114,7 @@ impl Edge {
         Self {
             stack: Stack::new(Endpoint::new(settings, chassis::random::key()), transport),
             gate: Gate::new(config, directory.clone()),
+            address,
             directory,
             challenger: Challenger::new(config.realm.clone(), NONCE_LIFETIME, tokens),
             registrar: Registrar::default(),

@@ -239,12 +239,21 @@ impl Session {
         self.ask(What::StopPlay(StopPlay { play })).await;
     }
 
-    pub async fn record(&mut self, recording: &RecordingId, tenant: &TenantId, left: &LegId, right: &LegId) {
+    /// Asked again with other legs, the recording goes on with those.
+    pub async fn record(
+        &mut self,
+        recording: &RecordingId,
+        tenant: &TenantId,
+        left: &LegId,
+        right: &[LegId],
+    ) {
+        let mut right = right.iter().map(ToString::to_string);
         let record = Record {
             recording: recording.to_string(),
             tenant: tenant.to_string(),
             left: left.to_string(),
-            right: right.to_string(),
+            right: right.next().unwrap_or_default(),
+            also_right: right.collect(),
         };
         self.ask(What::Record(record)).await;
     }

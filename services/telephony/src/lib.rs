@@ -20,6 +20,7 @@ mod ivr;
 mod ladder;
 mod line;
 mod link;
+mod outbound;
 mod pcap;
 mod queue;
 mod trunk;
@@ -61,6 +62,7 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
         ivr: ivr::Ivr::connect(&deps.peers.ivr)?,
         queues: queue::Queues::connect(&deps.peers.acd, &stop)?,
         browsers: line::Browsers::default(),
+        directory: directory.clone(),
         calls: driver::Calls::default(),
     });
     let attendance = attend::Attendance::connect(&deps.peers.acd, &stop)?;

@@ -14,6 +14,7 @@ use types::{CallId, LegId, TenantId, Timestamp};
 
 use crate::driver::{PhoneLeg, Signal};
 use crate::edge::{Edge, Handle};
+use crate::outbound::Dialling;
 
 /// Messages that wait for a browser's line.
 const WAITING_MAX: usize = 64;
@@ -36,7 +37,12 @@ pub struct Line {
 
 pub enum Device {
     Browser(mpsc::Sender<ToLine>),
-    Phone { username: String, leg: Option<PhoneLeg> },
+    Phone {
+        username: String,
+        leg: Option<PhoneLeg>,
+    },
+    /// A number outside.
+    Trunk(Dialling),
 }
 
 impl Line {
@@ -78,7 +84,36 @@ impl Line {
 
     /// Whether this is the phone's leg.
     pub fn is_phone(&self, leg: sip::LegId) -> bool {
-        matches!(&self.device, Device::Phone { leg: Some(phone), .. } if phone.leg() == leg)
+        self.sip_leg() == Some(leg)
+    }
+
+    fn sip_leg(&self) -> Option<sip::LegId> {
+        match &self.device {
+            Device::Browser(_) => None,
+            Device::Phone { leg, .. } => leg.as_ref().map(PhoneLeg::leg),
+            Device::Trunk(dialling) => dialling.leg.as_ref().map(PhoneLeg::leg),
+        }
+    }
+
+    pub fn is_trunk(&self) -> bool {
+        matches!(self.device, Device::Trunk(_))
+    }
+
+    /// When the gateway of a number that is dialled has been silent too long.
+    pub fn due(&self) -> Option<Timestamp> {
+        match &self.device {
+            Device::Trunk(dialling) => dialling.due,
+            _ => None,
+        }
+    }
+
+    /// A phone that asked for a transfer hears how it went.
+    pub fn refer_ended(&self, edge: &Handle, code: u16) {
+        if let (Device::Phone { .. }, Some(leg)) = (&self.device, self.sip_leg()) {
+            edge.send_now(move |edge, now| {
+                let _ = edge.stack.endpoint.refer_ended(now, leg, code);
+            });
+        }
     }
 }
 

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chassis::Drain;
-use proto::acd::v1::caller_request::{Answered, Join, OfferEnded, Release, What};
+use proto::acd::v1::caller_request::{Answered, Join, OfferEnded, Reach, Release, What};
 use proto::acd::v1::queue_client::QueueClient;
 use proto::acd::v1::{Caller, CallerEvent, CallerRequest};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Status, Streaming};
-use types::{CallId, HangupCause, OfferOutcome, QueueId, ReservationId, TenantId, Timestamp};
+use types::{CallId, HangupCause, LegId, OfferOutcome, QueueId, ReservationId, TenantId, Timestamp};
 
 use crate::driver::Signal;
 use crate::events::word;
@@ -32,6 +32,8 @@ struct Acd {
 /// `waiting_since`, nobody loses the place.
 struct Kept {
     signals: mpsc::Sender<Signal>,
+    /// The leg to be, of an agent who is wanted in person.
+    leg: Option<LegId>,
     join: CallerRequest,
     answered: Option<CallerRequest>,
 }
@@ -62,11 +64,20 @@ impl Queues {
             priority,
             caller: Some(caller),
         };
-        let join = place.request(What::Join(join));
-        let kept = Kept { signals, join: join.clone(), answered: None };
-        self.acd.places().insert(place.call.clone(), kept);
-        place.ask(join).await;
-        place
+        place.begin(What::Join(join), signals, None).await
+    }
+
+    /// Wants an agent in person.
+    pub async fn reach(
+        &self,
+        tenant: &TenantId,
+        reach: Reach,
+        leg: LegId,
+        signals: mpsc::Sender<Signal>,
+    ) -> Place {
+        let session = CallId::new(chassis::clock::now(), chassis::random::u128());
+        let place = Place { acd: self.acd.clone(), tenant: tenant.to_string(), call: session.to_string() };
+        place.begin(What::Reach(reach), signals, Some(leg)).await
     }
 }
 
@@ -92,10 +103,13 @@ impl Peer for Acd {
     }
 
     fn event(&self, event: CallerEvent) {
-        let signals = self.places().get(&event.session).map(|kept| kept.signals.clone());
-        if let (Some(signals), Some(what)) = (signals, event.what)
-            && signals.try_send(Signal::Queue(what)).is_err()
-        {
+        let kept = self.places().get(&event.session).map(|kept| (kept.signals.clone(), kept.leg.clone()));
+        let (Some((signals, leg)), Some(what)) = (kept, event.what) else { return };
+        let signal = match leg {
+            Some(leg) => Signal::Reached(leg, what),
+            None => Signal::Queue(what),
+        };
+        if signals.try_send(signal).is_err() {
             tracing::warn!(call = event.session, "a call is too far behind for its queue events");
         }
     }
@@ -115,6 +129,14 @@ pub struct Place {
 }
 
 impl Place {
+    async fn begin(self, what: What, signals: mpsc::Sender<Signal>, leg: Option<LegId>) -> Self {
+        let join = self.request(what);
+        let kept = Kept { signals, leg, join: join.clone(), answered: None };
+        self.acd.places().insert(self.call.clone(), kept);
+        self.ask(join).await;
+        self
+    }
+
     /// The agent answered.
     pub async fn answered(&self, reservation: &ReservationId) {
         let request = self.request(What::Answered(Answered { reservation: reservation.to_string() }));

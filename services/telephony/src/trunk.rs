@@ -7,11 +7,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use eventlog::ConfigView;
+use serde::Deserialize;
 use sip::{Flow, Protocol, Uri, digest::Secret};
 use types::config::{self, Kind, TrunkAuth};
-use types::{AgentId, E164, FlowId, Millis, TenantId, TrunkId};
+use types::{AgentId, E164, FlowId, Millis, QueueId, TenantId, TrunkId};
 
 use crate::cidr::Blocks;
+use crate::outbound::Route;
 
 /// A number that callers dial.
 #[derive(Debug, Clone)]
@@ -68,6 +70,25 @@ pub struct Directory {
     /// By user name of the phone.
     places: HashMap<String, Place>,
     countries: HashMap<TenantId, String>,
+    agents: HashMap<AgentId, (TenantId, String)>,
+    queues: HashMap<QueueId, (TenantId, QueueCard)>,
+    routes: HashMap<TenantId, Vec<Choice>>,
+}
+
+/// What a transferred call takes from its queue.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct QueueCard {
+    pub name: String,
+    pub service_level_ms: Millis,
+    pub short_abandon_ms: Millis,
+}
+
+/// A way to the outside and when it is chosen.
+#[derive(Debug)]
+struct Choice {
+    priority: u16,
+    weight: u16,
+    route: Route,
 }
 
 impl Directory {
@@ -92,6 +113,9 @@ impl Directory {
         for tenant in view.tenants(Kind::Agent) {
             directory.add_phones(view, &tenant, realm);
         }
+        for tenant in view.tenants(Kind::Queue) {
+            directory.add_queues(view, &tenant);
+        }
         directory
     }
 
@@ -101,6 +125,9 @@ impl Directory {
             let Ok(id) = doc.id.parse() else { continue };
             let country = self.countries.get(tenant).cloned();
             let of = Trunk { tenant: tenant.clone(), trunk: id, country };
+            if let Some(outbound) = &trunk.outbound {
+                self.add_routes(&of, outbound);
+            }
             match trunk.auth {
                 TrunkAuth::Ip { addresses } => self.add_sources(&addresses, &of),
                 TrunkAuth::Digest { username, password } => {
@@ -141,8 +168,10 @@ impl Directory {
 
     fn add_phones(&mut self, view: &ConfigView, tenant: &TenantId, realm: &str) {
         for doc in view.docs(tenant, Kind::Agent) {
-            let Some(phone) = doc.read::<config::Agent>().and_then(|a| a.phone) else { continue };
-            let Ok(agent) = doc.id.parse() else { continue };
+            let Some(profile) = doc.read::<config::Agent>() else { continue };
+            let Ok(agent) = doc.id.parse::<AgentId>() else { continue };
+            self.agents.insert(agent.clone(), (tenant.clone(), profile.name));
+            let Some(phone) = profile.phone else { continue };
             let secret = Secret::new(&phone.username, realm, &phone.password);
             let of = Phone { tenant: tenant.clone(), agent };
             if let Some(place) = phone.contact.as_deref().and_then(place) {
@@ -150,6 +179,63 @@ impl Directory {
             }
             self.phones.insert(phone.username, Account { of, secret });
         }
+    }
+
+    fn add_queues(&mut self, view: &ConfigView, tenant: &TenantId) {
+        for doc in view.docs(tenant, Kind::Queue) {
+            if let (Ok(queue), Some(card)) = (doc.id.parse(), doc.read::<QueueCard>()) {
+                self.queues.insert(queue, (tenant.clone(), card));
+            }
+        }
+    }
+
+    fn add_routes(&mut self, of: &Trunk, outbound: &config::Outbound) {
+        for gateway in &outbound.gateways {
+            let credentials = outbound.credentials.as_ref();
+            let route = Route {
+                trunk: of.trunk.clone(),
+                address: gateway.address.clone(),
+                transport: gateway.transport,
+                credentials: credentials.map(|c| (c.username.clone(), c.password.clone())),
+                caller_id: outbound.caller_id.clone(),
+                format: outbound.number_format,
+                country: of.country.clone(),
+            };
+            let (priority, weight) = (gateway.priority, gateway.weight);
+            self.routes.entry(of.tenant.clone()).or_default().push(Choice { priority, weight, route });
+        }
+    }
+
+    /// The ways to the outside in the order of trial: by priority, among equals
+    /// by chance in proportion to their weights.
+    pub fn routes(&self, tenant: &TenantId, random: u128) -> Vec<Route> {
+        let mut choices: Vec<&Choice> = self.routes.get(tenant).into_iter().flatten().collect();
+        let mut random = random;
+        let mut ordered = Vec::new();
+        while let Some(first) = choices.iter().map(|choice| choice.priority).min() {
+            let equals = choices.iter().filter(|choice| choice.priority == first);
+            let total: u128 = equals.map(|choice| u128::from(choice.weight.max(1))).sum();
+            let mut ticket = random % total;
+            random /= total;
+            let chosen = choices.iter().position(|choice| {
+                let weight = u128::from(choice.weight.max(1));
+                let hit = choice.priority == first && ticket < weight;
+                ticket -= if choice.priority == first && !hit { weight } else { 0 };
+                hit
+            });
+            let Some(chosen) = chosen else { break };
+            ordered.push(choices.remove(chosen).route.clone());
+        }
+        ordered
+    }
+
+    /// The agent's name; `None`: there is no such agent in this company.
+    pub fn agent_name(&self, tenant: &TenantId, agent: &AgentId) -> Option<&str> {
+        self.agents.get(agent).filter(|(of, _)| of == tenant).map(|(_, name)| name.as_str())
+    }
+
+    pub fn queue(&self, tenant: &TenantId, queue: &QueueId) -> Option<&QueueCard> {
+        self.queues.get(queue).filter(|(of, _)| of == tenant).map(|(_, card)| card)
     }
 
     /// The trunk that this source address belongs to.

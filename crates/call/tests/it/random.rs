@@ -1,7 +1,7 @@
 //! Any signals in any order: late, doubled, foreign.
 
 use crate::world::World;
-use call::{Effect, Input, Instruction, Ledger, PlayId};
+use call::{Command, Effect, HandOver, Input, Instruction, Ledger, PlayId, QueueNode};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use types::{fact::CallEvent, *};
@@ -41,7 +41,50 @@ fn signal(world: &mut World, legs: &mut Vec<LegId>, kind: u8, pick: usize) -> In
         18 if pick == 0 => Input::CallerHungUp,
         19 if pick == 0 => Input::HangUp(HangupCause::Shutdown),
         20 if pick == 0 => Input::IvrFailed,
+        24..=33 => Input::Command { leg, command: command(world, legs, kind, pick) },
+        34 => {
+            let (leg, agent) = (fresh(world, legs), AgentId::new(world.now, pick as u128));
+            Input::Supervise { leg, agent, how: Supervision::Listen }
+        }
+        35 => {
+            let modes =
+                [Supervision::Listen, Supervision::Whisper, Supervision::Barge, Supervision::TakeOver];
+            Input::SetSupervision { leg, how: modes[pick % 4] }
+        }
+        36 => Input::EarlyMedia(leg),
         _ => Input::Tick,
+    }
+}
+
+fn fresh(world: &mut World, legs: &mut Vec<LegId>) -> LegId {
+    let leg = world.reserved(1).leg;
+    legs.push(leg.clone());
+    leg
+}
+
+fn command(world: &mut World, legs: &mut Vec<LegId>, kind: u8, pick: usize) -> Command {
+    let target = match pick % 2 {
+        0 => Target::Agent { agent: AgentId::new(world.now, pick as u128) },
+        _ => Target::Number { number: "+36201234567".parse().unwrap() },
+    };
+    match kind {
+        24 => Command::Transfer(HandOver::Party { leg: fresh(world, legs), target }),
+        25 => Command::Transfer(HandOver::Queue(Box::new(QueueNode {
+            queue: crate::world::queue(),
+            priority: 0,
+            welcome: Vec::new(),
+            music: vec!["music".into()],
+            announce_every: 0,
+            service_level: 20_000,
+            short_abandon: 5_000,
+        }))),
+        26 | 27 => Command::Consult { leg: fresh(world, legs), target },
+        28 => Command::Invite { leg: fresh(world, legs), target },
+        29 => Command::Swap,
+        30 => Command::Complete,
+        31 => Command::Cancel,
+        32 => Command::Conference,
+        _ => Command::Remove(legs[pick % legs.len()].clone()),
     }
 }
 
@@ -69,7 +112,7 @@ fn check(world: &World, effects: &[Effect]) -> Result<(), TestCaseError> {
         let rung: BTreeSet<_> = effects
             .iter()
             .filter_map(|e| match e {
-                Effect::Ring { leg, .. } => Some(leg),
+                Effect::Ring { leg, .. } | Effect::Invite { leg, .. } => Some(leg),
                 _ => None,
             })
             .collect();
@@ -85,6 +128,14 @@ fn check(world: &World, effects: &[Effect]) -> Result<(), TestCaseError> {
         let left = world.facts.iter().filter(|f| matches!(f.event, CallEvent::Overflowed { .. })).count();
         let released = effects.iter().filter(|e| matches!(e, Effect::ReleaseQueue(_))).count();
         prop_assert_eq!(joined, left + released, "every queue was left");
+        let shares = world.facts.iter().filter_map(|f| match &f.event {
+            CallEvent::Transferred { talk, hold, .. } => Some((*talk, *hold)),
+            _ => None,
+        });
+        let shares = shares.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        let ended = world.call.ledger().ended.as_ref().map_or(0, |ended| ended.talk);
+        prop_assert!(shares.0 <= ended, "the agents' shares are within the whole");
+        prop_assert!(shares.1 <= world.call.ledger().hold && shares.1 >= 0 && shares.0 >= 0);
     }
     Ok(())
 }
@@ -93,7 +144,7 @@ proptest! {
     #[test]
     fn whatever_signals_come_facts_replay_and_everything_is_let_go(
         auto_connect: bool,
-        signals in proptest::collection::vec((0u8..24, 0usize..6, 0i64..8_000), 1..120),
+        signals in proptest::collection::vec((0u8..37, 0usize..6, 0i64..8_000), 1..120),
     ) {
         let mut world = World::new(auto_connect);
         let mut effects = world.last.clone();

@@ -183,3 +183,18 @@ fn a_tenants_callers_never_reach_another_tenants_agents() {
     w.gets(Input::Join { tenant: foreign, call: call.clone(), queue: support(), since: w.now, priority: 0 });
     assert_eq!(w.last, [Effect::Overflow { call, reason: "no_queue" }]);
 }
+
+#[test]
+fn a_late_answer_counts_though_the_same_agent_was_asked_again_meanwhile() {
+    let mut w = World::new(1);
+    w.available(0);
+    let call = w.joins(support());
+    let first = w.ringing[&call].reservation.clone();
+    w.passes(15_000).available(0);
+    assert_eq!(w.rings(&call), Some(agent(0)), "asked a second time");
+    w.gets(Input::Answered { call: call.clone(), reservation: first });
+    assert_eq!(
+        (w.state(0), w.router.agent(&agent(0)).unwrap().call.as_ref()),
+        (AgentState::OnCall, Some(&call))
+    );
+}

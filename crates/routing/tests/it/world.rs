@@ -1,6 +1,6 @@
 //! A shard with one tenant: queues `support` (general ≥ 1) and `vip` (vip ≥ 5).
 
-use routing::{Effect, Input, Offer, QueueConfig, Router};
+use routing::{Effect, Input, Offer, QueueConfig, Reach, Reached, Router};
 use std::collections::BTreeMap;
 use types::*;
 
@@ -10,6 +10,8 @@ pub struct World {
     pub last: Vec<Effect>,
     /// Offers that ring, by call.
     pub ringing: BTreeMap<CallId, Offer>,
+    /// Agents reached in person, by session.
+    pub reached: BTreeMap<CallId, Reached>,
     pub calls: u128,
     pub calls_declined: usize,
 }
@@ -48,6 +50,7 @@ impl World {
             router: Router::new(7),
             last: Vec::new(),
             ringing: BTreeMap::new(),
+            reached: BTreeMap::new(),
             calls: 0,
             calls_declined: 0,
         };
@@ -79,7 +82,11 @@ impl World {
                     assert!(before.is_none(), "two offers for one caller");
                 }
                 Effect::OfferEnded { call, .. } => {
-                    self.ringing.remove(call).expect("only what rings ends");
+                    let known = self.ringing.remove(call).is_some() || self.reached.remove(call).is_some();
+                    assert!(known, "only what rings ends");
+                }
+                Effect::Reached(reached) => {
+                    self.reached.insert(reached.session.clone(), reached.clone());
                 }
                 _ => {}
             }
@@ -107,6 +114,20 @@ impl World {
         let call = CallId::new(self.now, self.calls);
         self.gets(Input::Join { tenant: tenant(), call: call.clone(), queue, since: self.now, priority: 0 });
         call
+    }
+
+    /// An agent is wanted in person for `call`; the session.
+    pub fn reaches(&mut self, call: &CallId, n: u128, queue: Option<QueueId>, engage: bool) -> CallId {
+        self.calls += 1;
+        let session = CallId::new(self.now, 10_000 + self.calls);
+        let (tenant, agent, call) = (tenant(), agent(n), call.clone());
+        self.gets(Input::Reach(Reach { tenant, session: session.clone(), call, agent, queue, engage }));
+        session
+    }
+
+    pub fn takes(&mut self, session: &CallId) -> &mut World {
+        let reservation = self.reached[session].reservation.clone();
+        self.gets(Input::Answered { call: session.clone(), reservation })
     }
 
     pub fn answers(&mut self, call: &CallId) -> &mut World {

@@ -207,6 +207,34 @@ impl Endpoint {
         Ok(id)
     }
 
+    /// Says how the transfer went that the peer asked for: 200, or why not. Nothing
+    /// happens if it asked for none.
+    pub fn refer_ended(&mut self, now: Duration, id: LegId, code: u16) -> Result<(), Error> {
+        let leg = self.legs.get_mut(&id).ok_or(Error::NoLeg)?;
+        if !std::mem::take(&mut leg.referred) {
+            return Ok(());
+        }
+        self.notify(now, id, code, "terminated;reason=noresource")
+    }
+
+    /// NOTIFY of a REFER's progress (RFC 3515 §2.4.5).
+    pub(super) fn notify(&mut self, now: Duration, id: LegId, code: u16, state: &str) -> Result<(), Error> {
+        let leg = self.legs.get_mut(&id).ok_or(Error::NoLeg)?;
+        leg.dialog.local_cseq += 1;
+        let (dialog, credentials) = (leg.dialog.clone(), leg.credentials.clone());
+        let headers =
+            [("Event".to_owned(), "refer".to_owned()), ("Subscription-State".to_owned(), state.to_owned())];
+        let method = Method::parse(&Bytes::from_static(b"NOTIFY"));
+        let mut request = self.build_in_dialog(method, &dialog, None, &headers)?;
+        let fragment = format!("SIP/2.0 {code} {}\r\n", Answer::new(code).phrase());
+        request.headers.push(line("Content-Type", "message/sipfrag;version=2.0")?);
+        request.headers.remove_all(&HeaderName::ContentLength);
+        request.headers.push(line("Content-Length", fragment.len().to_string())?);
+        request.set_body(Bytes::from(fragment));
+        self.start(now, request, dialog.next_hop(), Owner::Nobody, credentials)?;
+        Ok(())
+    }
+
     /// Ends a leg in whatever way its state asks for: an unanswered call of a
     /// peer is refused with `code`, ours is cancelled (a `Failed` with 487
     /// follows), an answered one gets BYE. `reason` is a Reason header value.
@@ -321,6 +349,7 @@ fn new_leg(dialog: Dialog, credentials: Option<super::Credentials>) -> Leg {
         unacked: None,
         inviting: None,
         bye_wanted: false,
+        referred: false,
         credentials,
     }
 }

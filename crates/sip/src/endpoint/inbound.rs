@@ -100,6 +100,7 @@ impl Endpoint {
                 unacked: None,
                 inviting: None,
                 bye_wanted: false,
+                referred: false,
                 credentials: None,
             },
         );
@@ -147,6 +148,7 @@ impl Endpoint {
             Method::Bye => self.on_bye(now, key, &request, id),
             Method::Invite | Method::Update => self.on_offer(now, key, request, id),
             Method::Info => self.on_info(now, key, &request, id),
+            Method::Refer => self.on_refer(now, key, &request, id),
             Method::Options => self.answer_now(now, key, &request, &options()),
             Method::Prack => self.answer_now(now, key, &request, &Answer::new(481)),
             method => {
@@ -201,6 +203,30 @@ impl Endpoint {
         self.answer_now(now, key, request, &Answer::new(200));
         let content_type = header(&request.headers, "Content-Type").unwrap_or_default();
         self.event(Event::Info { leg: id, content_type, body: request.body().clone() });
+    }
+
+    /// REFER in a dialog (RFC 3515 §2.4.2). One with Replaces names a dialog that
+    /// we may not have: it is refused, the phone goes on by itself.
+    fn on_refer(&mut self, now: Duration, key: &Key, request: &Core, id: LegId) {
+        let target = header(&request.headers, "Refer-To").unwrap_or_default();
+        let start = target.find('<').map_or(0, |at| at + 1);
+        let target = target[start..].split('>').next().unwrap_or_default();
+        let user = Uri::parse(target).ok().and_then(|uri| uri.user).filter(|_| !target.contains('?'));
+        let Some(user) = user else {
+            return self.answer_now(now, key, request, &Answer::new(400));
+        };
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.phase == Phase::Answered) else {
+            return self.answer_now(now, key, request, &Answer::new(481));
+        };
+        let busy = leg.referred;
+        leg.referred = true;
+        if busy {
+            let later = Answer::new(500).header("Retry-After", "5");
+            return self.answer_now(now, key, request, &later);
+        }
+        self.answer_now(now, key, request, &Answer::new(202));
+        let _ = self.notify(now, id, 100, "active;expires=60");
+        self.event(Event::Refer { leg: id, user });
     }
 
     /// The ACK for one of our 2xx.

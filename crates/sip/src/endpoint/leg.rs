@@ -21,6 +21,8 @@ pub(crate) struct Leg {
     pub(crate) inviting: Option<Key>,
     /// BYE must follow when the ACK is there (RFC 3261 §15).
     pub(crate) bye_wanted: bool,
+    /// The peer's REFER waits for its end.
+    pub(crate) referred: bool,
     pub(crate) credentials: Option<Credentials>,
 }
 

@@ -296,6 +296,14 @@ pub enum Event {
         /// The body.
         body: Bytes,
     },
+    /// The peer wants the other side transferred (RFC 3515), accepted with 202;
+    /// say how it went with `refer_ended`.
+    Refer {
+        /// The leg.
+        leg: LegId,
+        /// The user part of Refer-To.
+        user: String,
+    },
     /// An answered leg is over.
     Ended {
         /// The leg.
@@ -327,6 +335,7 @@ impl Event {
             | Event::OfferAnswered { leg, .. }
             | Event::OfferRefused { leg, .. }
             | Event::Info { leg, .. }
+            | Event::Refer { leg, .. }
             | Event::Ended { leg, .. } => Some(*leg),
             Event::Invite(_) | Event::Request { .. } | Event::Response { .. } => None,
         }

@@ -237,3 +237,80 @@ fn a_caller_of_two_queues_waits_for_each_in_its_own_and_for_the_number_in_both()
     assert_eq!(story.figures(By::Queue).wait_answered, 4 * SECOND);
     assert_eq!(story.figures(By::Did).wait_answered, 14 * SECOND);
 }
+
+fn other() -> AgentId {
+    AgentId::new(t(0), 2)
+}
+
+fn transferred(to: Target, talk: i64, hold: i64) -> CallEvent {
+    CallEvent::Transferred { from: Some(agent()), to, talk: talk * SECOND, hold: hold * SECOND }
+}
+
+/// A transferred call counts once for each agent who handled it, and once in total.
+/// Proves A169.
+#[test]
+fn a_transferred_call_counts_once_per_handling_agent_and_once_in_total() {
+    let mut story = Story::new();
+    story.call([
+        (0, offered()),
+        (0, enqueued()),
+        (0, rings(1)),
+        (10, rang(OfferOutcome::Answered)),
+        (10, talks(10)),
+        (40, transferred(Target::Agent { agent: other() }, 30, 5)),
+        (100, ended(Party::Caller, Stage::Talking, 10, 90, 12)),
+    ]);
+    let queue = story.figures(By::Queue);
+    assert_eq!((queue.offered, queue.answered, queue.handled), (1, 1, 1));
+    assert_eq!((queue.talk, queue.hold), (90 * SECOND, 12 * SECOND));
+    let did = story.figures(By::Did);
+    assert_eq!((did.offered, did.answered, did.handled, did.talk), (1, 1, 1, 90 * SECOND));
+    let period = Period { from: t(0), to: t(3_600), as_of: t(3_600), interval: 0 };
+    let rows = story.book.report(By::Agent, &period);
+    let of = |id: AgentId| rows.iter().find(|row| row.key == id.as_str()).unwrap().figures;
+    let (first, second) = (of(agent()), of(other()));
+    assert_eq!((first.offered, first.answered, first.handled), (1, 1, 1));
+    assert_eq!((second.offered, second.answered, second.handled), (1, 1, 1));
+    assert_eq!((first.talk, first.hold), (30 * SECOND, 5 * SECOND));
+    assert_eq!((second.talk, second.hold), (60 * SECOND, 7 * SECOND));
+}
+
+#[test]
+fn a_call_transferred_to_a_queue_stays_there_once_more() {
+    let mut story = Story::new();
+    story.call([
+        (0, offered()),
+        (0, enqueued()),
+        (0, rings(1)),
+        (10, rang(OfferOutcome::Answered)),
+        (10, talks(10)),
+        (40, transferred(Target::Queue { queue: queue() }, 30, 0)),
+        (40, enqueued()),
+        (65, ended(Party::Caller, Stage::Queue, 35, 30, 0)),
+    ]);
+    let queue = story.figures(By::Queue);
+    assert_eq!((queue.offered, queue.answered, queue.abandoned), (2, 1, 1));
+    assert_eq!((queue.talk, queue.wait_abandoned), (30 * SECOND, 25 * SECOND));
+    let did = story.figures(By::Did);
+    assert_eq!((did.offered, did.answered, did.abandoned, did.talk), (1, 1, 0, 30 * SECOND));
+    let agents = story.figures(By::Agent);
+    assert_eq!((agents.offered, agents.handled, agents.talk), (1, 1, 30 * SECOND));
+}
+
+#[test]
+fn a_call_handed_to_a_number_outside_is_no_agents_any_more() {
+    let mut story = Story::new();
+    let number = "+36201234567".parse().unwrap();
+    story.call([
+        (0, offered()),
+        (0, enqueued()),
+        (0, rings(1)),
+        (10, rang(OfferOutcome::Answered)),
+        (10, talks(10)),
+        (40, transferred(Target::Number { number }, 30, 0)),
+        (400, ended(Party::Caller, Stage::Talking, 10, 390, 0)),
+    ]);
+    let agents = story.figures(By::Agent);
+    assert_eq!((agents.handled, agents.talk), (1, 30 * SECOND));
+    assert_eq!(story.figures(By::Queue).talk, 30 * SECOND);
+}

@@ -2,7 +2,7 @@
 //! Holds no call: a leg here is the way between a browser and the edge that
 //! holds the call. A desk without tabs is parked, then goes offline.
 
-use super::message::{Offer, State, ToClient};
+use super::message::{Offer, Seat, State, ToClient};
 use proto::{
     acd::v1::{DeviceRequest, device_request as ask},
     line::v1::{FromLine, HangUp, from_line},
@@ -80,8 +80,8 @@ struct Tab {
 }
 
 struct Leg {
-    call: String,
-    reservation: String,
+    ring: proto::line::v1::Ring,
+    seats: Vec<Seat>,
     to_edge: mpsc::Sender<Result<FromLine, tonic::Status>>,
     talking_since: Option<i64>,
     held: bool,
@@ -93,14 +93,20 @@ impl Leg {
     fn told(&self, leg: &str) -> Vec<ToClient> {
         let leg = leg.to_owned();
         let mut told = vec![ToClient::Ring {
-            call: self.call.clone(),
+            call: self.ring.call.clone(),
             leg: leg.clone(),
-            reservation: self.reservation.clone(),
+            reservation: self.ring.reservation.clone(),
+            purpose: self.ring.purpose.clone(),
+            number: self.ring.number.clone(),
+            name: self.ring.name.clone(),
         }];
         if let Some(since_ms) = self.talking_since {
             told.push(ToClient::Talking { leg: leg.clone(), since_ms });
             told.push(ToClient::Held { leg: leg.clone(), on: self.held });
-            told.push(ToClient::Muted { leg, on: self.muted });
+            told.push(ToClient::Muted { leg: leg.clone(), on: self.muted });
+            if !self.seats.is_empty() {
+                told.push(ToClient::Seats { leg, seats: self.seats.clone() });
+            }
         }
         told
     }
@@ -314,8 +320,8 @@ impl Desks {
         if !desk.tabs.iter().any(|tab| tab.phone) || desk.legs.len() >= LEGS_MAX {
             return false;
         }
-        let (call, reservation) = (ring.call.clone(), ring.reservation.clone());
-        let leg = Leg { call, reservation, to_edge, talking_since: None, held: false, muted: false };
+        let (ring_kept, seats) = (ring.clone(), Vec::new());
+        let leg = Leg { ring: ring_kept, seats, to_edge, talking_since: None, held: false, muted: false };
         let told = leg.told(&ring.leg);
         desk.legs.insert(ring.leg.clone(), leg);
         told.into_iter().for_each(|message| desk.tell_phone(message));
@@ -331,6 +337,7 @@ impl Desks {
             ToClient::Talking { since_ms, .. } => known.talking_since = Some(*since_ms),
             ToClient::Held { on, .. } => known.held = *on,
             ToClient::Muted { on, .. } => known.muted = *on,
+            ToClient::Seats { seats, .. } => known.seats = seats.clone(),
             ToClient::Ended { .. } => drop(desk.legs.remove(leg)),
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use super::{
     desks::{Desks, LEG_WAITING_MAX},
-    message::ToClient,
+    message::{Seat, ToClient},
 };
 use proto::line::v1::{self as wire, FromLine, Refused, Ringing, ToLine, from_line, line_server, to_line};
 use std::sync::Arc;
@@ -54,6 +54,14 @@ async fn follow(desks: Arc<Desks>, ring: wire::Ring, mut told: Streaming<ToLine>
             }
             Some(to_line::What::Held(held)) => ToClient::Held { leg: leg.clone(), on: held.on },
             Some(to_line::What::Muted(muted)) => ToClient::Muted { leg: leg.clone(), on: muted.on },
+            Some(to_line::What::Seats(seats)) => {
+                let seats = seats.seats.into_iter().map(seat).collect();
+                ToClient::Seats { leg: leg.clone(), seats }
+            }
+            Some(to_line::What::Refusal(refusal)) => ToClient::Refused { message: refusal.message },
+            Some(to_line::What::InviteFailed(failed)) => {
+                ToClient::InviteFailed { leg: leg.clone(), name: failed.name, outcome: failed.outcome }
+            }
             Some(to_line::What::Ended(ended)) => {
                 cause = ended.cause;
                 break;
@@ -63,4 +71,8 @@ async fn follow(desks: Arc<Desks>, ring: wire::Ring, mut told: Streaming<ToLine>
         desks.leg_moved(&ring.agent, &leg, message);
     }
     desks.leg_moved(&ring.agent, &leg, ToClient::Ended { leg: leg.clone(), cause });
+}
+
+fn seat(seat: wire::seats::Seat) -> Seat {
+    Seat { leg: seat.leg, kind: seat.kind, name: seat.name, state: seat.state }
 }

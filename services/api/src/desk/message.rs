@@ -45,10 +45,62 @@ pub enum FromClient {
     HangUp {
         leg: String,
     },
+    /// Hands the caller over without asking first. The caller hears music; the
+    /// leg stays until somebody answers, and has the caller back if nobody does
+    /// (`invite_failed`). To a queue it ends the leg at once.
+    Transfer {
+        leg: String,
+        to: Target,
+    },
+    /// Talks with somebody while the caller hears music.
+    Consult {
+        leg: String,
+        to: Target,
+    },
+    /// Adds somebody to those who talk.
+    Invite {
+        leg: String,
+        to: Target,
+    },
+    /// Caller and consulted party change places.
+    Swap {
+        leg: String,
+    },
+    /// The consulted party gets the caller, this leg ends.
+    Complete {
+        leg: String,
+    },
+    /// The consultation, or a transfer that rings, is off; the caller is back.
+    Cancel {
+        leg: String,
+    },
+    /// Caller, consulted party and agent talk together.
+    Conference {
+        leg: String,
+    },
+    /// A party is out; `party` is a seat's leg.
+    Remove {
+        leg: String,
+        party: String,
+    },
+    /// On a supervisor's leg: listen, whisper, barge or take_over.
+    Supervise {
+        leg: String,
+        how: String,
+    },
     /// This tab holds the phone: it rings and carries the sound.
     Phone {
         owns: bool,
     },
+}
+
+/// Whom: `{"agent": id}`, `{"queue": id}` (for a transfer) or `{"number": text}`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    Agent(String),
+    Queue(String),
+    Number(String),
 }
 
 /// To the browser. Times are milliseconds since 1970.
@@ -77,6 +129,26 @@ pub enum ToClient {
         call: String,
         leg: String,
         reservation: String,
+        /// Empty: a caller of a queue, explained by the offer. transfer, consult,
+        /// conference: a colleague asks; the offer explains it too. dial, supervise:
+        /// the agent wanted it, accept without asking.
+        purpose: String,
+        /// Who calls, where no offer says it.
+        number: String,
+        name: String,
+    },
+    /// Who else is in the call, whole, whenever it changes. Not told in a plain
+    /// conversation with the caller.
+    Seats {
+        leg: String,
+        seats: Vec<Seat>,
+    },
+    /// Whom the agent asked for did not come; the caller is back.
+    InviteFailed {
+        leg: String,
+        name: String,
+        /// declined, no_answer, device_offline or media_failed.
+        outcome: String,
     },
     Sdp {
         leg: String,
@@ -102,6 +174,17 @@ pub enum ToClient {
     Refused {
         message: String,
     },
+}
+
+/// A party of the call beside the agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Seat {
+    pub leg: String,
+    /// caller, agent or number.
+    pub kind: String,
+    pub name: String,
+    /// ringing, here, held or whispers.
+    pub state: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -152,6 +235,10 @@ mod tests {
         assert_eq!(
             read(r#"{"type":"hold","leg":"leg_1","on":true}"#),
             FromClient::Hold { leg: "leg_1".into(), on: true }
+        );
+        assert_eq!(
+            read(r#"{"type":"transfer","leg":"leg_1","to":{"queue":"que_1"}}"#),
+            FromClient::Transfer { leg: "leg_1".into(), to: Target::Queue("que_1".into()) }
         );
         let ended = ToClient::OfferEnded { reservation: "rsv_1".into(), outcome: "no_answer".into() };
         assert_eq!(

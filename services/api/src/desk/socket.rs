@@ -2,7 +2,7 @@
 
 use super::{
     desks::{Desks, TAB_WAITING_MAX},
-    message::{FromClient, ToClient},
+    message::{FromClient, Target, ToClient},
 };
 use crate::{
     App,
@@ -19,7 +19,10 @@ use axum::{
 use futures::StreamExt;
 use http::{HeaderMap, header};
 use proto::{
-    line::v1::{Accepted, HangUp, Key, Refused, Sdp, SetHold, SetMute, from_line::What},
+    line::v1::{
+        self as line, Accepted, Command, Empty, HangUp, Key, Refused, Sdp, SetHold, SetMute, command,
+        from_line::What, target,
+    },
     tenancy::v1::Token,
 };
 use std::{sync::Arc, time::Duration};
@@ -192,6 +195,15 @@ impl Door<'_> {
                 k if k.len() == 1 && "0123456789*#ABCD".contains(k) => say(leg, What::Key(Key { key })),
                 _ => Err("the key is none of 0-9, *, #, A-D"),
             },
+            FromClient::Transfer { leg, to } => say(leg, wants(command::What::Transfer(wire(to)))),
+            FromClient::Consult { leg, to } => say(leg, wants(command::What::Consult(wire(to)))),
+            FromClient::Invite { leg, to } => say(leg, wants(command::What::Invite(wire(to)))),
+            FromClient::Swap { leg } => say(leg, wants(command::What::Swap(Empty {}))),
+            FromClient::Complete { leg } => say(leg, wants(command::What::Complete(Empty {}))),
+            FromClient::Cancel { leg } => say(leg, wants(command::What::Cancel(Empty {}))),
+            FromClient::Conference { leg } => say(leg, wants(command::What::Conference(Empty {}))),
+            FromClient::Remove { leg, party } => say(leg, wants(command::What::Remove(party))),
+            FromClient::Supervise { leg, how } => say(leg, wants(command::What::Supervise(how))),
             FromClient::HangUp { leg } => say(leg, What::HangUp(HangUp {})),
             FromClient::Phone { owns } => {
                 self.desks.phone(self.agent, self.tab, owns);
@@ -199,6 +211,19 @@ impl Door<'_> {
             }
         }
     }
+}
+
+fn wants(what: command::What) -> What {
+    What::Command(Command { what: Some(what) })
+}
+
+fn wire(to: Target) -> line::Target {
+    let who = match to {
+        Target::Agent(agent) => target::Who::Agent(agent),
+        Target::Queue(queue) => target::Who::Queue(queue),
+        Target::Number(number) => target::Who::Number(number),
+    };
+    line::Target { who: Some(who) }
 }
 
 fn refuse(own: &mpsc::WeakSender<ToClient>, message: &str) {

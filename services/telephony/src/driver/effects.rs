@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use call::{Effect, Input, IvrInput, PlayId};
-use proto::acd::v1::Caller;
 use proto::line::v1::Ring;
 use sip::Answer;
 use types::{AgentId, HangupCause, LegId, OfferOutcome, QueueId, ReservationId, Timestamp};
@@ -26,7 +25,7 @@ impl Driver {
             }
             Effect::EarlyMedia => self.early_media().await,
             Effect::Connect => self.connect().await,
-            Effect::Play { play, prompts, repeat } => self.play(play, prompts, repeat).await,
+            Effect::Play { play, leg, prompts, repeat } => self.play(play, &leg, prompts, repeat).await,
             Effect::StopPlay(play) => {
                 if let Some(media) = &mut self.media {
                     media.stop_play(play_name(play)).await;
@@ -68,7 +67,14 @@ impl Driver {
                     place.offer_ended(&reservation, outcome).await;
                 }
             }
+            Effect::Invite { leg, target, purpose } => self.invite(leg, target, purpose).await,
+            Effect::LineSeats { leg, seats } => self.show_seats(&leg, seats).await,
+            Effect::LineRefuses { leg, message } => self.refuse_command(&leg, message).await,
+            Effect::InviteFailed { leg, target, outcome } => {
+                self.invite_failed(&leg, &target, outcome).await;
+            }
             Effect::LineTalking(leg) => {
+                self.tell_reached(&leg, OfferOutcome::Answered).await;
                 if let Some(line) = self.lines.get(&leg) {
                     line.talking(chassis::clock::now()).await;
                 }
@@ -156,34 +162,26 @@ impl Driver {
         self.shared.edge.send(hang_up).await;
     }
 
-    async fn play(&mut self, play: PlayId, prompts: Vec<String>, repeat: bool) {
+    async fn play(&mut self, play: PlayId, leg: &LegId, prompts: Vec<String>, repeat: bool) {
         if prompts.is_empty() {
             if !repeat {
                 self.inputs.push_back(Input::PlayEnded(play));
             }
             return;
         }
-        let leg = self.caller_leg();
         if let Some(media) = &mut self.media {
-            media.play(play_name(play), &leg, prompts, repeat).await;
+            media.play(play_name(play), leg, prompts, repeat).await;
         }
     }
 
     async fn join(&mut self, queue: QueueId, since: Timestamp, priority: i32) {
-        let ledger = self.call.ledger();
-        let caller = Caller {
-            number: ledger.from.clone(),
-            name: ledger.caller_name.clone().unwrap_or_default(),
-            did: ledger.did.to_string(),
-            did_label: ledger.did_label.clone(),
-            path: ledger.path.clone(),
-        };
-        let (call, signals) = (ledger.call.clone(), self.signals.clone());
+        let caller = self.card();
+        let (call, signals) = (self.call.ledger().call.clone(), self.signals.clone());
         let wish = (queue, since, priority);
         self.place = Some(self.shared.queues.join(&self.tenant, &call, wish, caller, signals).await);
     }
 
-    async fn ring(&mut self, leg: LegId, agent: AgentId, line: &str, reservation: ReservationId) {
+    pub(super) async fn ring(&mut self, leg: LegId, agent: AgentId, line: &str, reservation: ReservationId) {
         let device = match line.split_once(':') {
             Some(("web", address)) => self.ring_browser(address, &leg, &agent, &reservation),
             Some(("sip", username)) => {
@@ -216,6 +214,9 @@ impl Driver {
             call: self.call.entry().call.to_string(),
             leg: leg.to_string(),
             reservation: reservation.to_string(),
+            purpose: self.reaching.get(leg).map(|r| word(&r.purpose)).unwrap_or_default(),
+            number: self.call.ledger().from.clone(),
+            name: self.call.ledger().caller_name.clone().unwrap_or_default(),
         };
         let rung = self.shared.browsers.ring(address, ring, leg.clone(), self.signals.clone());
         rung.inspect_err(|error| tracing::warn!(address, %error, "the line cannot be rung")).ok()
@@ -223,7 +224,9 @@ impl Driver {
 
     /// The agent's leg is over: its device is told, its media goes.
     async fn let_go(&mut self, leg: &LegId, cause: String) {
+        self.release_reached(leg).await;
         let Some(line) = self.lines.remove(leg) else { return };
+        line.refer_ended(&self.shared.edge, 200);
         line.ended(cause).await;
         if let Some(media) = &mut self.media {
             media.remove(leg).await;

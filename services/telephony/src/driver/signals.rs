@@ -11,7 +11,7 @@ use types::{HangupCause, LegId, OfferOutcome};
 
 use super::{Driver, Signal};
 use crate::events;
-use crate::line::{Caller, Device, ring_phone};
+use crate::line::{Caller, Device, Line, ring_phone};
 
 impl Driver {
     pub(super) async fn on_signal(&mut self, signal: Signal) {
@@ -21,6 +21,7 @@ impl Driver {
             Signal::Media { op, what } => self.on_media(op, what).await,
             Signal::MediaGone => self.input(Input::HangUp(HangupCause::MediaLost)).await,
             Signal::Queue(what) => self.on_queue(what).await,
+            Signal::Reached(leg, what) => self.on_reached(leg, what).await,
             Signal::Line(leg, what) => self.on_line(leg, what).await,
             Signal::LineClosed(leg) => self.on_line_closed(leg).await,
             Signal::Ivr(Some((cursor, next))) => {
@@ -70,6 +71,11 @@ impl Driver {
         let Some(party) = self.phone_party(leg) else { return };
         match event {
             Event::Answered { response, .. } => self.phone_answered(party, response.sdp()).await,
+            Event::Progress { response, .. } => self.phone_progress(party, response.sdp()).await,
+            Event::Refer { user, .. } => self.on_refer(party, user).await,
+            Event::Failed { code, .. } if self.lines.get(&party).is_some_and(Line::is_trunk) => {
+                self.trunk_failed(party, code).await;
+            }
             Event::Failed { code, .. } => {
                 let outcome = match code {
                     486 | 600 | 603 => OfferOutcome::Declined,
@@ -93,6 +99,17 @@ impl Driver {
         lines.find(|(_, line)| line.is_phone(leg)).map(|(party, _)| party.clone())
     }
 
+    /// A carrier's early media: heard by the one who leads the call.
+    async fn phone_progress(&mut self, party: LegId, sdp: Option<Bytes>) {
+        if let Some(Device::Trunk(dialling)) = self.lines.get_mut(&party).map(|line| &mut line.device) {
+            dialling.heard();
+        }
+        if let (Some(sdp), Some(media)) = (sdp, &mut self.media) {
+            media.set_remote(&party, &sdp, false).await;
+            self.input(Input::EarlyMedia(party)).await;
+        }
+    }
+
     async fn phone_answered(&mut self, party: LegId, sdp: Option<Bytes>) {
         let (Some(sdp), Some(media)) = (sdp, &mut self.media) else {
             let outcome = OfferOutcome::MediaFailed;
@@ -101,6 +118,9 @@ impl Driver {
         media.set_remote(&party, &sdp, false).await;
         if let Some(line) = self.lines.get_mut(&party) {
             line.accepted = true;
+            if let Device::Trunk(dialling) = &mut line.device {
+                dialling.heard();
+            }
         }
         self.input(Input::LineAnswered(party)).await;
     }
@@ -187,6 +207,8 @@ impl Driver {
                 }
                 return;
             }
+            Device::Trunk(_) if was_ready => return,
+            Device::Trunk(_) => return self.dial_next(party).await,
             Device::Phone { .. } if was_ready => return,
             Device::Phone { username, .. } => username.clone(),
         };
@@ -280,6 +302,11 @@ impl Driver {
             from_line::What::Key(pressed) => {
                 if let Some(key) = pressed.key.chars().next() {
                     self.input(Input::LineKey { leg, key }).await;
+                }
+            }
+            from_line::What::Command(command) => {
+                if let Some(what) = command.what {
+                    self.on_command(leg, what).await;
                 }
             }
             from_line::What::Ringing(_) => {}

@@ -9,11 +9,12 @@ use sip::Uri;
 use std::{fmt::Display, net::IpAddr};
 use types::{
     AgentId, DidId, DispositionId, FlowId, PromptId, QueueId, Skill, SkillId, TenantId, Timestamp, TrunkId,
-    config::{Agent, Did, Disposition, Kind, Prompt, SkillName, Tenant, Trunk, TrunkAuth},
+    config::{Agent, Did, Disposition, Kind, Outbound, Phone, Prompt, SkillName, Tenant, Trunk, TrunkAuth},
 };
 
 const TEXT_MAX: usize = 100;
 const ADDRESSES_MAX: usize = 100;
+const GATEWAYS_MAX: usize = 8;
 const BODY_MAX: usize = 256 * 1024;
 
 /// Reads and checks a document by itself; whether what it names exists is asked later.
@@ -186,11 +187,34 @@ fn settings(time_zone: &str, language: &str, country_code: Option<&str>, report:
 
 fn check_trunk(trunk: &Trunk, report: &mut Report) {
     named(&trunk.name, report);
+    if let Some(outbound) = &trunk.outbound {
+        check_outbound(outbound, report);
+    }
     match &trunk.auth {
         TrunkAuth::Ip { addresses } => networks(addresses, report),
         TrunkAuth::Digest { username, password } => {
             credentials("auth", username, password, report);
             report.claims.push(Claim::TrunkUsername(username.clone()));
+        }
+    }
+}
+
+fn check_outbound(outbound: &Outbound, report: &mut Report) {
+    if outbound.gateways.is_empty() || outbound.gateways.len() > GATEWAYS_MAX {
+        report.problem("outbound.gateways", "are not 1 to 8");
+    }
+    for (i, gateway) in outbound.gateways.iter().enumerate() {
+        let (host, port) = gateway.address.rsplit_once(':').unwrap_or_default();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:[]".contains(c);
+        let host = !host.is_empty() && host.len() <= 253 && host.chars().all(plain);
+        if !host || port.parse::<u16>().is_err() {
+            report.problem(format!("outbound.gateways[{i}].address"), "is no host and port");
+        }
+    }
+    if let Some(Phone { username, password }) = &outbound.credentials {
+        let fine = |text: &str| (1..=128).contains(&text.len()) && !text.contains(['"', '\r', '\n']);
+        if !fine(username) || !fine(password) {
+            report.problem("outbound.credentials", "are not 1 to 128 printable characters each");
         }
     }
 }
