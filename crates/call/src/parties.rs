@@ -19,7 +19,7 @@ impl Call {
             Command::Transfer(HandOver::Party { leg, target }) => {
                 self.reach(step, leg, target, Purpose::Transfer)
             }
-            Command::Transfer(HandOver::Queue(node)) => self.to_queue(step, *node),
+            Command::Transfer(HandOver::Queue(node)) => self.transfer_to_queue(step, *node),
             Command::Consult { leg, target } => self.reach(step, leg, target, Purpose::Consult),
             Command::Invite { leg, target } => self.reach(step, leg, target, Purpose::Conference),
             Command::Swap => self.swap(step),
@@ -244,7 +244,7 @@ impl Call {
         }
     }
 
-    fn to_queue(&mut self, step: &mut Step, node: crate::QueueNode) -> Done {
+    fn transfer_to_queue(&mut self, step: &mut Step, node: crate::QueueNode) -> Done {
         if self.talking().consulted().is_some() {
             return Err("finish the consultation first");
         }

@@ -180,6 +180,14 @@ impl Call {
         self.reoffer(Direction::SendRecv).await
     }
 
+    /// Asks the other side to call `number` there instead (REFER).
+    pub async fn refer(&self, number: &str) -> Result<(), Error> {
+        let (leg, to) = (self.leg, sip::Uri::parse(&format!("sip:{number}@transfer.invalid")));
+        let to = to.map_err(|_| Error::Address(number.to_owned()))?;
+        let refer = move |engine: &mut crate::engine::Engine, now| engine.endpoint().refer(now, leg, &to);
+        Ok(self.engine.ask(refer).await??)
+    }
+
     async fn reoffer(&self, direction: Direction) -> Result<(), Error> {
         let (leg, line) = (self.leg, self.line.clone());
         let settled = self.line.state.borrow().offers_settled;

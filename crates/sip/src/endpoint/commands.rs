@@ -12,7 +12,7 @@ use super::outbound::outgoing_dialog;
 use super::transactions::{Due, Key, Owner, Transaction};
 use super::{Ended, Endpoint, Event, LegId, Outbound, OutboundInvite, RequestId};
 use crate::message::line;
-use crate::{Answer, Error};
+use crate::{Answer, Error, Uri};
 
 impl Endpoint {
     /// Answers a REGISTER or OPTIONS.
@@ -205,6 +205,20 @@ impl Endpoint {
         let id = RequestId(self.next_id());
         self.start(now, request, outbound.flow, Owner::Request(id), outbound.credentials)?;
         Ok(id)
+    }
+
+    /// Asks the peer to call somebody else (RFC 3515).
+    pub fn refer(&mut self, now: Duration, id: LegId, to: &Uri) -> Result<(), Error> {
+        let leg = self.legs.get_mut(&id).ok_or(Error::NoLeg)?;
+        if leg.phase != Phase::Answered {
+            return Err(Error::WrongState("not answered yet"));
+        }
+        leg.dialog.local_cseq += 1;
+        let (dialog, credentials) = (leg.dialog.clone(), leg.credentials.clone());
+        let headers = [("Refer-To".to_owned(), format!("<{to}>"))];
+        let request = self.build_in_dialog(Method::Refer, &dialog, None, &headers)?;
+        self.start(now, request, dialog.next_hop(), Owner::Nobody, credentials)?;
+        Ok(())
     }
 
     /// Says how the transfer went that the peer asked for: 200, or why not. Nothing

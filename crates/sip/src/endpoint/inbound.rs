@@ -148,6 +148,7 @@ impl Endpoint {
             Method::Bye => self.on_bye(now, key, &request, id),
             Method::Invite | Method::Update => self.on_offer(now, key, request, id),
             Method::Info => self.on_info(now, key, &request, id),
+            Method::Notify => self.answer_now(now, key, &request, &Answer::new(200)),
             Method::Refer => self.on_refer(now, key, &request, id),
             Method::Options => self.answer_now(now, key, &request, &options()),
             Method::Prack => self.answer_now(now, key, &request, &Answer::new(481)),

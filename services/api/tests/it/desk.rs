@@ -133,6 +133,7 @@ impl Leg {
             call: call.into(),
             leg: leg.clone(),
             reservation: reservation.into(),
+            ..Ring::default()
         };
         to_line.send(ToLine { what: Some(to_line::What::Ring(ring)) }).await.expect("sent");
         let channel = chassis::grpc::channel(address).expect("an address");

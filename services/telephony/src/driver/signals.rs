@@ -47,6 +47,12 @@ impl Driver {
                 let (caller, local) = (self.caller_leg(), self.local.clone());
                 self.reoffered(leg, &caller, sdp, local).await;
             }
+            Event::Refer { .. } => {
+                let refuse = move |edge: &mut crate::edge::Edge, now| {
+                    let _ = edge.stack.endpoint.refer_ended(now, leg, 403);
+                };
+                self.shared.edge.send(refuse).await;
+            }
             Event::Info { content_type, body, .. } => {
                 if let Some(key) = relayed_key(&content_type, &body) {
                     self.input(Input::Key(key)).await;

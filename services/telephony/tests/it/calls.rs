@@ -12,7 +12,7 @@ use types::{HangupCause, OfferOutcome, Party, Stage};
 use crate::world::{LIMITED_NUMBER, NUMBER, QUIET_NUMBER, SOON, World, by_address, by_digest};
 
 impl World {
-    fn flow_queues(&self) {
+    pub fn flow_queues(&self) {
         let queue = Queue {
             queue: self.queue.to_string(),
             priority: 0,
@@ -25,17 +25,17 @@ impl World {
         self.peers.flow_says(Instruction::Queue(queue), "greeting");
     }
 
-    async fn ana_registers(&self, protocol: Protocol) -> (Phone, Registration) {
+    pub async fn ana_registers(&self, protocol: Protocol) -> (Phone, Registration) {
         let phone = self.phone(protocol).await;
         let registration = phone.register(self.edge, "ana", "pass").await.unwrap();
         (phone, registration)
     }
 
-    async fn queue_reserves_ana(&self) {
+    pub async fn queue_reserves_ana(&self) {
         self.queue_reserves(&self.agent, "sip:ana").await;
     }
 
-    async fn queue_reserves(&self, agent: &types::AgentId, line: &str) {
+    pub async fn queue_reserves(&self, agent: &types::AgentId, line: &str) {
         self.peers
             .queue("join", |r| matches!(r.what, Some(caller_request::What::Join(_))).then_some(()))
             .await;
@@ -52,7 +52,7 @@ impl World {
     }
 
     /// A caller in the queue for whom Ana's phone rings.
-    async fn ringing_at_ana(&self, number: &str) -> (Call, Incoming, (Phone, Registration)) {
+    pub async fn ringing_at_ana(&self, number: &str) -> (Call, Incoming, (Phone, Registration)) {
         let ana = self.ana_registers(Protocol::Udp).await;
         self.flow_queues();
         let caller = self.phone(Protocol::Udp).await;
@@ -63,7 +63,7 @@ impl World {
         (call, ringing, ana)
     }
 
-    async fn released(&self) {
+    pub async fn released(&self) {
         self.peers.media("release", |w| matches!(w, request::What::Release(_)).then_some(())).await;
     }
 

@@ -7,4 +7,5 @@ mod peers;
 mod registration;
 mod sipp;
 mod strangers;
+mod transfers;
 mod world;

@@ -142,6 +142,12 @@ impl Peers {
         to.send(Ok(CallerEvent { session, what: Some(what) })).await.unwrap();
     }
 
+    /// The queue tells something to this session.
+    pub async fn queue_tells_session(&self, session: &str, what: acd::caller_event::What) {
+        let to = self.state(|s| s.to_queue.clone().unwrap());
+        to.send(Ok(CallerEvent { session: session.to_owned(), what: Some(what) })).await.unwrap();
+    }
+
     /// The newest desk of this agent says something.
     pub async fn desk_says(&self, agent: &str, what: line::from_line::What) {
         let find = |s: &mut State| s.to_edge.iter().rev().find(|(of, _)| of == agent).map(|d| d.1.clone());

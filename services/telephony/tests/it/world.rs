@@ -111,8 +111,39 @@ impl World {
 
     /// A trunk of somebody else.
     pub fn save_trunk_of(&self, tenant: &TenantId, auth: TrunkAuth) {
-        let trunk = config::Trunk { name: "Other".to_owned(), auth, enabled: true };
+        let trunk = config::Trunk { name: "Other".to_owned(), auth, enabled: true, outbound: None };
         save(&self.log, tenant, Kind::Trunk, id(TrunkId::new).as_str(), &trunk);
+    }
+
+    /// A colleague with a SIP phone.
+    pub async fn save_phone(&self, agent: &AgentId, username: &str) {
+        let phone = config::Phone { username: username.to_owned(), password: "pass".to_owned() };
+        let user = id(UserId::new);
+        let name = username.to_owned();
+        let profile = config::Agent { name, user, skills: Vec::new(), phone: Some(phone) };
+        save(&self.log, &self.tenant, Kind::Agent, agent.as_str(), &profile);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+
+    /// Calls to the outside go to these gateways, in this order.
+    pub async fn calls_out_by(&self, gateways: &[SocketAddr]) {
+        let gateway = |(n, address): (usize, &SocketAddr)| config::CarrierGateway {
+            address: address.to_string(),
+            transport: config::Transport::Udp,
+            priority: n as u16,
+            weight: 1,
+        };
+        let outbound = config::Outbound {
+            gateways: gateways.iter().enumerate().map(gateway).collect(),
+            credentials: None,
+            caller_id: Some("+40310000000".parse().unwrap()),
+            number_format: config::NumberFormat::E164,
+        };
+        let auth = by_address("203.0.113.7");
+        let trunk = config::Trunk { name: "Out".to_owned(), auth, enabled: true, outbound: Some(outbound) };
+        save(&self.log, &self.tenant, Kind::Trunk, id(TrunkId::new).as_str(), &trunk);
+        // Within the time in which changes are taken together.
+        tokio::time::sleep(Duration::from_millis(300)).await;
     }
 
     pub fn drain(&self) {
@@ -134,7 +165,7 @@ fn configure(log: &Log, tenant: &TenantId, agent: &AgentId, auth: TrunkAuth) {
         country_code: Some("40".to_owned()),
     };
     save(log, tenant, Kind::Tenant, tenant.as_str(), &company);
-    let trunk = config::Trunk { name: "Carrier".to_owned(), auth, enabled: true };
+    let trunk = config::Trunk { name: "Carrier".to_owned(), auth, enabled: true, outbound: None };
     save(log, tenant, Kind::Trunk, id(TrunkId::new).as_str(), &trunk);
     let numbers = [(NUMBER, true, None), (QUIET_NUMBER, false, None), (LIMITED_NUMBER, false, Some(1_500))];
     for (number, auto_connect, answer_after_ms) in numbers {

@@ -1,0 +1,193 @@
+//! Transfers, consultations and numbers outside, on real SIP sockets.
+
+use proto::acd::v1::{CallerRequest, caller_event, caller_request};
+use proto::line::v1::{Accepted, Command, Empty, Target, command, from_line, target, to_line};
+use proto::media::v1::request;
+use softphone::{Call, Dial, Phone, Protocol};
+use types::fact::CallEvent;
+use types::{AgentId, Purpose};
+
+use crate::world::{NUMBER, SOON, World, by_address};
+
+const OUTSIDE: &str = "+36201234567";
+
+fn wants(what: command::What) -> from_line::What {
+    from_line::What::Command(Command { what: Some(what) })
+}
+
+fn number() -> Target {
+    Target { who: Some(target::Who::Number(OUTSIDE.to_owned())) }
+}
+
+fn reach(request: &CallerRequest) -> Option<(String, String)> {
+    match &request.what {
+        Some(caller_request::What::Reach(reach)) => Some((request.session.clone(), reach.agent.clone())),
+        _ => None,
+    }
+}
+
+impl World {
+    /// A caller who talks with an agent at a desk.
+    async fn talking_at_the_desk(&self) -> (Call, Phone) {
+        self.flow_queues();
+        let phone = self.phone(Protocol::Udp).await;
+        let call = phone.call(Dial::new(self.edge, NUMBER).from("0722000111")).await.unwrap();
+        self.queue_reserves(&self.agent, &format!("web:{}", self.peers.address)).await;
+        self.desk(from_line::What::Accepted(Accepted {})).await;
+        let agent = self.agent.to_string();
+        self.peers.desk(&agent, "talking", |w| matches!(w, to_line::What::Talking(_)).then_some(())).await;
+        (call, phone)
+    }
+
+    async fn desk(&self, says: from_line::What) {
+        self.peers.desk_says(self.agent.as_str(), says).await;
+    }
+
+    /// The names and states of the parties that the desk was told of.
+    async fn seats(&self, wanted: &[(&str, &str)]) {
+        let same = |what: &to_line::What| match what {
+            to_line::What::Seats(told) => {
+                let told: Vec<_> = told.seats.iter().map(|s| (s.kind.as_str(), s.state.as_str())).collect();
+                (told == wanted).then_some(())
+            }
+            _ => None,
+        };
+        self.peers.desk(self.agent.as_str(), &format!("seats {wanted:?}"), same).await;
+    }
+
+    /// The newest matrix has so many who hear somebody.
+    async fn hear_each_other(&self, legs: usize) {
+        let heard = |what: &request::What| match what {
+            request::What::Hear(hear) => {
+                (hear.listeners.iter().filter(|l| !l.sources.is_empty()).count() == legs).then_some(())
+            }
+            _ => None,
+        };
+        self.peers.media(&format!("{legs} who hear each other"), heard).await;
+    }
+}
+
+#[tokio::test]
+async fn a_consultation_with_a_number_is_completed() {
+    let world = World::new(by_address("127.0.0.1")).await;
+    let carrier = world.phone(Protocol::Udp).await;
+    world.calls_out_by(&[carrier.address()]).await;
+    let (call, _phone) = world.talking_at_the_desk().await;
+    world.desk(wants(command::What::Consult(number()))).await;
+    let ringing = carrier.incoming(SOON).await.unwrap();
+    assert_eq!(ringing.request().uri().user.as_deref(), Some(OUTSIDE));
+    assert_eq!(ringing.from(), "+40310000000", "the trunk's own number is shown");
+    let asserted = ringing.request().asserted_identity().map(|p| p.user().to_owned());
+    assert_eq!(asserted.as_deref(), Some("+40310000000"));
+    world.seats(&[("caller", "held"), ("number", "ringing")]).await;
+    ringing.early_media().await.unwrap();
+    let outside = ringing.answer().await.unwrap();
+    world.seats(&[("caller", "held"), ("number", "here")]).await;
+    world.desk(wants(command::What::Swap(Empty {}))).await;
+    world.seats(&[("caller", "here"), ("number", "held")]).await;
+    world.desk(wants(command::What::Complete(Empty {}))).await;
+    let agent = world.agent.to_string();
+    world.peers.desk(&agent, "end", |w| matches!(w, to_line::What::Ended(_)).then_some(())).await;
+    world.hear_each_other(2).await;
+    call.hang_up().await.unwrap();
+    outside.wait_ended(SOON).await.unwrap();
+    let facts = world.facts().await;
+    let transferred = |e: &CallEvent| matches!(e, CallEvent::Transferred { from: Some(_), .. });
+    assert_eq!(facts.iter().filter(|f| transferred(&f.event)).count(), 1);
+}
+
+#[tokio::test]
+async fn when_the_carriers_gateway_fails_the_next_is_tried_and_a_busy_callee_is_left_alone() {
+    let world = World::new(by_address("127.0.0.1")).await;
+    let (first, second) = (world.phone(Protocol::Udp).await, world.phone(Protocol::Udp).await);
+    world.calls_out_by(&[first.address(), second.address()]).await;
+    let (call, _phone) = world.talking_at_the_desk().await;
+    world.desk(wants(command::What::Transfer(number()))).await;
+    first.incoming(SOON).await.unwrap().reject(503).await.unwrap();
+    let ringing = second.incoming(SOON).await.unwrap();
+    ringing.reject(486).await.unwrap();
+    let agent = world.agent.to_string();
+    let failed = |w: &to_line::What| match w {
+        to_line::What::InviteFailed(failed) => Some(failed.outcome.clone()),
+        _ => None,
+    };
+    assert_eq!(world.peers.desk(&agent, "failure", failed).await, "declined");
+    world.desk(wants(command::What::Transfer(number()))).await;
+    first.incoming(SOON).await.unwrap().reject(404).await.unwrap();
+    let quiet = std::time::Duration::from_millis(500);
+    assert!(second.incoming(quiet).await.is_err(), "404 is the callee's, not the carrier's");
+    world.hear_each_other(2).await;
+    assert!(matches!(call.phase(), softphone::Phase::Talking), "the caller is back with the agent");
+}
+
+#[tokio::test]
+async fn a_phone_transfers_by_refer_to_a_colleague_at_a_desk() {
+    let world = World::new(by_address("127.0.0.1")).await;
+    let (call, ringing, _ana) = world.ringing_at_ana(NUMBER).await;
+    let ana = ringing.answer().await.unwrap();
+    call.wait_answered(SOON).await.unwrap();
+    let ben = AgentId::new(chassis::clock::now(), chassis::random::u128());
+    world.save_phone(&ben, "ben").await;
+    ana.refer("ben").await.unwrap();
+    let (session, agent) = world.peers.queue("reach", reach).await;
+    assert_eq!(agent, ben.to_string());
+    let reservation = types::ReservationId::new(chassis::clock::now(), 7);
+    let reserved = caller_event::Reserved {
+        reservation: reservation.to_string(),
+        agent: ben.to_string(),
+        agent_name: "Ben".to_owned(),
+        line: format!("web:{}", world.peers.address),
+        deadline_ms: 0,
+        attempt: 1,
+    };
+    world.peers.queue_tells_session(&session, caller_event::What::Reserved(reserved)).await;
+    let purpose = |w: &to_line::What| match w {
+        to_line::What::Ring(ring) => Some(ring.purpose.clone()),
+        _ => None,
+    };
+    assert_eq!(world.peers.desk(ben.as_str(), "ring", purpose).await, "transfer");
+    world.peers.desk_says(ben.as_str(), from_line::What::Accepted(Accepted {})).await;
+    ana.wait_ended(SOON).await.unwrap();
+    let answered = |r: &CallerRequest| {
+        (r.session == session && matches!(r.what, Some(caller_request::What::Answered(_)))).then_some(())
+    };
+    world.peers.queue("answered by ben", answered).await;
+    call.hang_up().await.unwrap();
+    let released = |r: &CallerRequest| {
+        (r.session == session && matches!(r.what, Some(caller_request::What::Release(_)))).then_some(())
+    };
+    world.peers.queue("ben is let go", released).await;
+    let facts = world.facts().await;
+    let joined = facts.iter().find_map(|fact| match &fact.event {
+        CallEvent::Joined { purpose, target, .. } => Some((*purpose, target.agent().cloned())),
+        _ => None,
+    });
+    assert_eq!(joined, Some((Purpose::Transfer, Some(ben))));
+}
+
+#[tokio::test]
+async fn a_colleague_who_is_busy_gives_the_caller_back() {
+    let world = World::new(by_address("127.0.0.1")).await;
+    let (call, _phone) = world.talking_at_the_desk().await;
+    let ben = AgentId::new(chassis::clock::now(), chassis::random::u128());
+    let to = |id: &AgentId| Target { who: Some(target::Who::Agent(id.to_string())) };
+    world.desk(wants(command::What::Transfer(to(&ben)))).await;
+    let refusal = |w: &to_line::What| match w {
+        to_line::What::Refusal(refusal) => Some(refusal.message.clone()),
+        _ => None,
+    };
+    let agent = world.agent.to_string();
+    assert_eq!(world.peers.desk(&agent, "refusal", refusal).await, "there is no such agent");
+    world.save_phone(&ben, "ben").await;
+    world.desk(wants(command::What::Transfer(to(&ben)))).await;
+    let (session, _) = world.peers.queue("reach", reach).await;
+    let busy = caller_event::Overflow { reason: "busy".to_owned() };
+    world.peers.queue_tells_session(&session, caller_event::What::Overflow(busy)).await;
+    let failed = |w: &to_line::What| match w {
+        to_line::What::InviteFailed(failed) => Some((failed.name.clone(), failed.outcome.clone())),
+        _ => None,
+    };
+    let told = world.peers.desk(&agent, "failure", failed).await;
+    assert_eq!(told, ("ben".to_owned(), "declined".to_owned()));
+    drop(call);
+}
