@@ -86,12 +86,20 @@ pub struct Outbound {
     pub gateways: Vec<CarrierGateway>,
     /// For a carrier that challenges us.
     #[serde(default)]
-    pub credentials: Option<Phone>,
+    pub credentials: Option<Credentials>,
     /// The number that we show; none: the one that was called, or the first of ours.
     #[serde(default)]
     pub caller_id: Option<E164>,
     #[serde(default)]
     pub number_format: NumberFormat,
+}
+
+/// Our name at somebody who asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    pub username: String,
+    pub password: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

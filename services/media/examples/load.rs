@@ -87,7 +87,8 @@ async fn set_up(address: &str, calls: usize, record: bool) -> anyhow::Result<Vec
         requests.send(ask(What::Hear(Hear { listeners: vec![row("a", "b"), row("b", "a")] }))).await?;
         if record {
             let (left, right) = ("a".into(), "b".into());
-            let record = Record { recording: format!("rec_{n}"), tenant: "t".into(), left, right };
+            let record =
+                Record { recording: format!("rec_{n}"), tenant: "t".into(), left, right, also_right: vec![] };
             requests.send(ask(What::Record(record))).await?;
         }
     }

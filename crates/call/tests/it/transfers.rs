@@ -76,7 +76,8 @@ impl Talk {
         let heard = matrix.iter().find(|(listener, _)| listener == who).map(|(_, heard)| heard.as_slice());
         let mut heard: Vec<_> = heard.unwrap_or_default().iter().collect();
         let mut wanted = sources.to_vec();
-        (heard.sort(), wanted.sort());
+        heard.sort();
+        wanted.sort();
         assert_eq!(heard, wanted, "what {who} hears");
     }
 

@@ -160,7 +160,7 @@ impl Edge {
 
     pub async fn record(&mut self, session: &str, recording: &str, left: &str, right: &str) {
         let (recording, tenant) = (recording.into(), "tnt".into());
-        let record = Record { recording, tenant, left: left.into(), right: right.into() };
+        let record = Record { recording, tenant, left: left.into(), right: right.into(), also_right: vec![] };
         self.ask(session, What::Record(record)).await;
     }
 

@@ -117,9 +117,10 @@ impl World {
 
     /// A colleague with a SIP phone.
     pub async fn save_phone(&self, agent: &AgentId, username: &str) {
-        let phone = config::Phone { username: username.to_owned(), password: "pass".to_owned() };
+        let (username, password) = (username.to_owned(), "pass".to_owned());
+        let phone = config::Phone { username: username.clone(), password, contact: None };
         let user = id(UserId::new);
-        let name = username.to_owned();
+        let name = username;
         let profile = config::Agent { name, user, skills: Vec::new(), phone: Some(phone) };
         save(&self.log, &self.tenant, Kind::Agent, agent.as_str(), &profile);
         tokio::time::sleep(Duration::from_millis(300)).await;

@@ -9,7 +9,9 @@ use sip::Uri;
 use std::{fmt::Display, net::IpAddr};
 use types::{
     AgentId, DidId, DispositionId, FlowId, PromptId, QueueId, Skill, SkillId, TenantId, Timestamp, TrunkId,
-    config::{Agent, Did, Disposition, Kind, Outbound, Phone, Prompt, SkillName, Tenant, Trunk, TrunkAuth},
+    config::{
+        Agent, Credentials, Did, Disposition, Kind, Outbound, Prompt, SkillName, Tenant, Trunk, TrunkAuth,
+    },
 };
 
 const TEXT_MAX: usize = 100;
@@ -201,20 +203,21 @@ fn check_trunk(trunk: &Trunk, report: &mut Report) {
 
 fn check_outbound(outbound: &Outbound, report: &mut Report) {
     if outbound.gateways.is_empty() || outbound.gateways.len() > GATEWAYS_MAX {
-        report.problem("outbound.gateways", "are not 1 to 8");
+        report.problem("outbound.gateways", "gateways", "are not 1 to 8");
     }
     for (i, gateway) in outbound.gateways.iter().enumerate() {
         let (host, port) = gateway.address.rsplit_once(':').unwrap_or_default();
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:[]".contains(c);
         let host = !host.is_empty() && host.len() <= 253 && host.chars().all(plain);
         if !host || port.parse::<u16>().is_err() {
-            report.problem(format!("outbound.gateways[{i}].address"), "is no host and port");
+            report.problem(format!("outbound.gateways[{i}].address"), "bad_gateway", "is no host and port");
         }
     }
-    if let Some(Phone { username, password }) = &outbound.credentials {
+    if let Some(Credentials { username, password }) = &outbound.credentials {
         let fine = |text: &str| (1..=128).contains(&text.len()) && !text.contains(['"', '\r', '\n']);
         if !fine(username) || !fine(password) {
-            report.problem("outbound.credentials", "are not 1 to 128 printable characters each");
+            let message = "are not 1 to 128 printable characters each";
+            report.problem("outbound.credentials", "bad_credentials", message);
         }
     }
 }
