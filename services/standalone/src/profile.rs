@@ -104,7 +104,7 @@ impl<'a> Catalog<'a> {
         };
         self.save(Kind::Tenant, &self.tenant.to_string(), &company)?;
         let auth = TrunkAuth::Ip { addresses: vec!["0.0.0.0/0".into(), "::/0".into()] };
-        let trunk = Trunk { name: "Everybody".into(), auth, enabled: true };
+        let trunk = Trunk { name: "Everybody".into(), auth, enabled: true, outbound: None };
         self.save(Kind::Trunk, &id(TrunkId::new), &trunk)?;
         self.agents(profile)?;
         let prompt = self.prompt(objects)?;
