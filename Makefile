@@ -1,4 +1,4 @@
-.PHONY: up test lint unit web e2e deps bench clean-data
+.PHONY: up test lint unit web e2e points deps bench clean-data
 
 # Starts everything: installs or builds what is missing, then tells where to click.
 up:
@@ -20,10 +20,15 @@ web:
 e2e:
 	@scripts/test e2e
 
+# Writes docs/points.md from the tests that ran last.
+points:
+	@scripts/test points
+
 # What the programs and their tests need from the system.
 deps:
 	@scripts/deps --tests
 
 bench:
+	@scripts/bench
 	cargo bench -p sip
 	cargo run -p media --example load 300 10 record

@@ -80,13 +80,17 @@ impl Company {
     }
 
     async fn request(&self, method: Method, path: &str, body: Option<Value>) -> Response {
+        self.ask(method, path, body).await.expect("a reply")
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> reqwest::Result<Response> {
         let request =
             self.http.request(method, format!("{}{path}", self.at.url)).header("x-csrf-token", &self.csrf);
         let request = match body {
             Some(body) => request.json(&body),
             None => request,
         };
-        request.send().await.expect("a reply")
+        request.send().await
     }
 
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Value {
@@ -104,6 +108,14 @@ impl Company {
         let reply = self.request(Method::GET, path, None).await;
         assert!(reply.status().is_success(), "{path}: {}", reply.status());
         reply.bytes().await.expect("a body").to_vec()
+    }
+
+    /// Whether nothing whole comes from there.
+    pub async fn refused(&self, path: &str) -> bool {
+        match self.ask(Method::GET, path, None).await {
+            Ok(reply) => !reply.status().is_success() || reply.bytes().await.is_err(),
+            Err(_) => true,
+        }
     }
 
     /// Saves a flow of these nodes and a number that leads to it; gives the number.

@@ -8,6 +8,7 @@ mod company;
 mod monitor;
 mod phone_agents;
 mod platform;
+mod recordings;
 mod separate;
 mod topics;
 mod watch;

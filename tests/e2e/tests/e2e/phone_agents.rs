@@ -3,8 +3,8 @@
 use crate::{
     AGENT, CALLER, SOON,
     company::{Company, live_agent, live_call, text, unique},
+    recordings::Recording,
 };
-use rtp::goertzel::tone_level;
 use serde_json::json;
 use softphone::{Over, Protocol, Sound};
 use std::time::Duration;
@@ -51,7 +51,7 @@ async fn a_caller_talks_with_an_agent_on_a_sip_phone_and_everything_is_on_record
     let row = company.history(FROM, |row| row["ended_at_ms"].as_i64().unwrap_or(0) > 0).await;
     assert_eq!((row["path"].as_str(), row["outcome"].as_str()), (Some("1"), Some("answered")));
     assert_eq!(row["agent"], ana.agent.as_str());
-    has_both_sides(&company, &text(&row["recording"])).await;
+    Recording::of(&company, &text(&row["recording"])).await.has_both_sides();
     let figures = company.figures("queue", |f| f["handled"] == 1).await;
     assert_eq!(
         (&figures["offered"], &figures["answered"], &figures["abandoned"]),
@@ -59,29 +59,6 @@ async fn a_caller_talks_with_an_agent_on_a_sip_phone_and_everything_is_on_record
     );
     company.until(|live| live_agent(live, &ana.agent).is_some_and(|row| row["state"] == "available")).await;
     drop(ana.registration);
-}
-
-/// The recording has the caller on the left and the agent on the right.
-async fn has_both_sides(company: &Company, recording: &str) {
-    for _ in 0..300 {
-        let item = company.get("/v1/recordings").await;
-        let done =
-            item["items"].as_array().unwrap().iter().any(|i| i["id"] == recording && i["complete"] == true);
-        if done {
-            break;
-        }
-        tokio::time::sleep(SOON / 300).await;
-    }
-    let file = company.bytes(&format!("/v1/recordings/{recording}/audio")).await;
-    let mut reader = hound::WavReader::new(&file[..]).expect("a WAV file");
-    assert_eq!((reader.spec().channels, reader.spec().sample_rate), (2, 8_000));
-    let samples: Vec<i16> = reader.samples().map(|s| s.expect("a sample")).collect();
-    let side = |offset: usize| -> Vec<i16> { samples.iter().skip(offset).step_by(2).copied().collect() };
-    let (left, right) = (side(0), side(1));
-    let loudest =
-        |side: &[i16], hz: f64| side.chunks(800).map(|piece| tone_level(piece, hz)).fold(0.0, f64::max);
-    assert!(loudest(&left, CALLER) > 10.0 * loudest(&left, AGENT), "the caller is on the left");
-    assert!(loudest(&right, AGENT) > 10.0 * loudest(&right, CALLER), "the agent is on the right");
 }
 
 /// Carrier's side of the call in our own capture: what the platform sent to the

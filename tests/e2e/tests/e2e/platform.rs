@@ -3,12 +3,15 @@
 use standalone::{Options, Platform};
 use std::{
     net::{SocketAddr, TcpListener, UdpSocket},
+    path::PathBuf,
     sync::{OnceLock, mpsc::sync_channel},
 };
 
 pub struct Running {
     pub url: String,
     pub sip: SocketAddr,
+    /// Its data folder.
+    pub data: PathBuf,
 }
 
 /// Starts the platform when first asked for. It runs on a runtime of its own,
@@ -37,7 +40,8 @@ pub fn platform() -> &'static Running {
                     },
                 };
                 let platform = Platform::start(options).await.expect("the platform starts");
-                started.send(Running { url: platform.url.clone(), sip }).expect("somebody waits");
+                let data = folder.path().into();
+                started.send(Running { url: platform.url.clone(), sip, data }).expect("somebody waits");
                 platform.run().await.expect("the platform runs");
             });
         });

@@ -67,7 +67,7 @@ async fn start(binaries: &Path, brokers: &str, data: &Path, database_url: &str) 
     });
     let processes = processes.collect();
     let url = format!("http://{http}");
-    let running = Box::leak(Box::new(Running { url: url.clone(), sip }));
+    let running = Box::leak(Box::new(Running { url: url.clone(), sip, data: data.into() }));
     Fleet { url, running, _processes: processes }
 }
 
