@@ -126,6 +126,23 @@ const actions = {
       await tab.close();
     }
   },
+  /** The wait of the only caller on the monitor, as shown now and after each of so many seconds. */
+  async waits({ seconds }) {
+    const tab = await context.newPage();
+    try {
+      await tab.goto(`${base}/live`);
+      const cell = tab.getByTestId("live-call-wait").first();
+      await cell.getByText(":").waitFor({ timeout: SOON });
+      const shown = [];
+      for (let n = 0; n <= seconds; n += 1) {
+        shown.push(await cell.innerText());
+        await tab.waitForTimeout(1_000);
+      }
+      return shown;
+    } finally {
+      await tab.close();
+    }
+  },
   /** The first row of the report by number. */
   async report_by_number() {
     const tab = await context.newPage();

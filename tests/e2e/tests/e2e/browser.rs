@@ -21,7 +21,7 @@ const FROM: &str = "+40219876543";
 const MUSIC: f64 = 261.6;
 
 /// Chromium, driven line by line: a command goes in, what came of it comes out.
-struct Browser {
+pub struct Browser {
     child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
@@ -30,7 +30,7 @@ struct Browser {
 
 impl Browser {
     /// `None`, said aloud, where there is no browser; never in CI.
-    async fn start(url: &str) -> Option<Browser> {
+    pub async fn start(url: &str) -> Option<Browser> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
         let chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
         let chromium = chromium.iter().map(PathBuf::from).find(|path| path.exists());
@@ -55,7 +55,7 @@ impl Browser {
         Some(Browser { child, input, output, _voice: voice })
     }
 
-    async fn does(&mut self, what: &str, with: Value) -> Value {
+    pub async fn does(&mut self, what: &str, with: Value) -> Value {
         let line = format!("{}\n", json!({ "do": what, "with": with }));
         self.input.write_all(line.as_bytes()).await.expect("the browser listens");
         let answer = tokio::time::timeout(2 * SOON, self.output.next_line()).await;
@@ -65,7 +65,7 @@ impl Browser {
         answer["ok"].clone()
     }
 
-    async fn close(mut self) {
+    pub async fn close(mut self) {
         drop(self.input);
         let _ = tokio::time::timeout(Duration::from_secs(10), self.child.wait()).await;
     }

@@ -281,6 +281,13 @@ impl Company {
         self.get(&self.report_path("", by)).await
     }
 
+    /// The last two and the next row of this length.
+    pub async fn report_every(&self, by: &str, interval_ms: i64) -> Value {
+        let now = now_ms() as i64 / interval_ms;
+        let (from, to) = ((now - 1) * interval_ms, (now + 2) * interval_ms);
+        self.get(&format!("/v1/reports?from={from}&to={to}&by={by}&interval_ms={interval_ms}")).await
+    }
+
     fn report_path(&self, recount: &str, by: &str) -> String {
         let now = now_ms();
         format!("/v1/reports{recount}?from={}&to={}&by={by}", now - 3_600_000, now + 3_600_000)

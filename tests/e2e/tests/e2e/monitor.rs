@@ -2,7 +2,8 @@
 
 use crate::{
     AGENT, CALLER, SOON,
-    company::{Company, text, unique},
+    browser::Browser,
+    company::{Company, PASSWORD, text, unique},
     watch::moment,
 };
 use serde_json::json;
@@ -100,4 +101,40 @@ async fn the_monitor_follows_a_call_from_its_invite_through_greeting_menus_queue
     call.hang_up().await.unwrap();
     let history = company.history(&from, |row| row["ended_at_ms"].as_i64().unwrap_or(0) > 0).await;
     assert_eq!(history["wait_ms"].as_i64().unwrap(), waited, "the wait on record is the wait that was shown");
+}
+
+/// Proves A123.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wait_on_the_monitor_ticks_and_ends_as_the_wait_on_record() {
+    let company = Company::sign_up().await;
+    let Some(mut monitor) = Browser::start(&company.at.url).await else { return };
+    let number = company.queue_number(true).await;
+    monitor.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
+    let watch = company.watch().await;
+    let from = "+40218880002";
+    let call = company.call(&number, from, Protocol::Udp).await;
+    let (_, row) = watch.first(from, |row| row["stage"] == "queue").await;
+    let shown = monitor.does("waits", json!({ "seconds": 4 })).await;
+    let shown: Vec<i64> =
+        shown.as_array().unwrap().iter().map(|text| seconds(text.as_str().unwrap())).collect();
+    let ticks: Vec<i64> = shown.windows(2).map(|two| two[1] - two[0]).collect();
+    assert!(ticks.iter().all(|tick| (0..=2).contains(tick)) && ticks.iter().sum::<i64>() >= 3, "{shown:?}");
+
+    let ana = company.agent("ana").await;
+    let offer = ana.phone.incoming(SOON).await.unwrap();
+    offer.say(Sound::Tone(AGENT));
+    let talk = offer.answer().await.unwrap();
+    talk.hear(CALLER, SOON).await.unwrap();
+    call.hear(AGENT, SOON).await.unwrap();
+    let (_, talking) = watch.first(from, |row| row["stage"] == "talking").await;
+    call.hang_up().await.unwrap();
+    let history = company.history(from, |row| row["ended_at_ms"].as_i64().unwrap_or(0) > 0).await;
+    let waited = talking["stage_since_ms"].as_i64().unwrap() - row["waiting_since_ms"].as_i64().unwrap();
+    assert_eq!(history["wait_ms"], waited, "connected − enqueued");
+    monitor.close().await;
+}
+
+/// Of a clock such as `1:05`.
+fn seconds(clock: &str) -> i64 {
+    clock.split(':').fold(0, |sum, part| 60 * sum + part.trim().parse::<i64>().expect("a clock"))
 }
