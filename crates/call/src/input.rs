@@ -144,6 +144,8 @@ pub struct Next {
     pub node: String,
     pub label: String,
     pub stage: Stage,
+    /// What the flow found the contact to be about on the way here.
+    pub category: Option<CategoryId>,
     pub instruction: Instruction,
 }
 

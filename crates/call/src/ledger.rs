@@ -23,6 +23,9 @@ pub struct Ledger {
     pub node: String,
     /// Keys pressed in menus, such as `1→3→0`.
     pub path: String,
+    /// What the contact is about.
+    #[serde(default)]
+    pub category: Option<CategoryId>,
     pub queue: Option<QueueId>,
     pub enqueued_at: Option<Timestamp>,
     pub position: Option<u32>,
@@ -89,6 +92,7 @@ impl Ledger {
             stage_since: first.at,
             node: String::new(),
             path: String::new(),
+            category: None,
             queue: None,
             enqueued_at: None,
             position: None,
@@ -122,6 +126,7 @@ impl Ledger {
                 self.enter(*stage, at);
             }
             CallEvent::KeysPressed { keys, .. } => self.press(keys),
+            CallEvent::Categorised { category } => self.category = Some(category.clone()),
             CallEvent::Enqueued { queue, .. } => {
                 self.queue = Some(queue.clone());
                 self.enqueued_at = Some(at);

@@ -98,7 +98,10 @@ impl Call {
     }
 
     fn follow(&mut self, step: &mut Step, next: Next) -> bool {
-        let Next { flow, version, node, label, stage, instruction } = next;
+        let Next { flow, version, node, label, stage, category, instruction } = next;
+        if let Some(category) = category.filter(|category| self.ledger.category.as_ref() != Some(category)) {
+            self.tell(step, CallEvent::Categorised { category });
+        }
         if !matches!(instruction, Instruction::Hangup) {
             self.tell(step, CallEvent::NodeEntered { flow, version, node: node.clone(), label, stage });
         }

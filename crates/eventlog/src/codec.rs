@@ -4,8 +4,8 @@ use crate::{Error, Result};
 use bytes::Bytes;
 use prost::Message;
 use proto::events::v1::{self as wire, agent_fact, call_fact};
-use serde::{Serialize, de::DeserializeOwned};
-use types::{Target, Timestamp, fact::*};
+use serde::de::DeserializeOwned;
+use types::{Skill, Target, Timestamp, fact::*, name};
 
 /// A fact that the log can carry.
 pub trait Fact: Sized {
@@ -22,16 +22,8 @@ pub fn decode<F: Fact>(bytes: &[u8]) -> Result<F> {
     F::from_wire(F::Wire::decode(bytes)?)
 }
 
-/// The snake_case name of an enum's value.
-fn name<T: Serialize>(value: T) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(name)) => name,
-        other => unreachable!("an enum without fields is a string, not {other:?}"),
-    }
-}
-
 fn named<T: DeserializeOwned>(name: String) -> Result<T> {
-    serde_json::from_value(serde_json::Value::String(name)).map_err(|error| Error::Fact(error.to_string()))
+    types::named(&name).ok_or_else(|| Error::Fact(format!("{name:?} is not in the vocabulary")))
 }
 
 fn id<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T> {
@@ -138,6 +130,9 @@ fn call_to_wire(event: &CallEvent) -> call_fact::Event {
             })
         }
         CallEvent::KeysPressed { node, keys } => W::KeysPressed(call_fact::KeysPressed { node, keys }),
+        CallEvent::Categorised { category } => {
+            W::Categorised(call_fact::Categorised { category_id: category.into() })
+        }
         CallEvent::Enqueued { queue, priority, service_level, short_abandon } => {
             W::Enqueued(call_fact::Enqueued {
                 queue_id: queue.into(),
@@ -251,6 +246,7 @@ fn call_from_wire(event: call_fact::Event) -> Result<CallEvent> {
             stage: named(e.stage)?,
         },
         W::KeysPressed(e) => CallEvent::KeysPressed { node: e.node, keys: e.keys },
+        W::Categorised(e) => CallEvent::Categorised { category: id(&e.category_id)? },
         W::Enqueued(e) => CallEvent::Enqueued {
             queue: id(&e.queue_id)?,
             priority: e.priority,
@@ -330,6 +326,15 @@ fn agent_to_wire(event: &AgentEvent) -> agent_fact::Event {
                 by: name(by),
             })
         }
+        AgentEvent::Offered { call, queue, reservation, attempt, decision } => {
+            agent_fact::Event::Offered(agent_fact::Offered {
+                call_id: call.into(),
+                queue_id: queue.into(),
+                reservation_id: reservation.into(),
+                attempt,
+                decision: Some(decision_to_wire(decision)),
+            })
+        }
         AgentEvent::WrappedUp { call, queue, disposition, note, spent, timed_out } => {
             agent_fact::Event::WrappedUp(agent_fact::WrappedUp {
                 call_id: call.into(),
@@ -354,6 +359,13 @@ fn agent_from_wire(event: agent_fact::Event) -> Result<AgentEvent> {
             queue: some_id(e.queue_id)?,
             by: named(e.by)?,
         },
+        agent_fact::Event::Offered(e) => AgentEvent::Offered {
+            call: id(&e.call_id)?,
+            queue: id(&e.queue_id)?,
+            reservation: id(&e.reservation_id)?,
+            attempt: e.attempt,
+            decision: decision_from_wire(e.decision.unwrap_or_default())?,
+        },
         agent_fact::Event::WrappedUp(e) => AgentEvent::WrappedUp {
             call: id(&e.call_id)?,
             queue: id(&e.queue_id)?,
@@ -363,6 +375,52 @@ fn agent_from_wire(event: agent_fact::Event) -> Result<AgentEvent> {
             timed_out: e.timed_out,
         },
     })
+}
+
+fn decision_to_wire(decision: Decision) -> agent_fact::Decision {
+    let candidate = |of: Candidate| agent_fact::Candidate {
+        agent_id: of.agent.into(),
+        penalty: u32::from(of.penalty),
+        skills: skills_to_wire(of.skills),
+        score: of.score,
+        idle_ms: of.idle,
+    };
+    agent_fact::Decision {
+        rule: name(decision.rule),
+        skill: decision.skill,
+        needs: skills_to_wire(decision.needs),
+        free: decision.free,
+        candidates: decision.candidates.into_iter().map(candidate).collect(),
+    }
+}
+
+fn decision_from_wire(wire: agent_fact::Decision) -> Result<Decision> {
+    let candidate = |of: agent_fact::Candidate| {
+        Ok(Candidate {
+            agent: id(&of.agent_id)?,
+            penalty: u8::try_from(of.penalty).unwrap_or(u8::MAX),
+            skills: skills_from_wire(of.skills),
+            score: of.score,
+            idle: of.idle_ms,
+        })
+    };
+    Ok(Decision {
+        rule: named(wire.rule)?,
+        skill: wire.skill,
+        needs: skills_from_wire(wire.needs),
+        free: wire.free,
+        candidates: wire.candidates.into_iter().map(candidate).collect::<Result<_>>()?,
+    })
+}
+
+fn skills_to_wire(skills: Vec<Skill>) -> Vec<agent_fact::Skill> {
+    let skill = |skill: Skill| agent_fact::Skill { name: skill.name, level: u32::from(skill.level) };
+    skills.into_iter().map(skill).collect()
+}
+
+fn skills_from_wire(skills: Vec<agent_fact::Skill>) -> Vec<Skill> {
+    let level = |level: u32| u8::try_from(level).unwrap_or(u8::MAX);
+    skills.into_iter().map(|skill| Skill { name: skill.name, level: level(skill.level) }).collect()
 }
 
 impl Fact for RecordingFact {

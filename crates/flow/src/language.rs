@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use types::{Millis, PromptId, QueueId};
+use types::{CategoryId, Millis, PromptId, QueueId};
 
 /// A flow as it is saved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,7 @@ pub enum Node {
     Play(Play),
     Menu(Menu),
     Queue(Queue),
+    Category(Category),
     Hangup,
 }
 
@@ -62,6 +63,15 @@ pub struct Menu {
     pub no_match: String,
 }
 
+/// Says what the contact is about and goes on at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Category {
+    pub label: String,
+    pub category: CategoryId,
+    pub next: String,
+}
+
 /// Waits for an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,6 +99,7 @@ impl Node {
             Node::Play(play) => &play.label,
             Node::Menu(menu) => &menu.label,
             Node::Queue(queue) => &queue.label,
+            Node::Category(set) => &set.label,
             Node::Hangup => id,
         }
     }
@@ -105,6 +116,7 @@ impl Node {
                 choices.chain(ladder).collect()
             }
             Node::Queue(queue) => vec![("overflow".into(), &queue.overflow)],
+            Node::Category(set) => vec![("next".into(), &set.next)],
             Node::Hangup => Vec::new(),
         }
     }
@@ -121,7 +133,7 @@ impl Node {
                 let music = queue.music.iter().map(|say| ("music", say));
                 queue.welcome.iter().map(|say| ("welcome", say)).chain(music).collect()
             }
-            Node::Hangup => Vec::new(),
+            Node::Category(_) | Node::Hangup => Vec::new(),
         }
     }
 }

@@ -8,8 +8,8 @@ mod language;
 mod step;
 mod validate;
 
-pub use language::{Flow, Menu, Node, Play, Queue, Say};
-pub use step::{Cursor, Input, Instruction, Place, step};
+pub use language::{Category, Flow, Menu, Node, Play, Queue, Say};
+pub use step::{Cursor, Input, Instruction, Place, Stepped, step};
 pub use validate::Problem;
 
 /// The flow cannot go on; validation at save rules these out.
@@ -17,4 +17,6 @@ pub use validate::Problem;
 pub enum Error {
     #[error("no node {0:?}")]
     NoNode(String),
+    #[error("nothing is heard from node {0:?} on")]
+    Silent(String),
 }

@@ -1,6 +1,6 @@
 use crate::{Error, Flow, Menu, Node, Queue, Say};
 use serde::{Deserialize, Serialize};
-use types::Stage;
+use types::{CategoryId, Stage};
 
 /// Where a call stands in its flow. Opaque to those who carry it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,58 +43,66 @@ pub struct Place {
     pub stage: Stage,
 }
 
+/// Where a step led.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stepped {
+    pub cursor: Cursor,
+    pub place: Place,
+    pub instruction: Instruction,
+    /// What the contact was found to be about on the way.
+    pub category: Option<CategoryId>,
+}
+
+/// Nodes passed in silence in one step; validation rules loops out.
+const SILENT_MAX: usize = 1_000;
+
 /// One step: from a cursor (`None` at the start) and what happened to the
 /// next cursor, the node that speaks and what it says. An input that does not
 /// fit the node repeats the node.
-pub fn step(
-    flow: &Flow,
-    cursor: Option<&Cursor>,
-    input: &Input,
-) -> Result<(Cursor, Place, Instruction), Error> {
+pub fn step(flow: &Flow, cursor: Option<&Cursor>, input: &Input) -> Result<Stepped, Error> {
     let Some(cursor) = cursor.filter(|_| *input != Input::Start) else {
-        return enter(flow, &flow.start, Vec::new());
+        return enter(flow, &flow.start);
     };
     match (node(flow, &cursor.node)?, input) {
-        (Node::Play(play), Input::Played) => enter(flow, &play.next, Vec::new()),
+        (Node::Play(play), Input::Played) => enter(flow, &play.next),
         (Node::Menu(menu), Input::Keys(keys)) => chosen(flow, cursor, menu, keys),
         (Node::Menu(menu), Input::NoInput) => again(flow, cursor, menu, &menu.no_input, &[]),
-        (Node::Queue(queue), Input::QueueLeft) => enter(flow, &queue.overflow, Vec::new()),
+        (Node::Queue(queue), Input::QueueLeft) => enter(flow, &queue.overflow),
         _ => speak(flow, cursor.clone(), Vec::new()),
     }
 }
 
-fn chosen(
-    flow: &Flow,
-    cursor: &Cursor,
-    menu: &Menu,
-    keys: &str,
-) -> Result<(Cursor, Place, Instruction), Error> {
+fn chosen(flow: &Flow, cursor: &Cursor, menu: &Menu, keys: &str) -> Result<Stepped, Error> {
     match menu.choices.get(keys) {
-        Some(next) => enter(flow, next, Vec::new()),
+        Some(next) => enter(flow, next),
         None => again(flow, cursor, menu, &menu.no_match, &menu.invalid),
     }
 }
 
 /// The menu once more, or its exit when it was heard often enough.
-fn again(
-    flow: &Flow,
-    cursor: &Cursor,
-    menu: &Menu,
-    exit: &str,
-    first: &[Say],
-) -> Result<(Cursor, Place, Instruction), Error> {
+fn again(flow: &Flow, cursor: &Cursor, menu: &Menu, exit: &str, first: &[Say]) -> Result<Stepped, Error> {
     if cursor.attempt >= menu.attempts {
-        return enter(flow, exit, Vec::new());
+        return enter(flow, exit);
     }
     let cursor = Cursor { node: cursor.node.clone(), attempt: cursor.attempt + 1 };
     speak(flow, cursor, first.to_vec())
 }
 
-fn enter(flow: &Flow, node: &str, first: Vec<Say>) -> Result<(Cursor, Place, Instruction), Error> {
-    speak(flow, Cursor { node: node.to_owned(), attempt: 1 }, first)
+/// Goes on at a node, through those that say nothing.
+fn enter(flow: &Flow, id: &str) -> Result<Stepped, Error> {
+    let (mut id, mut category) = (id, None);
+    for _ in 0..SILENT_MAX {
+        let Node::Category(set) = node(flow, id)? else {
+            let spoken = speak(flow, Cursor { node: id.to_owned(), attempt: 1 }, Vec::new())?;
+            return Ok(Stepped { category, ..spoken });
+        };
+        category = Some(set.category.clone());
+        id = &set.next;
+    }
+    Err(Error::Silent(id.to_owned()))
 }
 
-fn speak(flow: &Flow, cursor: Cursor, mut first: Vec<Say>) -> Result<(Cursor, Place, Instruction), Error> {
+fn speak(flow: &Flow, cursor: Cursor, mut first: Vec<Say>) -> Result<Stepped, Error> {
     let node = node(flow, &cursor.node)?;
     let place =
         Place { node: cursor.node.clone(), label: node.label(&cursor.node).into(), stage: stage(node) };
@@ -105,9 +113,10 @@ fn speak(flow: &Flow, cursor: Cursor, mut first: Vec<Say>) -> Result<(Cursor, Pl
             Instruction::Collect { say: first, timeout: menu.timeout_ms }
         }
         Node::Queue(queue) => Instruction::Queue(queue.clone()),
+        Node::Category(_) => return enter(flow, &cursor.node),
         Node::Hangup => Instruction::Hangup,
     };
-    Ok((cursor, place, instruction))
+    Ok(Stepped { cursor, place, instruction, category: None })
 }
 
 fn node<'a>(flow: &'a Flow, id: &str) -> Result<&'a Node, Error> {
@@ -116,7 +125,7 @@ fn node<'a>(flow: &'a Flow, id: &str) -> Result<&'a Node, Error> {
 
 fn stage(node: &Node) -> Stage {
     match node {
-        Node::Play(_) | Node::Hangup => Stage::Greeting,
+        Node::Play(_) | Node::Category(_) | Node::Hangup => Stage::Greeting,
         Node::Menu(_) => Stage::Menu,
         Node::Queue(_) => Stage::Queue,
     }
@@ -143,12 +152,32 @@ mod tests {
 
     /// Feeds inputs one after the other and gives the last place and instruction.
     fn walk(inputs: &[Input]) -> (Place, Instruction) {
-        let flow = flow();
-        let (mut cursor, mut place, mut instruction) = step(&flow, None, &Input::Start).unwrap();
-        for input in inputs {
-            (cursor, place, instruction) = step(&flow, Some(&cursor), input).unwrap();
-        }
-        (place, instruction)
+        let stepped = walked(&flow(), inputs);
+        (stepped.place, stepped.instruction)
+    }
+
+    fn walked(flow: &Flow, inputs: &[Input]) -> Stepped {
+        let begun = step(flow, None, &Input::Start).unwrap();
+        inputs.iter().fold(begun, |at, input| step(flow, Some(&at.cursor), input).unwrap())
+    }
+
+    #[test]
+    fn a_category_is_set_on_the_way_and_nothing_is_heard_of_it() {
+        let mut flow = flow();
+        let about: CategoryId = "cat_01J00000000000000000000000".parse().unwrap();
+        let set = |next: &str| {
+            let (label, category, next) = ("Finance".into(), about.clone(), next.into());
+            Node::Category(crate::Category { label, category, next })
+        };
+        flow.nodes.insert("finance".into(), set("wait"));
+        let Some(Node::Menu(menu)) = flow.nodes.get_mut("menu") else { panic!("a menu") };
+        menu.choices.insert("3".into(), "finance".into());
+        flow.validate().unwrap();
+        let at = walked(&flow, &[Input::Played, Input::Keys("3".into())]);
+        assert_eq!((at.place.node.as_str(), at.category), ("wait", Some(about.clone())));
+        assert_eq!(walked(&flow, &[Input::Played, Input::Keys("1".into())]).category, None);
+        flow.nodes.insert("finance".into(), set("finance"));
+        assert!(flow.validate().is_err(), "silence must lead somewhere");
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl Flow {
 
     fn silent_exits(&self, id: &str) -> Vec<&str> {
         match self.nodes.get(id) {
-            Some(node @ (Node::Play(_) | Node::Queue(_))) => {
+            Some(node @ (Node::Play(_) | Node::Queue(_) | Node::Category(_))) => {
                 node.exits().into_iter().map(|(_, t)| t).collect()
             }
             // A caller who never presses anything passes here.
@@ -201,15 +201,15 @@ mod tests {
             let flow = Flow { name: "f".into(), language: "en".into(), start: id(0), nodes };
             let fatal = |p: &Problem| !p.message.contains("reached");
             if flow.validate().err().is_some_and(|problems| problems.iter().any(fatal)) { return Ok(()); }
-            let (mut cursor, _, mut instruction) = step(&flow, None, &Input::Start).unwrap();
+            let mut at = step(&flow, None, &Input::Start).unwrap();
             for _ in 0..100 {
-                let input = match instruction {
+                let input = match at.instruction {
                     Instruction::Hangup => return Ok(()),
                     Instruction::Play(_) => Input::Played,
                     Instruction::Collect { .. } => Input::NoInput,
                     Instruction::Queue(_) => Input::QueueLeft,
                 };
-                (cursor, _, instruction) = step(&flow, Some(&cursor), &input).unwrap();
+                at = step(&flow, Some(&at.cursor), &input).unwrap();
             }
             prop_assert!(false, "still going after 100 steps");
         }

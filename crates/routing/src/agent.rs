@@ -1,3 +1,5 @@
+use crate::Profile;
+use std::collections::BTreeSet;
 use types::{
     fact::{AgentEvent, AgentFact},
     *,
@@ -10,6 +12,9 @@ pub struct Agent {
     pub id: AgentId,
     pub name: String,
     pub skills: Vec<Skill>,
+    /// How long an offer rings and wrap-up lasts, instead of the queue's time.
+    pub ring_timeout: Option<Millis>,
+    pub wrap_up: Option<Millis>,
     pub line: String,
     pub state: AgentState,
     pub since: Timestamp,
@@ -26,6 +31,16 @@ pub struct Agent {
     pub deferred: Option<(AgentState, Option<String>)>,
     /// The wish by which the agent is reached in person.
     pub(crate) direct: Option<CallId>,
+    /// What the agent noted of the call while wrap-up goes on.
+    pub(crate) noted: Option<(Option<DispositionId>, Option<String>)>,
+    /// Offers missed in a row.
+    pub(crate) missed: u8,
+    /// Other conversations that calls say the agent has: while there are any
+    /// the agent is not free.
+    pub(crate) also: Vec<CallId>,
+    /// Callers who wait for this agent alone.
+    pub(crate) awaited: BTreeSet<CallId>,
+    pub(crate) deleted: bool,
     pub(crate) seq: u64,
     pub(crate) queues: Vec<QueueId>,
 }
@@ -37,6 +52,8 @@ impl Agent {
             id,
             name: String::new(),
             skills: Vec::new(),
+            ring_timeout: None,
+            wrap_up: None,
             line: String::new(),
             state: AgentState::Offline,
             since: now,
@@ -48,10 +65,27 @@ impl Agent {
             until: None,
             deferred: None,
             direct: None,
+            noted: None,
+            missed: 0,
+            also: Vec::new(),
+            awaited: BTreeSet::new(),
+            deleted: false,
             // Grows over restarts without a store.
             seq: now.millis() as u64 * 1_000,
             queues: Vec::new(),
         }
+    }
+
+    pub(crate) fn take_profile(&mut self, profile: Profile) {
+        let Profile { name, skills, ring_timeout, wrap_up } = profile;
+        (self.name, self.skills) = (name, skills);
+        (self.ring_timeout, self.wrap_up) = (ring_timeout, wrap_up);
+        self.deleted = false;
+    }
+
+    /// May be offered a caller.
+    pub(crate) fn is_free(&self) -> bool {
+        self.state == AgentState::Available && !self.deleted
     }
 
     /// With a caller, ringing or in wrap-up: what is asked for now is taken afterwards.

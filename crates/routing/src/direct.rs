@@ -58,7 +58,7 @@ impl Router {
             return;
         }
         let ring = reach.queue.as_ref().and_then(|queue| self.queue_config(queue)).map(|q| q.ring_timeout_ms);
-        let reservation = self.new_reservation(step.now);
+        let reservation = ReservationId::new(step.now, self.chance.draw());
         let Reach { tenant, session, call, agent: id, queue, engage } = reach;
         let found = self.agents.get_mut(&id).filter(|agent| agent.tenant == tenant);
         let free = |agent: &crate::Agent| match agent.state {
@@ -155,9 +155,22 @@ impl Router {
             return;
         };
         agent.idle_since = step.now;
-        match queue {
-            Some(queue) => self.conversation_ended(step, &id, &queue),
-            None => self.free(step, &id, AgentState::Available, None, Party::System),
+        agent.direct = None;
+        let next = (!agent.also.is_empty()).then(|| agent.also.remove(0));
+        match (next, queue) {
+            (Some(next), _) => self.goes_on_with(step, &id, next),
+            (None, Some(queue)) => self.begin_wrap_up(step, &id, &queue),
+            (None, None) => self.free(step, &id, AgentState::Available, None, Party::System),
         }
+    }
+
+    /// The agent answered somebody else.
+    pub(crate) fn direct_gives_way(&mut self, step: &mut Step, session: &CallId) {
+        let Some(direct) = self.direct.get_mut(session) else { return };
+        let Some(deadline) = direct.rings.take() else { return };
+        let Direct { tenant, agent, reservation, .. } = direct.clone();
+        self.due.remove(&(deadline, Due::Offer(session.clone(), reservation.clone())));
+        let (call, outcome) = (session.clone(), OfferOutcome::Withdrawn);
+        step.effects.push(Effect::OfferEnded { tenant, call, agent, reservation, outcome });
     }
 }

@@ -14,7 +14,7 @@ pub enum Input {
     Agent {
         tenant: TenantId,
         agent: AgentId,
-        profile: Option<(String, Vec<Skill>)>,
+        profile: Option<Profile>,
     },
     /// A caller wants an agent. The same call again changes nothing.
     Join {
@@ -23,14 +23,18 @@ pub enum Input {
         queue: QueueId,
         since: Timestamp,
         priority: i32,
+        /// Waits for this agent alone for so long, if the agent is signed in.
+        preferred: Option<(AgentId, Millis)>,
     },
     /// An agent is wanted in person. Answered, OfferEnded and Release follow
     /// with the session in place of the call.
     Reach(Reach),
-    /// The agent reserved for this call talks with the caller now.
+    /// An agent talks with the caller now: the one reserved, or `by`, should
+    /// this ACD not know the reservation (it was started anew).
     Answered {
         call: CallId,
         reservation: ReservationId,
+        by: Option<Winner>,
     },
     /// The line did not take the offer.
     OfferEnded {
@@ -68,6 +72,25 @@ pub enum Input {
     },
     /// A deadline given by [`crate::Router::deadline`] has come.
     Tick,
+}
+
+/// The routing side of an agent as it is saved.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Profile {
+    pub name: String,
+    pub skills: Vec<Skill>,
+    /// Instead of the queue's.
+    pub ring_timeout: Option<Millis>,
+    /// Instead of the queue's.
+    pub wrap_up: Option<Millis>,
+}
+
+/// Who answered a call, and from which queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Winner {
+    pub tenant: TenantId,
+    pub agent: AgentId,
+    pub queue: QueueId,
 }
 
 /// What the driver does.

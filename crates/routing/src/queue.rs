@@ -1,113 +1,313 @@
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
-use types::{AgentId, CallId, Millis, Skill, Timestamp};
+//! A queue at work: who waits, who is free, and how free agents compare.
 
-/// A queue as it is saved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct QueueConfig {
-    pub name: String,
-    /// What an agent must be able to do, with the lowest level that suffices.
-    #[serde(default)]
-    pub skills: Vec<Skill>,
-    /// How long an offer rings.
-    #[serde(default = "fifteen_seconds")]
-    pub ring_timeout_ms: Millis,
-    /// How long an agent may write after a call; 0: no wrap-up.
-    #[serde(default = "half_a_minute")]
-    pub wrap_up_ms: Millis,
-    /// Answered within this wait counts as in time.
-    #[serde(default = "twenty_seconds")]
-    pub service_level_ms: Millis,
-    /// Abandoned sooner counts as a short abandon, shown apart.
-    #[serde(default = "five_seconds")]
-    pub short_abandon_ms: Millis,
-    /// Callers who may wait at once; the next one overflows.
-    #[serde(default = "a_thousand")]
-    pub waiting_max: usize,
-}
+use crate::{
+    Agent, QueueConfig, Seat,
+    settings::{Levels, SKILLS_MAX, Strategy},
+};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashMap},
+};
+use types::{AgentId, AgentState, CallId, Millis, Skill, TenantId, Timestamp};
 
-/// What is wrong with a queue, and where.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize)]
-#[error("{place}: {message}")]
-pub struct Problem {
-    pub place: String,
-    pub message: String,
-}
+/// One random unit of time of the strategy `random`.
+const CHANCE_UNIT: f64 = 1_000_000.0;
 
-impl QueueConfig {
-    /// Finds every problem of the document itself.
-    pub fn validate(&self) -> Result<(), Vec<Problem>> {
-        let mut problems = Vec::new();
-        let mut report = |wrong: bool, place: &str, message: &str| {
-            if wrong {
-                problems.push(Problem { place: place.into(), message: message.into() });
-            }
-        };
-        report(self.name.trim().is_empty(), "name", "is empty");
-        let levels = self.skills.iter().all(|skill| (1..=10).contains(&skill.level));
-        report(!levels, "skills", "have a level that is not between 1 and 10");
-        let names: BTreeSet<_> = self.skills.iter().map(|skill| &skill.name).collect();
-        report(names.len() < self.skills.len(), "skills", "name one skill twice");
-        let ring = (3_000..=120_000).contains(&self.ring_timeout_ms);
-        report(!ring, "ring_timeout_ms", "is not between 3000 and 120000");
-        let wrap_up = (0..=3_600_000).contains(&self.wrap_up_ms);
-        report(!wrap_up, "wrap_up_ms", "is not between 0 and 3600000");
-        report(self.service_level_ms <= 0, "service_level_ms", "is not above 0");
-        report(self.short_abandon_ms < 0, "short_abandon_ms", "is below 0");
-        report(!(1..=100_000).contains(&self.waiting_max), "waiting_max", "is not between 1 and 100000");
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
-    }
-
-    pub(crate) fn suits(&self, skills: &[Skill]) -> bool {
-        let has = |wanted: &Skill| skills.iter().any(|s| s.name == wanted.name && s.level >= wanted.level);
-        self.skills.iter().all(has)
-    }
-}
-
-fn fifteen_seconds() -> Millis {
-    15_000
-}
-
-fn half_a_minute() -> Millis {
-    30_000
-}
-
-fn twenty_seconds() -> Millis {
-    20_000
-}
-
-fn five_seconds() -> Millis {
-    5_000
-}
-
-fn a_thousand() -> usize {
-    1_000
-}
-
-/// Order of service: higher priority first, then who waits longest.
+/// Order of service: who has waited too long, then higher priority, then who
+/// waits longest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
+    pub(crate) starving: Reverse<bool>,
     /// Negated, so that the highest comes first.
-    pub(crate) priority: std::cmp::Reverse<i32>,
+    pub(crate) priority: Reverse<i32>,
     pub(crate) since: Timestamp,
     pub(crate) call: CallId,
 }
 
-/// A queue at work.
+impl Place {
+    pub(crate) fn new(call: CallId, since: Timestamp, priority: i32, starving: bool) -> Place {
+        // Among those who have waited too long only the wait counts.
+        let priority = if starving { 0 } else { priority };
+        Place { starving: Reverse(starving), priority: Reverse(priority), since, call }
+    }
+}
+
+/// How a free agent compares: the lowest is asked first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    pub(crate) penalty: u8,
+    pub(crate) levels: u64,
+    pub(crate) score: u64,
+    pub(crate) idle_since: Timestamp,
+    pub(crate) agent: AgentId,
+}
+
+/// Agents among whom the strategy alone decides.
+type Class = (u8, u64);
+
+impl Rank {
+    pub(crate) fn class(&self) -> Class {
+        (self.penalty, self.levels)
+    }
+}
+
+/// An agent who suits the queue.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Member {
+    /// Asked from this step of a caller's wait on.
+    pub(crate) step: usize,
+    penalty: u8,
+    weight: u8,
+    /// Place in the list.
+    order: u64,
+    /// Levels in the queue's skills, a byte each, the first skill highest.
+    levels: u64,
+    calls: u64,
+    talk: u64,
+    last_offer: u64,
+    /// Signed in, in whatever state.
+    present: bool,
+    /// While free.
+    rank: Option<Rank>,
+}
+
+impl Member {
+    fn class(&self, levels: Levels) -> Class {
+        let levels = match levels {
+            Levels::Enough => 0,
+            Levels::HighestFirst => !self.levels,
+            Levels::LowestFirst => self.levels,
+        };
+        (self.penalty, levels)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Queue {
+    pub(crate) tenant: TenantId,
     pub(crate) config: QueueConfig,
     /// Everybody in the queue, those whose offer rings included.
     pub(crate) places: BTreeSet<Place>,
-    /// Those for whom an agent is sought.
-    pub(crate) seeking: BTreeSet<Place>,
-    /// Members who are free, by how long.
-    pub(crate) idle: BTreeSet<(Timestamp, AgentId)>,
+    /// Those for whom an agent is sought, by the step of their wait.
+    pub(crate) seeking: Vec<BTreeSet<Place>>,
+    /// Members who are free, by the step from which on they are asked.
+    idle: Vec<BTreeSet<Rank>>,
+    members: HashMap<AgentId, Member>,
+    seats: HashMap<AgentId, (u64, Seat)>,
+    offers: u64,
+    /// Members who are signed in.
+    present: usize,
+    /// Since when nobody is.
+    pub(crate) deserted: Option<Timestamp>,
+    /// The score of the last who was chosen, by class: newcomers begin there.
+    clocks: HashMap<Class, u64>,
 }
 
 impl Queue {
-    pub(crate) fn new(config: QueueConfig) -> Queue {
-        Queue { config, places: BTreeSet::new(), seeking: BTreeSet::new(), idle: BTreeSet::new() }
+    pub(crate) fn new(tenant: TenantId, config: QueueConfig) -> Queue {
+        let mut queue = Queue {
+            tenant,
+            config: QueueConfig::default(),
+            places: BTreeSet::new(),
+            seeking: Vec::new(),
+            idle: Vec::new(),
+            members: HashMap::new(),
+            seats: HashMap::new(),
+            offers: 0,
+            present: 0,
+            deserted: None,
+            clocks: HashMap::new(),
+        };
+        queue.set(config);
+        queue
     }
+
+    /// Takes new settings. Members and callers are for the caller of this
+    /// function to place anew: the steps may be others.
+    pub(crate) fn set(&mut self, config: QueueConfig) {
+        self.idle = vec![BTreeSet::new(); config.relax.len() + 1];
+        self.seeking = vec![BTreeSet::new(); config.relax.len() + 1];
+        self.members.values_mut().for_each(|member| member.rank = None);
+        let seats = (0..).zip(&config.agents);
+        self.seats = seats.map(|(i, seat)| (seat.agent.clone(), (i, seat.clone()))).collect();
+        self.clocks.clear();
+        self.config = config;
+    }
+
+    // ── members ─────────────────────────────────────────────────────────────
+
+    /// Makes the agent a member if the skills suit, else no member; says which.
+    pub(crate) fn enrol(&mut self, agent: &Agent, draw: u128) -> bool {
+        self.leaves_idle(&agent.id);
+        let seat = self.seats.get(&agent.id);
+        let step = self.config.step_for(seat.map(|(_, seat)| seat), &agent.skills);
+        let Some(step) = step.filter(|_| agent.tenant == self.tenant && !agent.deleted) else {
+            let gone = self.members.remove(&agent.id);
+            self.present -= usize::from(gone.is_some_and(|member| member.present));
+            return false;
+        };
+        let levels = levels(&self.config, &agent.skills);
+        let (order, penalty, weight) =
+            seat.map_or((u64::MAX, 0, 1), |(order, seat)| (*order, seat.penalty, seat.weight));
+        let member = self.members.entry(agent.id.clone()).or_default();
+        (member.step, member.levels, member.order) = (step, levels, order);
+        (member.penalty, member.weight) = (penalty, weight);
+        self.presence(&agent.id, agent.state != AgentState::Offline);
+        if agent.is_free() {
+            self.enters_idle(&agent.id, agent.idle_since, draw);
+        }
+        true
+    }
+
+    /// Whether the member is signed in.
+    pub(crate) fn presence(&mut self, id: &AgentId, here: bool) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        let before = std::mem::replace(&mut member.present, here);
+        self.present = self.present + usize::from(here) - usize::from(before);
+    }
+
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.present == 0
+    }
+
+    /// Nobody has been signed in for as long as callers are to bear.
+    pub(crate) fn given_up(&self, now: Timestamp) -> bool {
+        let after = self.config.no_agents_after_ms;
+        self.is_deserted() && self.deserted.zip(after).is_some_and(|(since, after)| since + after <= now)
+    }
+
+    pub(crate) fn has_member(&self, agent: &AgentId) -> bool {
+        self.members.contains_key(agent)
+    }
+
+    pub(crate) fn member_ids(&self) -> impl Iterator<Item = &AgentId> {
+        self.members.keys()
+    }
+
+    /// The agent is free from now on. `draw` is random.
+    pub(crate) fn enters_idle(&mut self, id: &AgentId, since: Timestamp, draw: u128) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        let class = member.class(self.config.levels);
+        let clock = self.clocks.get(&class).copied().unwrap_or_default();
+        let score = match self.config.strategy {
+            Strategy::LongestIdle | Strategy::RingAll => 0,
+            Strategy::RoundRobin => member.last_offer,
+            Strategy::LeastCalls => member.calls,
+            Strategy::LeastTalk => member.talk,
+            Strategy::Linear | Strategy::Sequential => member.order,
+            Strategy::Random => clock + chance(draw, member.weight),
+        };
+        let rank = Rank { penalty: class.0, levels: class.1, score, idle_since: since, agent: id.clone() };
+        self.idle[member.step].insert(rank.clone());
+        member.rank = Some(rank);
+    }
+
+    pub(crate) fn leaves_idle(&mut self, id: &AgentId) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        if let Some(rank) = member.rank.take() {
+            self.idle[member.step].remove(&rank);
+        }
+    }
+
+    /// Who signs in begins with the counts of the last who was chosen: nobody
+    /// pays for having been away with every call until they are level.
+    pub(crate) fn signs_in(&mut self, id: &AgentId) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        let class = member.class(self.config.levels);
+        let clock = self.clocks.get(&class).copied().unwrap_or_default();
+        match self.config.strategy {
+            Strategy::LeastCalls => member.calls = member.calls.max(clock),
+            Strategy::LeastTalk => member.talk = member.talk.max(clock),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn answered(&mut self, id: &AgentId) {
+        if let Some(member) = self.members.get_mut(id) {
+            member.calls += 1;
+        }
+    }
+
+    pub(crate) fn talked(&mut self, id: &AgentId, talk: Millis) {
+        if let Some(member) = self.members.get_mut(id) {
+            member.talk += talk.max(0) as u64;
+        }
+    }
+
+    pub(crate) fn seeks_no_more(&mut self, place: &Place) {
+        for seeking in &mut self.seeking {
+            seeking.remove(place);
+        }
+    }
+
+    // ── choosing ────────────────────────────────────────────────────────────
+
+    /// The best free agents for a caller at this step, at most `most`, the
+    /// best first.
+    pub(crate) fn best(&self, step: usize, most: usize, fits: impl Fn(&AgentId) -> bool) -> Vec<&Rank> {
+        let steps = self.idle.iter().take(step + 1);
+        let mut best: Vec<&Rank> =
+            steps.flat_map(|idle| idle.iter().filter(|rank| fits(&rank.agent)).take(most)).collect();
+        best.sort_unstable();
+        best.truncate(most);
+        best
+    }
+
+    /// How many are free for a caller at this step.
+    pub(crate) fn free(&self, step: usize) -> usize {
+        self.idle.iter().take(step + 1).map(BTreeSet::len).sum()
+    }
+
+    pub(crate) fn rank(&self, agent: &AgentId) -> Option<&Rank> {
+        self.members.get(agent)?.rank.as_ref()
+    }
+
+    /// The first caller in the order of service whom the agent may be offered.
+    pub(crate) fn first_for(&self, agent: &AgentId, fits: impl Fn(&CallId) -> bool) -> Option<&Place> {
+        let step = self.members.get(agent)?.step;
+        self.seeking.iter().skip(step).filter_map(|seeking| seeking.iter().find(|p| fits(&p.call))).min()
+    }
+
+    /// The agent was chosen.
+    pub(crate) fn chosen(&mut self, agent: &AgentId, step: usize, mut draw: impl FnMut() -> u128) {
+        self.offers += 1;
+        let Some(member) = self.members.get_mut(agent) else { return };
+        member.last_offer = self.offers;
+        let Some(rank) = member.rank.clone() else { return };
+        let clock = self.clocks.entry(rank.class()).or_default();
+        *clock = rank.score.max(*clock);
+        if self.config.strategy == Strategy::Random {
+            // Chance has no memory: who was passed over draws again.
+            let passed = self.idle.iter().take(step + 1).flat_map(|idle| idle.range(..&rank));
+            let passed: Vec<Rank> = passed.filter(|r| r.class() == rank.class()).cloned().collect();
+            for Rank { agent, idle_since, .. } in passed {
+                self.leaves_idle(&agent);
+                self.enters_idle(&agent, idle_since, draw());
+            }
+        }
+    }
+
+    /// The agent's levels in the skills that the queue asks for.
+    pub(crate) fn levels_of(&self, agent: &AgentId) -> Vec<Skill> {
+        let levels = self.members.get(agent).map_or(0, |member| member.levels).to_be_bytes();
+        let skills = self.config.skills.iter().zip(levels);
+        skills.map(|(skill, level)| Skill { name: skill.name.clone(), level }).collect()
+    }
+}
+
+/// Levels in the queue's skills, the first in the highest byte.
+fn levels(config: &QueueConfig, skills: &[Skill]) -> u64 {
+    let mut bytes = [0; SKILLS_MAX];
+    for (byte, wanted) in bytes.iter_mut().zip(&config.skills) {
+        *byte = skills.iter().find(|skill| skill.name == wanted.name).map_or(0, |skill| skill.level);
+    }
+    u64::from_be_bytes(bytes)
+}
+
+/// How long an alarm that is set by chance, `weight` times as often as
+/// others, takes to go off: exponential, so that it does not matter since when
+/// it is set, and the first of several goes off in proportion to the weights.
+fn chance(draw: u128, weight: u8) -> u64 {
+    let even = ((draw as u64 >> 11) + 1) as f64 / (1u64 << 53) as f64;
+    (-even.ln() / f64::from(weight.max(1)) * CHANCE_UNIT) as u64
 }

@@ -80,7 +80,7 @@ impl fmt::Display for Failure {
         }
         let Failure { seed, at, invariant, message, .. } = self;
         writeln!(f, "seed {seed}, at {} ms: {invariant:?} is broken: {message}", at.millis())?;
-        write!(f, "replay: SIM_SEED={seed} cargo test -p sim --test days -- --nocapture")
+        write!(f, "replay: SIM_SEED={seed} cargo test -p sim --test it days -- --nocapture")
     }
 }
 

@@ -88,7 +88,8 @@ impl World {
 
     fn profile(&mut self, n: usize, skills: Vec<Skill>) {
         let (tenant, agent) = (self.tenant.clone(), self.desks[n].id.clone());
-        self.acd(Acd::Agent { tenant, agent, profile: Some((format!("agent {n}"), skills)) });
+        let profile = routing::Profile { name: format!("agent {n}"), skills, ..Default::default() };
+        self.acd(Acd::Agent { tenant, agent, profile: Some(profile) });
     }
 
     /// Another mix of skills; seldom none at all.

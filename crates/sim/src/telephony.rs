@@ -50,7 +50,7 @@ pub(crate) struct Stay {
     pub(crate) queue: QueueId,
     pub(crate) at: Timestamp,
     /// When it was left without an agent and without hanging up.
-    pub(crate) left: Option<Timestamp>,
+    pub(crate) left: Option<(Timestamp, String)>,
 }
 
 pub(crate) struct Offer {
@@ -198,8 +198,8 @@ impl World {
             Effect::Fact(fact) => self.fact(n, fact),
             Effect::OpenMedia => self.open_media(n),
             Effect::AskIvr(input) => {
-                if let (IvrInput::QueueLeft(_), Some(stay)) = (&input, line.truth.stays.last_mut()) {
-                    stay.left = Some(now);
+                if let (IvrInput::QueueLeft(why), Some(stay)) = (&input, line.truth.stays.last_mut()) {
+                    stay.left = Some((now, why.clone()));
                     line.truth.stage = Stage::Queue;
                     // The place is let go: a doubled Join may have taken another one.
                     self.release(n);
@@ -349,7 +349,7 @@ impl World {
             return self.send(Stream::Ivr(n), What::Call(n, Input::IvrFailed));
         }
         let stepped = flow::step(&self.flow, self.lines[n].cursor.as_ref(), &input);
-        let (cursor, place, instruction) = stepped.expect("a valid flow");
+        let flow::Stepped { cursor, place, instruction, category } = stepped.expect("a valid flow");
         self.lines[n].cursor = Some(cursor);
         let next = Next {
             flow: self.flow_id.clone(),
@@ -357,6 +357,7 @@ impl World {
             node: place.node,
             label: place.label,
             stage: place.stage,
+            category,
             instruction: self.instruction(instruction),
         };
         self.send(Stream::Ivr(n), What::Call(n, Input::Ivr(next)));
@@ -396,7 +397,7 @@ impl World {
         let call = line.call.entry().call.clone();
         line.truth.stage = Stage::Queue;
         line.truth.stays.push(Stay { queue: queue.clone(), at: since, left: None });
-        let join = routing::Input::Join { tenant, call, queue, since, priority };
+        let join = routing::Input::Join { tenant, call, queue, since, priority, preferred: None };
         line.join = Some(join.clone());
         if !self.faulty(Fault::ForgetsACaller) {
             self.send_maybe_twice(Stream::EdgeToAcd, What::Acd(join));
@@ -415,9 +416,15 @@ impl World {
     fn tell_answered(&mut self, n: usize, reservation: ReservationId) {
         let line = &mut self.lines[n];
         let call = line.call.entry().call.clone();
-        let answered = routing::Input::Answered { call, reservation: reservation.clone() };
-        line.answered = Some(answered.clone());
         let offer = line.truth.offers.iter().find(|offer| offer.reservation == reservation);
+        let queue = line.truth.stays.last().map(|stay| stay.queue.clone());
+        let agent = offer.map(|offer| self.desks[offer.desk].id.clone());
+        let by = agent.zip(queue).map(|(agent, queue)| {
+            let tenant = self.tenant.clone();
+            routing::Winner { tenant, agent, queue }
+        });
+        let answered = routing::Input::Answered { call, reservation: reservation.clone(), by };
+        line.answered = Some(answered.clone());
         let offer = offer.map(|offer| (self.now, offer.desk, offer.leg.clone()));
         let twice = line.truth.answered.is_some() || offer.is_none();
         (line.truth.answered, line.truth.stage) = (offer, Stage::Talking);

@@ -10,7 +10,7 @@ use crate::{
 use call::IvrInput;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use routing::{QueueConfig, Router};
+use routing::{Levels, QueueConfig, Router, Strategy};
 use stats::Book;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use types::{
@@ -23,6 +23,17 @@ const SHOWN: usize = 60;
 const MINUTE: Millis = 60_000;
 /// Between two looks at the whole world.
 const LOOK: Millis = 2_000;
+
+/// Those that ring one agent at a time.
+const STRATEGIES: [Strategy; 7] = [
+    Strategy::LongestIdle,
+    Strategy::RoundRobin,
+    Strategy::LeastCalls,
+    Strategy::LeastTalk,
+    Strategy::Linear,
+    Strategy::Sequential,
+    Strategy::Random,
+];
 
 #[derive(Debug, Clone)]
 pub(crate) enum What {
@@ -134,6 +145,10 @@ impl World {
                 service_level_ms: 20_000,
                 short_abandon_ms: 5_000,
                 waiting_max: self.rng.random_range(3..15),
+                strategy: STRATEGIES[self.rng.random_range(0..STRATEGIES.len())],
+                levels: [Levels::Enough, Levels::HighestFirst, Levels::LowestFirst]
+                    [self.rng.random_range(0..3)],
+                ..QueueConfig::default()
             };
             self.queues.push((id.clone(), config.clone()));
             self.acd(routing::Input::Queue { tenant: self.tenant.clone(), queue: id, config: Some(config) });

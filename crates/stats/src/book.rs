@@ -16,14 +16,20 @@ pub struct Book {
     agents: HashMap<AgentId, Present>,
     /// The stay, if there was one, and the offer that a wrap-up belongs to.
     answered: HashMap<(CallId, AgentId), (Option<usize>, usize)>,
-    /// Wrap-ups told before their calls: topics keep no order between each other.
+    /// Wrap-ups told before their calls: topics keep no order between each
+    /// other. At most [`EARLY_MAX`].
     early: HashMap<(CallId, AgentId), Millis>,
+    early_dropped: u64,
 }
+
+/// Wrap-ups whose calls may still be to come; more are dropped and counted.
+const EARLY_MAX: usize = 10_000;
 
 /// A call, from the number's side.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Visit {
     pub(crate) did: E164,
+    pub(crate) category: Option<CategoryId>,
     pub(crate) at: Timestamp,
     pub(crate) outcome: Outcome,
     pub(crate) work: Work,
@@ -32,6 +38,8 @@ pub(crate) struct Visit {
 /// One stay of one call in one queue.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Stay {
+    /// Of [`Book::calls`].
+    pub(crate) call: usize,
     pub(crate) queue: QueueId,
     pub(crate) at: Timestamp,
     pub(crate) service_level: Millis,
@@ -43,6 +51,7 @@ pub(crate) struct Stay {
 /// One offer to one agent.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Offer {
+    pub(crate) call: usize,
     pub(crate) agent: AgentId,
     pub(crate) at: Timestamp,
     pub(crate) outcome: Option<OfferOutcome>,
@@ -54,7 +63,29 @@ pub(crate) enum Outcome {
     InProgress,
     Answered { wait: Millis },
     Abandoned { wait: Millis, stage: Stage },
-    Overflowed { wait: Millis },
+    Overflowed { wait: Millis, why: Left },
+}
+
+/// Why a queue was left without an agent and without hanging up.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Left {
+    Full,
+    NoAgents,
+    WaitLimit,
+    Emergency,
+    Otherwise,
+}
+
+impl Left {
+    fn read(reason: &str) -> Left {
+        match reason {
+            "queue_full" => Left::Full,
+            "no_agents" => Left::NoAgents,
+            "wait_limit" => Left::WaitLimit,
+            "emergency" => Left::Emergency,
+            _ => Left::Otherwise,
+        }
+    }
 }
 
 /// What the conversation took.
@@ -121,11 +152,13 @@ impl Book {
         open.next_seq = fact.seq + 1;
         let at = fact.at;
         match &fact.event {
+            CallEvent::Categorised { category } => self.calls[open.call].category = Some(category.clone()),
             CallEvent::Enqueued { queue, service_level, short_abandon, .. } => {
                 let (service_level, short_abandon) = (*service_level, *short_abandon);
                 let (outcome, work) = (Outcome::InProgress, Work::default());
                 open.stay = Some(self.stays.len());
                 self.stays.push(Stay {
+                    call: open.call,
                     queue: queue.clone(),
                     at,
                     service_level,
@@ -134,15 +167,16 @@ impl Book {
                     work,
                 });
             }
-            CallEvent::Overflowed { wait, .. } => {
+            CallEvent::Overflowed { wait, reason, .. } => {
                 open.waited += *wait;
                 if let Some(stay) = open.stay.take() {
-                    self.stays[stay].outcome = Outcome::Overflowed { wait: *wait };
+                    self.stays[stay].outcome = Outcome::Overflowed { wait: *wait, why: Left::read(reason) };
                 }
             }
             CallEvent::AgentOffered { agent, .. } => {
                 open.offer = Some(self.offers.len());
-                self.offers.push(Offer { agent: agent.clone(), at, outcome: None, work: Work::default() });
+                let (call, agent, work) = (open.call, agent.clone(), Work::default());
+                self.offers.push(Offer { call, agent, at, outcome: None, work });
             }
             CallEvent::OfferEnded { outcome, .. } => {
                 if let Some(offer) = open.offer {
@@ -192,7 +226,7 @@ impl Book {
         };
         self.open.insert(fact.call.clone(), open);
         let (outcome, work) = (Outcome::InProgress, Work::default());
-        self.calls.push(Visit { did: did.clone(), at: fact.at, outcome, work });
+        self.calls.push(Visit { did: did.clone(), category: None, at: fact.at, outcome, work });
     }
 
     fn ended(&mut self, call: &CallId, by: Party, stage: Stage, wait: Millis, work: Work) {
@@ -214,7 +248,7 @@ impl Book {
         }
         let outcome = |wait| match by {
             Party::Caller => Outcome::Abandoned { wait, stage },
-            Party::Agent | Party::System => Outcome::Overflowed { wait },
+            Party::Agent | Party::System => Outcome::Overflowed { wait, why: Left::Otherwise },
         };
         if !open.answered {
             visit.outcome = outcome(wait);
@@ -240,9 +274,9 @@ impl Book {
                 open.agent = Some(agent.clone());
                 open.offer = Some(self.offers.len());
                 let outcome = Some(OfferOutcome::Answered);
-                let (agent, at, work) = (agent.clone(), fact.at, Work::default());
+                let (call, agent, at, work) = (open.call, agent.clone(), fact.at, Work::default());
                 let key = (fact.call.clone(), agent.clone());
-                self.offers.push(Offer { agent, at, outcome, work });
+                self.offers.push(Offer { call, agent, at, outcome, work });
                 let (stay, offer) = (open.stay, self.offers.len() - 1);
                 match self.early.remove(&key) {
                     Some(spent) => self.wrapped_up(stay, offer, spent),
@@ -269,14 +303,27 @@ impl Book {
         }
         match &fact.event {
             AgentEvent::StateChanged { from, to, spent, .. } => self.moved(fact, *from, *to, *spent),
+            AgentEvent::Offered { .. } => {}
             AgentEvent::WrappedUp { call, spent, .. } => {
                 let key = (call.clone(), fact.agent.clone());
                 match self.answered.remove(&key) {
                     Some((stay, offer)) => self.wrapped_up(stay, offer, *spent),
-                    None => drop(self.early.insert(key, *spent)),
+                    None => self.wrapped_up_early(key, *spent),
                 }
             }
         }
+    }
+
+    fn wrapped_up_early(&mut self, key: (CallId, AgentId), spent: Millis) {
+        match self.early.len() < EARLY_MAX {
+            true => drop(self.early.insert(key, spent)),
+            false => self.early_dropped += 1,
+        }
+    }
+
+    /// Wrap-ups that were left out because too many were told without their calls.
+    pub fn dropped(&self) -> u64 {
+        self.early_dropped
     }
 
     fn wrapped_up(&mut self, stay: Option<usize>, offer: usize, spent: Millis) {
@@ -288,11 +335,16 @@ impl Book {
 
     fn moved(&mut self, fact: &AgentFact, from: AgentState, to: AgentState, spent: Millis) {
         let agent = &fact.agent;
-        match self.agents.get(agent).map(|present| present.span) {
-            Some(span) => self.spans[span].to = Some(fact.at),
-            // The log begins in the middle of a state.
-            None => {
-                let begun = Timestamp::from_millis(fact.at.millis() - spent);
+        let begun = Timestamp::from_millis(fact.at.millis() - spent);
+        let known = self.agents.get(agent).map(|present| present.span);
+        match known.and_then(|span| self.spans.get_mut(span)) {
+            Some(span) if span.state == from => span.to = Some(fact.at),
+            known => {
+                // The log begins in the middle of a state, or the ACD was
+                // started anew and with it the agent's day.
+                if let Some(span) = known {
+                    span.to = Some(begun.max(span.from));
+                }
                 self.spans.push(Span { agent: agent.clone(), state: from, from: begun, to: Some(fact.at) });
             }
         }

@@ -16,6 +16,14 @@ pub struct Figures {
     /// Left in another way: to elsewhere (queue), served by the flow
     /// (number), taken back, device offline or media failed (agent).
     pub overflowed: u64,
+    /// Of those, because the queue was full (by queue, like the next three).
+    pub overflowed_full: u64,
+    /// … nobody was signed in.
+    pub overflowed_no_agents: u64,
+    /// … the longest wait was reached.
+    pub overflowed_wait_limit: u64,
+    /// … the emergency switch was on.
+    pub overflowed_emergency: u64,
     pub in_progress: u64,
     /// Answered within the queue's service level.
     pub within_service_level: u64,
@@ -50,6 +58,10 @@ impl Figures {
         self.abandoned += other.abandoned;
         self.short_abandoned += other.short_abandoned;
         self.overflowed += other.overflowed;
+        self.overflowed_full += other.overflowed_full;
+        self.overflowed_no_agents += other.overflowed_no_agents;
+        self.overflowed_wait_limit += other.overflowed_wait_limit;
+        self.overflowed_emergency += other.overflowed_emergency;
         self.in_progress += other.in_progress;
         self.within_service_level += other.within_service_level;
         self.wait_answered += other.wait_answered;
@@ -106,6 +118,23 @@ impl Figures {
     /// Abandoned / offered.
     pub fn abandonment(&self) -> Option<f64> {
         ratio(self.abandoned as f64, self.offered as f64)
+    }
+
+    /// The same without short abandons: (abandoned − short) / (offered − short).
+    pub fn abandonment_net(&self) -> Option<f64> {
+        let (abandoned, offered) = (self.abandoned, self.offered);
+        let short = self.short_abandoned;
+        ratio((abandoned - short) as f64, (offered - short) as f64)
+    }
+
+    /// Average wait of those who abandoned, milliseconds.
+    pub fn abandoned_wait(&self) -> Option<f64> {
+        ratio(self.wait_abandoned as f64, self.abandoned as f64)
+    }
+
+    /// Average talk time: talk / handled, milliseconds, hold included.
+    pub fn att(&self) -> Option<f64> {
+        ratio(self.talk as f64, self.handled as f64)
     }
 
     /// Busy / staffed.

@@ -1,13 +1,15 @@
 //! One metric language: what is counted, once, by everybody who counts.
 //!
 //! A [`Book`] folds the facts of one tenant; [`Book::report`] sums them up by
-//! queue, agent or number. The same code serves the live page, the reports,
+//! queue, agent, number or category. The same code serves the live page, the reports,
 //! the recount and the simulator. `docs/metrics.md` has the definitions.
 
 mod book;
 mod figures;
 mod report;
+mod spread;
 
 pub use book::Book;
 pub use figures::Figures;
 pub use report::{By, Period, Row};
+pub use spread::Spread;

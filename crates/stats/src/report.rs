@@ -1,9 +1,9 @@
 use crate::{
-    Book, Figures,
-    book::{Offer, Outcome, Span, Stay, Visit, Work},
+    Book, Figures, Spread,
+    book::{Left, Offer, Outcome, Span, Stay, Visit, Work},
 };
 use std::collections::BTreeMap;
-use types::{AgentState, Millis, OfferOutcome, Timestamp};
+use types::{AgentState, CategoryId, Millis, OfferOutcome, Timestamp};
 
 /// What the rows of a report stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub enum By {
     Queue,
     Agent,
     Did,
+    /// What contacts are about; calls without a category have the key "".
+    Category,
 }
 
 /// From (included) to (excluded); states that last are counted up to `as_of`.
@@ -25,10 +27,34 @@ pub struct Period {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// The queue's or agent's id, or the number.
+    /// The queue's, agent's or category's id, or the number.
     pub key: String,
     pub from: Timestamp,
     pub figures: Figures,
+    /// Waits of the answered (by queue, number and category).
+    pub waits: Spread,
+    /// Talk of the conversations that ended.
+    pub talks: Spread,
+}
+
+/// A row in the making.
+#[derive(Default)]
+struct Tally {
+    figures: Figures,
+    waits: Vec<Millis>,
+    talks: Vec<Millis>,
+}
+
+impl Tally {
+    fn count(&mut self, outcome: Option<Outcome>, work: &Work, figures: Figures) {
+        self.figures.add(&figures);
+        if let Some(Outcome::Answered { wait }) = outcome {
+            self.waits.push(wait);
+        }
+        if work.ended {
+            self.talks.push(work.talk);
+        }
+    }
 }
 
 impl Period {
@@ -62,30 +88,66 @@ impl Book {
     /// Rows in the order of key and time. A stay, call or offer counts in the
     /// interval in which it began; states are cut at the intervals' borders.
     pub fn report(&self, by: By, period: &Period) -> Vec<Row> {
-        let mut rows: BTreeMap<(String, Timestamp), Figures> = BTreeMap::new();
-        let mut count = |key: &str, at: Timestamp, figures: Figures| {
-            rows.entry((key.to_owned(), at)).or_default().add(&figures);
-        };
+        self.report_of(by, period, None)
+    }
+
+    /// The same for contacts about one category alone. Agents' states belong
+    /// to no category and are left out then.
+    pub fn report_of(&self, by: By, period: &Period, category: Option<&CategoryId>) -> Vec<Row> {
+        let mut rows: BTreeMap<(String, Timestamp), Tally> = BTreeMap::new();
+        let about =
+            |call: usize| category.is_none_or(|wanted| self.calls[call].category.as_ref() == Some(wanted));
         match by {
-            By::Queue => self.stays.iter().filter(|stay| period.holds(stay.at)).for_each(|stay| {
-                count(stay.queue.as_str(), period.interval_of(stay.at), of_stay(stay));
-            }),
-            By::Did => self.calls.iter().filter(|call| period.holds(call.at)).for_each(|call| {
-                count(call.did.as_str(), period.interval_of(call.at), of_call(call));
-            }),
-            By::Agent => {
-                for offer in self.offers.iter().filter(|offer| period.holds(offer.at)) {
-                    count(offer.agent.as_str(), period.interval_of(offer.at), of_offer(offer));
+            By::Queue => {
+                for stay in self.stays.iter().filter(|stay| period.holds(stay.at) && about(stay.call)) {
+                    let tally = tally(&mut rows, stay.queue.as_str(), period.interval_of(stay.at));
+                    tally.count(Some(stay.outcome), &stay.work, of_stay(stay));
                 }
-                for span in self.spans.iter().filter(|span| span.state != AgentState::Offline) {
-                    for (row, piece) in period.pieces(span.from, span.to.unwrap_or(period.as_of)) {
-                        count(span.agent.as_str(), row, of_span(span, piece));
+            }
+            By::Did | By::Category => {
+                let calls = (0..).zip(&self.calls).filter(|(i, call)| period.holds(call.at) && about(*i));
+                for (_, call) in calls {
+                    let key = match by {
+                        By::Did => call.did.as_str(),
+                        _ => call.category.as_ref().map_or("", CategoryId::as_str),
+                    };
+                    let tally = tally(&mut rows, key, period.interval_of(call.at));
+                    tally.count(Some(call.outcome), &call.work, of_call(call));
+                }
+            }
+            By::Agent => {
+                for offer in self.offers.iter().filter(|offer| period.holds(offer.at) && about(offer.call)) {
+                    let tally = tally(&mut rows, offer.agent.as_str(), period.interval_of(offer.at));
+                    tally.count(None, &offer.work, of_offer(offer));
+                }
+                for span in self.spans.iter().filter(|span| counted(span) && category.is_none()) {
+                    for (from, piece) in period.pieces(span.from, span.to.unwrap_or(period.as_of)) {
+                        tally(&mut rows, span.agent.as_str(), from).figures.add(&of_span(span, piece));
                     }
                 }
             }
         }
-        rows.into_iter().map(|((key, from), figures)| Row { key, from, figures }).collect()
+        let row = |((key, from), tally): ((String, Timestamp), Tally)| Row {
+            key,
+            from,
+            figures: tally.figures,
+            waits: tally.waits.into_iter().collect(),
+            talks: tally.talks.into_iter().collect(),
+        };
+        rows.into_iter().map(row).collect()
     }
+}
+
+fn tally<'a>(
+    rows: &'a mut BTreeMap<(String, Timestamp), Tally>,
+    key: &str,
+    from: Timestamp,
+) -> &'a mut Tally {
+    rows.entry((key.to_owned(), from)).or_default()
+}
+
+fn counted(span: &Span) -> bool {
+    span.state != AgentState::Offline
 }
 
 fn of_outcome(outcome: Outcome) -> Figures {
@@ -99,7 +161,16 @@ fn of_outcome(outcome: Outcome) -> Figures {
             figures.abandoned_at(stage);
             (figures.wait_abandoned, figures.longest_wait) = (wait, wait);
         }
-        Outcome::Overflowed { wait } => (figures.overflowed, figures.longest_wait) = (1, wait),
+        Outcome::Overflowed { wait, why } => {
+            (figures.overflowed, figures.longest_wait) = (1, wait);
+            match why {
+                Left::Full => figures.overflowed_full = 1,
+                Left::NoAgents => figures.overflowed_no_agents = 1,
+                Left::WaitLimit => figures.overflowed_wait_limit = 1,
+                Left::Emergency => figures.overflowed_emergency = 1,
+                Left::Otherwise => {}
+            }
+        }
     }
     figures
 }

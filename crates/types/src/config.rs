@@ -9,6 +9,7 @@ use crate::*;
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     Agent,
+    Category,
     Did,
     Disposition,
     Flow,
@@ -20,8 +21,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Agent,
+        Kind::Category,
         Kind::Did,
         Kind::Disposition,
         Kind::Flow,
@@ -35,6 +37,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Agent => "agent",
+            Kind::Category => "category",
             Kind::Did => "did",
             Kind::Disposition => "disposition",
             Kind::Flow => "flow",
@@ -182,6 +185,12 @@ pub struct Agent {
     /// Credentials of the agent's SIP phone, if there is one.
     #[serde(default)]
     pub phone: Option<Phone>,
+    /// How long an offer rings, instead of the queue's time.
+    #[serde(default)]
+    pub ring_timeout_ms: Option<Millis>,
+    /// How long wrap-up lasts, instead of the queue's time.
+    #[serde(default)]
+    pub wrap_up_ms: Option<Millis>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,7 +212,14 @@ pub struct Disposition {
     pub name: String,
 }
 
-/// A category of work that agents are good at.
+/// What contacts are about, such as "finance": set by flows, filters reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Category {
+    pub name: String,
+}
+
+/// Something that agents are good at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SkillName {

@@ -49,6 +49,10 @@ pub enum CallEvent {
         node: String,
         keys: String,
     },
+    /// The flow said what the contact is about; the last one counts.
+    Categorised {
+        category: CategoryId,
+    },
     /// Waits in a queue. The queue's settings go with it, so that a recount
     /// next year uses what was in force.
     Enqueued {
@@ -176,6 +180,8 @@ pub enum AgentEvent {
         queue: Option<QueueId>,
         by: Party,
     },
+    /// The ACD chose this agent for a caller.
+    Offered { call: CallId, queue: QueueId, reservation: ReservationId, attempt: u32, decision: Decision },
     WrappedUp {
         call: CallId,
         queue: QueueId,
@@ -184,6 +190,56 @@ pub enum AgentEvent {
         spent: Millis,
         timed_out: bool,
     },
+}
+
+/// Why this agent was offered the caller: the free agents as they compared,
+/// the chosen one first, and what told the first two apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    pub rule: Rule,
+    /// The skill that decided, by the rule `skill`.
+    pub skill: Option<String>,
+    /// What was asked of agents after this wait.
+    pub needs: Vec<Skill>,
+    /// How many agents were free and suited.
+    pub free: u32,
+    /// The best of them, at most 5.
+    pub candidates: Vec<Candidate>,
+}
+
+/// A free agent in the eyes of a queue. Compared from top to bottom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    pub agent: AgentId,
+    /// Lower comes first.
+    pub penalty: u8,
+    /// Levels in the skills that the queue asks for.
+    pub skills: Vec<Skill>,
+    /// What the strategy counts: calls, milliseconds of talk, the place in the
+    /// list … Lower comes first.
+    pub score: u64,
+    pub idle: Millis,
+}
+
+/// What decided for an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Nobody else was free.
+    OnlyFree,
+    /// The caller waited for this agent.
+    Preferred,
+    Penalty,
+    Skill,
+    LongestIdle,
+    RoundRobin,
+    LeastCalls,
+    LeastTalk,
+    /// The place in the queue's list.
+    Order,
+    Chance,
+    /// Everybody rings.
+    RingAll,
 }
 
 /// One fact of one recording (topic `recording.v1`, key: the call).

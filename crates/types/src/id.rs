@@ -89,6 +89,8 @@ ids! {
     DidId = "did",
     PromptId = "prm",
     DispositionId = "dsp",
+    /// What a contact is about.
+    CategoryId = "cat",
     SkillId = "skl",
     RecordingId = "rec",
     ContactId = "con",

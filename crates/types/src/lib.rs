@@ -7,11 +7,13 @@ mod id;
 mod number;
 mod target;
 mod time;
+mod word;
 
 pub use id::*;
 pub use number::{E164, NumberError};
 pub use target::{Purpose, Supervision, Target};
 pub use time::{Millis, Timestamp};
+pub use word::{name, named};
 
 use serde::{Deserialize, Serialize};
 

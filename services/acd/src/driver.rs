@@ -206,7 +206,7 @@ impl Driver {
             }
             Effect::Reached(reached) => self.tell_reached(&reached),
             Effect::OfferEnded { call, agent, reservation, outcome, .. } => {
-                let (reservation, outcome) = (reservation.to_string(), wire::name(outcome));
+                let (reservation, outcome) = (reservation.to_string(), name(outcome));
                 let withdrawn =
                     caller_event::Withdrawn { reservation: reservation.clone(), outcome: outcome.clone() };
                 self.sessions
@@ -308,7 +308,12 @@ impl Driver {
             Kind::Agent => {
                 let Ok(agent) = id.parse() else { return };
                 let profile: Option<config::Agent> = doc.and_then(Doc::read);
-                let profile = profile.map(|profile| (profile.name, profile.skills));
+                let profile = profile.map(|of| routing::Profile {
+                    name: of.name,
+                    skills: of.skills,
+                    ring_timeout: of.ring_timeout_ms,
+                    wrap_up: of.wrap_up_ms,
+                });
                 self.handle(Input::Agent { tenant, agent, profile });
             }
             _ => {}

@@ -1,21 +1,8 @@
 //! Proto ↔ domain.
 
 use proto::acd::v1::{caller_event, caller_request, device_event, device_request, *};
-use routing::{Agent, Input, Offer, Reach, Reached};
-use serde::{Serialize, de::DeserializeOwned};
+use routing::{Agent, Input, Offer, Reach, Reached, Winner};
 use types::{Timestamp, *};
-
-/// The snake_case name of an enum's value.
-pub fn name<T: Serialize>(value: T) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(name)) => name,
-        other => unreachable!("an enum without fields is a string, not {other:?}"),
-    }
-}
-
-fn named<T: DeserializeOwned>(name: String) -> Option<T> {
-    serde_json::from_value(serde_json::Value::String(name)).ok()
-}
 
 pub fn caller_input(tenant: TenantId, call: CallId, what: caller_request::What) -> Option<Input> {
     Some(match what {
@@ -25,14 +12,17 @@ pub fn caller_input(tenant: TenantId, call: CallId, what: caller_request::What) 
             queue: join.queue.parse().ok()?,
             since: Timestamp::from_millis(join.waiting_since_ms),
             priority: join.priority,
+            preferred: join.preferred_agent.parse().ok().zip(Some(join.preferred_for_ms)),
         },
         caller_request::What::Answered(answered) => {
-            Input::Answered { call, reservation: answered.reservation.parse().ok()? }
+            let (agent, queue) = (answered.agent.parse().ok(), answered.queue.parse().ok());
+            let by = agent.zip(queue).map(|(agent, queue)| Winner { tenant, agent, queue });
+            Input::Answered { call, reservation: answered.reservation.parse().ok()?, by }
         }
         caller_request::What::OfferEnded(ended) => Input::OfferEnded {
             call,
             reservation: ended.reservation.parse().ok()?,
-            outcome: named(ended.outcome)?,
+            outcome: named(&ended.outcome)?,
         },
         caller_request::What::Release(_) => Input::Release { call },
         caller_request::What::Reach(reach) => Input::Reach(Reach {

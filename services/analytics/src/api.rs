@@ -49,17 +49,19 @@ impl analytics_server::Analytics for Api {
     async fn report(&self, request: Request<ReportRequest>) -> Result<Response<ReportReply>, Status> {
         let request = request.into_inner();
         let tenant = tenant(&request.tenant)?;
-        let (by, period) = wire::question(&request, clock::now())?;
-        let inner = self.books.lock();
-        let rows =
-            inner.tenants.get(&tenant).map(|tenant| tenant.book.report(by, &period)).unwrap_or_default();
-        Ok(Response::new(wire::reply(rows, &inner.positions(), period.as_of)))
+        let question = wire::question(&request, clock::now())?;
+        let (rows, positions) = {
+            let inner = self.books.lock();
+            let rows = inner.tenants.get(&tenant).map(|tenant| question.answer(&tenant.book));
+            (rows.unwrap_or_default(), inner.positions())
+        };
+        Ok(Response::new(wire::reply(rows, &positions, question.period.as_of)))
     }
 
     async fn recount(&self, request: Request<ReportRequest>) -> Result<Response<ReportReply>, Status> {
         let request = request.into_inner();
         let tenant = tenant(&request.tenant)?;
-        let (by, period) = wire::question(&request, clock::now())?;
+        let question = wire::question(&request, clock::now())?;
         let ends = match request.positions.is_empty() {
             true => self.log.ends(&TOPICS).await.map_err(Error::internal)?,
             false => self.known(wire::positions(&request.positions)?).await?,
@@ -75,7 +77,7 @@ impl analytics_server::Analytics for Api {
             }
         };
         consumer.read_to(&ends, fold).await.map_err(Error::internal)?;
-        Ok(Response::new(wire::reply(book.report(by, &period), &ends, period.as_of)))
+        Ok(Response::new(wire::reply(question.answer(&book), &ends, question.period.as_of)))
     }
 }
 

@@ -14,7 +14,7 @@ pub fn view(tenant: &Tenant, now: Timestamp, today: Timestamp) -> Live {
     calls.sort_by_key(|call| (call.offered_at, call.call.clone()));
     let agents = tenant.agents.iter().map(|(id, agent)| LiveAgent {
         agent: id.to_string(),
-        state: wire::name(agent.state),
+        state: types::name(agent.state),
         since_ms: agent.since.millis(),
         reason: agent.reason.clone().unwrap_or_default(),
         call: agent.call.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -35,7 +35,7 @@ fn call(ledger: &Ledger) -> LiveCall {
         from: ledger.from.clone(),
         did: ledger.did.to_string(),
         did_label: ledger.did_label.clone(),
-        stage: wire::name(ledger.stage),
+        stage: types::name(ledger.stage),
         stage_since_ms: ledger.stage_since.millis(),
         offered_at_ms: ledger.offered_at.millis(),
         node: ledger.node.clone(),

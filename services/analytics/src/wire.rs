@@ -3,27 +3,36 @@
 use chassis::Error;
 use eventlog::Topic;
 use proto::analytics::v1::{self as wire, ReportReply, ReportRequest};
-use serde::Serialize;
-use stats::{By, Figures, Period, Row};
-use types::Timestamp;
+use stats::{Book, By, Figures, Period, Row, Spread};
+use types::{CategoryId, Timestamp};
 
 /// Rows of one report at most.
 const ROWS_MAX: i64 = 10_000;
 
-/// The snake_case name of an enum's value.
-pub fn name<T: Serialize>(value: T) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(name)) => name,
-        other => unreachable!("an enum without fields is a string, not {other:?}"),
+/// What is asked for.
+pub struct Question {
+    pub by: By,
+    pub period: Period,
+    pub category: Option<CategoryId>,
+}
+
+impl Question {
+    pub fn answer(&self, book: &Book) -> Vec<Row> {
+        book.report_of(self.by, &self.period, self.category.as_ref())
     }
 }
 
-pub fn question(request: &ReportRequest, now: Timestamp) -> Result<(By, Period), Error> {
+pub fn question(request: &ReportRequest, now: Timestamp) -> Result<Question, Error> {
     let by = match request.by.as_str() {
         "queue" => By::Queue,
         "agent" => By::Agent,
         "did" => By::Did,
-        other => return Err(Error::invalid(format!("by {other:?} is none of queue, agent, did"))),
+        "category" => By::Category,
+        other => return Err(Error::invalid(format!("by {other:?} is none of queue, agent, did, category"))),
+    };
+    let category = match request.category.as_str() {
+        "" => None,
+        id => Some(id.parse().map_err(|_| Error::invalid("category is not the id of a category"))?),
     };
     let (from, to) = (Timestamp::from_millis(request.from_ms), Timestamp::from_millis(request.to_ms));
     if to <= from {
@@ -34,7 +43,7 @@ pub fn question(request: &ReportRequest, now: Timestamp) -> Result<(By, Period),
         return Err(Error::invalid("the interval is too short for the period"));
     }
     let as_of = if request.as_of_ms == 0 { now } else { Timestamp::from_millis(request.as_of_ms) };
-    Ok((by, Period { from, to, as_of, interval }))
+    Ok(Question { by, period: Period { from, to, as_of, interval }, category })
 }
 
 pub fn positions(positions: &[wire::Position]) -> Result<Vec<eventlog::Position>, Error> {
@@ -50,11 +59,13 @@ pub fn positions(positions: &[wire::Position]) -> Result<Vec<eventlog::Position>
 pub fn reply(rows: Vec<Row>, positions: &[eventlog::Position], as_of: Timestamp) -> ReportReply {
     let mut total = Figures::default();
     rows.iter().for_each(|row| total.add(&row.figures));
+    let waits: Spread = rows.iter().flat_map(|row| row.waits.iter()).collect();
+    let talks: Spread = rows.iter().flat_map(|row| row.talks.iter()).collect();
     assert!(total.balanced(), "what is offered ends in exactly one way: {total:?}");
     let row = |row: Row| wire::Row {
         key: row.key,
         from_ms: row.from.millis(),
-        figures: Some(figures(&row.figures)),
+        figures: Some(spread(figures(&row.figures), &row.waits, &row.talks)),
     };
     let position = |at: &eventlog::Position| wire::Position {
         topic: at.topic.name().into(),
@@ -63,9 +74,26 @@ pub fn reply(rows: Vec<Row>, positions: &[eventlog::Position], as_of: Timestamp)
     };
     ReportReply {
         rows: rows.into_iter().map(row).collect(),
-        total: Some(wire::Row { key: String::new(), from_ms: 0, figures: Some(figures(&total)) }),
+        total: Some(wire::Row {
+            key: String::new(),
+            from_ms: 0,
+            figures: Some(spread(figures(&total), &waits, &talks)),
+        }),
         positions: positions.iter().map(position).collect(),
         as_of_ms: as_of.millis(),
+    }
+}
+
+/// With the percentiles, which only reports have.
+fn spread(figures: wire::Figures, waits: &Spread, talks: &Spread) -> wire::Figures {
+    wire::Figures {
+        answer_p50_ms: waits.percentile(50),
+        answer_p90_ms: waits.percentile(90),
+        answer_p99_ms: waits.percentile(99),
+        talk_p50_ms: talks.percentile(50),
+        talk_p90_ms: talks.percentile(90),
+        talk_p99_ms: talks.percentile(99),
+        ..figures
     }
 }
 
@@ -99,5 +127,13 @@ pub fn figures(figures: &Figures) -> wire::Figures {
         aht_ms: figures.aht(),
         abandonment: figures.abandonment(),
         occupancy: figures.occupancy(),
+        abandonment_net: figures.abandonment_net(),
+        abandoned_wait_ms: figures.abandoned_wait(),
+        att_ms: figures.att(),
+        overflowed_full: figures.overflowed_full,
+        overflowed_no_agents: figures.overflowed_no_agents,
+        overflowed_wait_limit: figures.overflowed_wait_limit,
+        overflowed_emergency: figures.overflowed_emergency,
+        ..wire::Figures::default()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     events,
-    store::{self, ContactRow, InteractionRow},
+    store::{self, ContactRow, InteractionRow, OfferRow},
 };
 use chassis::{Code, Error, clock, random};
 use eventlog::ConfigView;
@@ -10,7 +10,7 @@ use proto::crm::v1::*;
 use std::sync::Arc;
 use tenantdb::{TenantDb, TenantTx};
 use tonic::{Request, Response, Status};
-use types::{E164, TenantId};
+use types::{E164, Skill, TenantId, fact::Candidate};
 
 /// The last interactions on a card.
 const CARD_MAX: i64 = 10;
@@ -30,7 +30,7 @@ impl Api {
     }
 
     async fn card(&self, tx: &mut TenantTx, contact: ContactRow) -> Result<Card, Error> {
-        let rows = store::interactions(tx, &contact.id, "", "", CARD_MAX).await.map_err(storage)?;
+        let rows = store::interactions(tx, (&contact.id, "", ""), "", CARD_MAX).await.map_err(storage)?;
         let interactions = rows.into_iter().map(interaction).collect();
         Ok(Card { contact: Some(to_proto(contact)), interactions })
     }
@@ -109,10 +109,12 @@ impl crm_server::Crm for Api {
         &self,
         request: Request<ListInteractionsRequest>,
     ) -> Result<Response<ListInteractionsReply>, Status> {
-        let ListInteractionsRequest { tenant, contact, agent, cursor, limit } = request.into_inner();
+        let ListInteractionsRequest { tenant, contact, agent, cursor, limit, category } =
+            request.into_inner();
         let limit = page(limit);
         let mut tx = self.begin(&tenant).await?;
-        let rows = store::interactions(&mut tx, &contact, &agent, &cursor, i64::from(limit)).await;
+        let rows =
+            store::interactions(&mut tx, (&contact, &agent, &category), &cursor, i64::from(limit)).await;
         let rows = rows.map_err(storage)?;
         let next_cursor = next(&rows, limit, |row| &row.id);
         let interactions = rows.into_iter().map(interaction).collect();
@@ -127,7 +129,9 @@ impl crm_server::Crm for Api {
         let mut tx = self.begin(&tenant).await?;
         let row = store::interaction(&mut tx, &id).await.map_err(storage)?;
         let row = row.ok_or_else(|| Error::not_found("no such call"))?;
-        Ok(Response::new(interaction(row)))
+        let offers = store::offers(&mut tx, &row.call).await.map_err(storage)?;
+        let offers = offers.into_iter().map(offer).collect();
+        Ok(Response::new(Interaction { offers, ..interaction(row) }))
     }
 }
 
@@ -150,6 +154,30 @@ fn to_proto(row: ContactRow) -> Contact {
     Contact { id, name, organisation, numbers, vip, created_at_ms }
 }
 
+fn offer(row: OfferRow) -> Offer {
+    let skill = |skill: &Skill| offer::Skill { name: skill.name.clone(), level: u32::from(skill.level) };
+    let decision = row.decision.0;
+    let candidate = |of: &Candidate| offer::Candidate {
+        agent: of.agent.to_string(),
+        penalty: u32::from(of.penalty),
+        skills: of.skills.iter().map(skill).collect(),
+        score: of.score,
+        idle_ms: of.idle,
+    };
+    Offer {
+        reservation: row.reservation,
+        agent: row.agent,
+        queue: row.queue,
+        at_ms: row.at_ms,
+        attempt: u32::try_from(row.attempt).unwrap_or_default(),
+        rule: types::name(decision.rule),
+        needs: decision.needs.iter().map(skill).collect(),
+        candidates: decision.candidates.iter().map(candidate).collect(),
+        skill: decision.skill.unwrap_or_default(),
+        free: decision.free,
+    }
+}
+
 fn interaction(row: InteractionRow) -> Interaction {
     Interaction {
         id: row.id,
@@ -160,6 +188,8 @@ fn interaction(row: InteractionRow) -> Interaction {
         did: row.did,
         did_label: row.did_label,
         path: row.path,
+        category: row.category.unwrap_or_default(),
+        offers: Vec::new(),
         queue: row.queue.unwrap_or_default(),
         agent: row.agent.unwrap_or_default(),
         disposition: row.disposition.unwrap_or_default(),

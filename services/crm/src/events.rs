@@ -1,6 +1,6 @@
 //! Facts → rows: one transaction per fact, the position committed after it.
 
-use crate::store::{self, Change, Ended};
+use crate::store::{self, Change, Ended, OfferRow};
 use chassis::{Drain, clock, random};
 use eventlog::{ConfigView, Consumer, Delivery, Topic, codec};
 use std::{sync::Arc, time::Duration};
@@ -64,8 +64,21 @@ async fn take(db: &TenantDb, view: &ConfigView, delivery: &Delivery) -> Result<(
             Some(fact) if tells(&fact) => call(db, view, tenant, &fact).await,
             _ => Ok(()),
         },
-        Topic::Agent => match readable::<AgentFact>(delivery).map(|fact| fact.event) {
-            Some(AgentEvent::WrappedUp { call, disposition, note, .. }) => {
+        Topic::Agent => match readable::<AgentFact>(delivery).map(|fact| (fact.at, fact.agent, fact.event)) {
+            Some((at, agent, AgentEvent::Offered { call, queue, reservation, attempt, decision })) => {
+                let row = OfferRow {
+                    reservation: reservation.into(),
+                    agent: agent.into(),
+                    queue: queue.into(),
+                    at_ms: at.millis(),
+                    attempt: i32::try_from(attempt).unwrap_or(i32::MAX),
+                    decision: sqlx::types::Json(decision),
+                };
+                let mut tx = db.begin(tenant).await?;
+                store::offer(&mut tx, call.as_str(), &row).await?;
+                tx.commit().await
+            }
+            Some((_, _, AgentEvent::WrappedUp { call, disposition, note, .. })) => {
                 let mut tx = db.begin(tenant).await?;
                 let disposition = disposition.as_ref().map(DispositionId::as_str);
                 store::wrapped_up(&mut tx, call.as_str(), disposition, note.as_deref()).await?;
@@ -126,6 +139,7 @@ fn changed_by(event: &CallEvent) -> Change {
             Change { stage: stage(if *at == Stage::Menu { "menu" } else { "greeting" }), ..none }
         }
         CallEvent::KeysPressed { keys, .. } => Change { keys: Some(keys.clone()), ..none },
+        CallEvent::Categorised { category } => Change { category: Some(category.to_string()), ..none },
         CallEvent::Enqueued { queue, .. } => {
             Change { queue: Some(queue.to_string()), stage: stage("queue"), ..none }
         }

@@ -2,7 +2,10 @@
 
 use sqlx::FromRow;
 use tenantdb::{Result, TenantTx};
-use types::{ContactId, E164, InteractionId, Timestamp, fact::CallFact};
+use types::{
+    ContactId, E164, InteractionId, Timestamp,
+    fact::{CallFact, Decision},
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct ContactRow {
@@ -24,6 +27,7 @@ pub struct InteractionRow {
     pub did: String,
     pub did_label: String,
     pub path: String,
+    pub category: Option<String>,
     pub queue: Option<String>,
     pub agent: Option<String>,
     pub disposition: Option<String>,
@@ -149,17 +153,18 @@ pub async fn update(
 /// Rows newest first; empty texts do not filter. `cursor` is the last id of the page before.
 pub async fn interactions(
     tx: &mut TenantTx,
-    contact: &str,
-    agent: &str,
+    (contact, agent, category): (&str, &str, &str),
     cursor: &str,
     limit: i64,
 ) -> Result<Vec<InteractionRow>> {
     let rows = sqlx::query_as(
-        "select i.id, i.call, i.contact, c.name as contact_name, i.caller, i.did, i.did_label, i.path, i.queue,
+        "select i.id, i.call, i.contact, c.name as contact_name, i.caller, i.did, i.did_label, i.path, i.category,
+           i.queue,
            i.agent, i.disposition, i.note, i.recording, i.started_at_ms, i.ended_at_ms, i.wait_ms, i.talk_ms,
            i.hold_ms, i.outcome, i.stage
          from interactions i left join contacts c on c.id = i.contact
          where ($1 = '' or i.contact = $1) and ($2 = '' or i.agent = $2)
+           and ($5 = '' or i.category = $5)
            and ($3 = '' or (i.started_at_ms, i.id) < (select l.started_at_ms, l.id from interactions l where l.id = $3))
          order by i.started_at_ms desc, i.id desc limit $4",
     )
@@ -167,6 +172,48 @@ pub async fn interactions(
     .bind(agent)
     .bind(cursor)
     .bind(limit)
+    .bind(category)
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows)
+}
+
+/// An offer of a call to an agent, with the ACD's reasons.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct OfferRow {
+    pub reservation: String,
+    pub agent: String,
+    pub queue: String,
+    pub at_ms: i64,
+    pub attempt: i32,
+    pub decision: sqlx::types::Json<Decision>,
+}
+
+/// Told again it changes nothing.
+pub async fn offer(tx: &mut TenantTx, call: &str, row: &OfferRow) -> Result<()> {
+    sqlx::query(
+        "insert into offers (reservation, call, agent, queue, at_ms, attempt, decision)
+         values ($1, $2, $3, $4, $5, $6, $7) on conflict (reservation) do nothing",
+    )
+    .bind(&row.reservation)
+    .bind(call)
+    .bind(&row.agent)
+    .bind(&row.queue)
+    .bind(row.at_ms)
+    .bind(row.attempt)
+    .bind(&row.decision)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Oldest first.
+pub async fn offers(tx: &mut TenantTx, call: &str) -> Result<Vec<OfferRow>> {
+    let rows = sqlx::query_as(
+        "select reservation, agent, queue, at_ms, attempt, decision from offers
+         where call = $1 order by at_ms, attempt limit 100",
+    )
+    .bind(call)
     .fetch_all(&mut **tx)
     .await?;
     Ok(rows)
@@ -175,7 +222,8 @@ pub async fn interactions(
 /// By the interaction's or the call's id.
 pub async fn interaction(tx: &mut TenantTx, id: &str) -> Result<Option<InteractionRow>> {
     let row = sqlx::query_as(
-        "select i.id, i.call, i.contact, c.name as contact_name, i.caller, i.did, i.did_label, i.path, i.queue,
+        "select i.id, i.call, i.contact, c.name as contact_name, i.caller, i.did, i.did_label, i.path, i.category,
+           i.queue,
            i.agent, i.disposition, i.note, i.recording, i.started_at_ms, i.ended_at_ms, i.wait_ms, i.talk_ms,
            i.hold_ms, i.outcome, i.stage
          from interactions i left join contacts c on c.id = i.contact
@@ -217,6 +265,7 @@ pub async fn open(
 #[derive(Debug, Default)]
 pub struct Change {
     pub keys: Option<String>,
+    pub category: Option<String>,
     pub queue: Option<String>,
     pub agent: Option<String>,
     pub recording: Option<String>,
@@ -242,6 +291,7 @@ pub async fn change(tx: &mut TenantTx, fact: &CallFact, change: Change) -> Resul
            queue = coalesce($4, queue), agent = coalesce($5, agent), recording = coalesce($6, recording),
            stage = coalesce($7, stage), ended_at_ms = coalesce($8, ended_at_ms), wait_ms = coalesce($9, wait_ms),
            talk_ms = coalesce($10, talk_ms), hold_ms = coalesce($11, hold_ms),
+           category = coalesce($13, category),
            outcome = case when $12::text is null then outcome when agent is not null then 'answered' else $12 end
          where call = $1 and seq < $2",
     )
@@ -257,6 +307,7 @@ pub async fn change(tx: &mut TenantTx, fact: &CallFact, change: Change) -> Resul
     .bind(ended.map(|ended| ended.talk_ms))
     .bind(ended.map(|ended| ended.hold_ms))
     .bind(ended.map(|ended| ended.unanswered))
+    .bind(change.category)
     .execute(&mut **tx)
     .await?;
     Ok(())

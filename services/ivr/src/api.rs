@@ -29,11 +29,15 @@ impl ivr_server::Ivr for Api {
         let input = input.ok_or_else(|| Error::invalid("no input"))?;
         let (id, version, flow, cursor) = self.place(&tenant, &cursor, &input)?;
         let stepped = flow::step(&flow, cursor.as_ref(), &wire::input(&input));
-        let (cursor, place, instruction) = stepped.map_err(Error::internal)?;
+        let flow::Stepped { cursor, place, instruction, category } = stepped.map_err(Error::internal)?;
         let carried = Carried { flow: id.clone(), version, cursor };
         let cursor = serde_json::to_vec(&carried).map_err(Error::internal)?.into();
         let instruction = Some(self.instruction(&tenant, &flow, instruction).await?);
-        Ok(Response::new(NextReply { cursor, node: Some(wire::node(&id, version, place)), instruction }))
+        Ok(Response::new(NextReply {
+            cursor,
+            node: Some(wire::node(&id, version, place, category)),
+            instruction,
+        }))
     }
 
     async fn announce(&self, request: Request<AnnounceRequest>) -> Result<Response<AnnounceReply>, Status> {

@@ -3,7 +3,7 @@
 use flow::{Cursor, Input, Place};
 use proto::ivr::v1::{next_reply, next_request};
 use serde::{Deserialize, Serialize};
-use types::{FlowId, Stage};
+use types::{CategoryId, FlowId};
 
 /// The cursor with the version of its flow.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,17 +23,13 @@ pub fn input(input: &next_request::Input) -> Input {
     }
 }
 
-pub fn node(flow: &FlowId, version: u32, place: Place) -> next_reply::Node {
-    let stage = match place.stage {
-        Stage::Menu => "menu",
-        Stage::Queue => "queue",
-        _ => "greeting",
-    };
+pub fn node(flow: &FlowId, version: u32, place: Place, category: Option<CategoryId>) -> next_reply::Node {
     next_reply::Node {
         flow: flow.to_string(),
         version,
         id: place.node,
         label: place.label,
-        stage: stage.into(),
+        stage: types::name(place.stage),
+        category: category.map(Into::into).unwrap_or_default(),
     }
 }

@@ -127,7 +127,9 @@ impl<'a> Catalog<'a> {
             };
             let skills = vec![Skill { name: SKILL.into(), level: 5 }];
             let user = make(UserId::new);
-            let agent = Agent { name: format!("Agent {n}"), user, skills, phone: Some(phone) };
+            let name = format!("Agent {n}");
+            let agent =
+                Agent { name, user, skills, phone: Some(phone), ring_timeout_ms: None, wrap_up_ms: None };
             self.save(Kind::Agent, &id(AgentId::new), &agent)?;
         }
         Ok(())

@@ -11,8 +11,6 @@ use proto::ivr::v1::{AnnounceRequest, NextReply, NextRequest};
 use tonic::transport::Channel;
 use types::{QueueId, Stage, TenantId, Timestamp};
 
-use crate::events;
-
 /// A flow that does not answer in this time ends the call.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Attempts at one question: any replica may answer it.
@@ -85,10 +83,11 @@ pub fn question(
 fn next(reply: NextReply, entry: &Entry) -> Option<Next> {
     let node = reply.node.unwrap_or_default();
     let instruction = instruction(reply.instruction?)?;
-    let stage = events::read(&node.stage).unwrap_or(Stage::Greeting);
+    let category = node.category.parse().ok();
+    let stage = types::named(&node.stage).unwrap_or(Stage::Greeting);
     let Node { flow, version, id, label, .. } = node;
     let flow = flow.parse().unwrap_or_else(|_| entry.flow.clone());
-    Some(Next { flow, version, node: id, label, stage, instruction })
+    Some(Next { flow, version, node: id, label, stage, category, instruction })
 }
 
 fn instruction(instruction: next_reply::Instruction) -> Option<Instruction> {

@@ -1,21 +1,23 @@
 //! Waiting callers: our sessions in the ACD.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chassis::Drain;
 use proto::acd::v1::caller_request::{Answered, Join, OfferEnded, Reach, Release, What};
 use proto::acd::v1::queue_client::QueueClient;
-use proto::acd::v1::{Caller, CallerEvent, CallerRequest};
+use proto::acd::v1::{Caller, CallerEvent, CallerRequest, caller_event};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Status, Streaming};
-use types::{CallId, HangupCause, LegId, OfferOutcome, QueueId, ReservationId, TenantId, Timestamp};
+use types::{CallId, HangupCause, LegId, OfferOutcome, QueueId, ReservationId, TenantId, Timestamp, name};
 
 use crate::driver::Signal;
-use crate::events::word;
 use crate::link::{self, Peer};
+
+/// Reservations of one caller that are remembered; more ring at once nowhere.
+const RESERVED_MAX: usize = 32;
 
 /// The stream to the ACD that all calls of this edge share.
 pub struct Queues {
@@ -34,7 +36,11 @@ struct Kept {
     signals: mpsc::Sender<Signal>,
     /// The leg to be, of an agent who is wanted in person.
     leg: Option<LegId>,
+    queue: String,
     join: CallerRequest,
+    /// The last ones, by reservation, and who was reserved: an ACD that was
+    /// started anew must be told who talks.
+    reserved: VecDeque<(String, String)>,
     answered: Option<CallerRequest>,
 }
 
@@ -63,6 +69,7 @@ impl Queues {
             waiting_since_ms: since.millis(),
             priority,
             caller: Some(caller),
+            ..Join::default()
         };
         place.begin(What::Join(join), signals, None).await
     }
@@ -78,6 +85,28 @@ impl Queues {
         let session = CallId::new(chassis::clock::now(), chassis::random::u128());
         let place = Place { acd: self.acd.clone(), tenant: tenant.to_string(), call: session.to_string() };
         place.begin(What::Reach(reach), signals, Some(leg)).await
+    }
+}
+
+impl Kept {
+    /// What an ACD that lost us must hear: who talks does not wait again.
+    fn again(&self) -> Vec<CallerRequest> {
+        match (&self.answered, &self.leg) {
+            (Some(answered), None) => vec![answered.clone()],
+            (answered, _) => std::iter::once(&self.join).chain(answered).cloned().collect(),
+        }
+    }
+
+    fn notes(&mut self, what: Option<&caller_event::What>) {
+        if let Some(caller_event::What::Reserved(reserved)) = what {
+            self.reserved.truncate(RESERVED_MAX - 1);
+            self.reserved.push_front((reserved.reservation.clone(), reserved.agent.clone()));
+        }
+    }
+
+    fn agent_of(&self, reservation: &str) -> String {
+        let found = self.reserved.iter().find(|(id, _)| id == reservation);
+        found.map(|(_, agent)| agent.clone()).unwrap_or_default()
     }
 }
 
@@ -97,13 +126,14 @@ impl Peer for Acd {
 
     fn up(&self) -> Vec<CallerRequest> {
         let places = self.places();
-        let joins = places.values().map(|kept| kept.join.clone());
-        let answers = places.values().filter_map(|kept| kept.answered.clone());
-        joins.chain(answers).collect()
+        places.values().flat_map(Kept::again).collect()
     }
 
     fn event(&self, event: CallerEvent) {
-        let kept = self.places().get(&event.session).map(|kept| (kept.signals.clone(), kept.leg.clone()));
+        let kept = self.places().get_mut(&event.session).map(|kept| {
+            kept.notes(event.what.as_ref());
+            (kept.signals.clone(), kept.leg.clone())
+        });
         let (Some((signals, leg)), Some(what)) = (kept, event.what) else { return };
         let signal = match leg {
             Some(leg) => Signal::Reached(leg, what),
@@ -130,8 +160,13 @@ pub struct Place {
 
 impl Place {
     async fn begin(self, what: What, signals: mpsc::Sender<Signal>, leg: Option<LegId>) -> Self {
+        let queue = match &what {
+            What::Join(join) => join.queue.clone(),
+            _ => String::new(),
+        };
         let join = self.request(what);
-        let kept = Kept { signals, leg, join: join.clone(), answered: None };
+        let reserved = VecDeque::new();
+        let kept = Kept { signals, leg, queue, join: join.clone(), reserved, answered: None };
         self.acd.places().insert(self.call.clone(), kept);
         self.ask(join).await;
         self
@@ -139,7 +174,13 @@ impl Place {
 
     /// The agent answered.
     pub async fn answered(&self, reservation: &ReservationId) {
-        let request = self.request(What::Answered(Answered { reservation: reservation.to_string() }));
+        let reservation = reservation.to_string();
+        let mut answered = Answered { reservation, ..Answered::default() };
+        if let Some(kept) = self.acd.places().get(&self.call).filter(|kept| kept.leg.is_none()) {
+            answered.agent = kept.agent_of(&answered.reservation);
+            answered.queue = kept.queue.clone();
+        }
+        let request = self.request(What::Answered(answered));
         if let Some(kept) = self.acd.places().get_mut(&self.call) {
             kept.answered = Some(request.clone());
         }
@@ -148,13 +189,13 @@ impl Place {
 
     /// The agent did not answer.
     pub async fn offer_ended(&self, reservation: &ReservationId, outcome: OfferOutcome) {
-        let ended = OfferEnded { reservation: reservation.to_string(), outcome: word(&outcome) };
+        let ended = OfferEnded { reservation: reservation.to_string(), outcome: name(outcome) };
         self.ask(self.request(What::OfferEnded(ended))).await;
     }
 
     /// The caller left, or the conversation is over.
     pub async fn release(self, cause: HangupCause) {
-        let request = self.request(What::Release(Release { cause: word(&cause) }));
+        let request = self.request(What::Release(Release { cause: name(cause) }));
         self.acd.places().remove(&self.call);
         self.ask(request).await;
     }
@@ -173,7 +214,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if self.acd.places().remove(&self.call).is_some() {
-            let cause = word(&HangupCause::Unavailable);
+            let cause = name(HangupCause::Unavailable);
             let _ = self.acd.queue.try_send(self.request(What::Release(Release { cause })));
         }
     }

@@ -109,7 +109,10 @@ fn kafka_and_the_journal_are_named_by_the_log_alone() {
 fn owners() -> BTreeMap<String, String> {
     let mut owners = BTreeMap::new();
     let mut owner = String::new();
-    let text = fs::read_to_string(root().join("migrations/tenant/0001_tenant.sql")).expect("the migration");
+    let mut found = Vec::new();
+    files(&root().join("migrations/tenant"), "sql", &mut found);
+    found.sort();
+    let text: String = found.iter().map(|path| fs::read_to_string(path).expect("a migration")).collect();
     for line in text.lines() {
         if let Some(comment) = line.strip_prefix("-- ") {
             let word = comment.split([':', ' ']).next().unwrap_or_default();
@@ -120,6 +123,9 @@ fn owners() -> BTreeMap<String, String> {
         if let Some(rest) = line.strip_prefix("create table ") {
             let table = rest.split([' ', '(']).next().unwrap_or_default();
             owners.insert(table.to_owned(), owner.clone());
+        }
+        if let Some(table) = line.strip_prefix("drop table ") {
+            owners.remove(table.trim_end_matches(';'));
         }
     }
     owners

@@ -71,7 +71,7 @@ impl World {
             _ => Stage::Greeting,
         };
         let (flow, node, label) = (self.call.entry().flow.clone(), "node".into(), "Node".into());
-        Input::Ivr(Next { flow, version: 1, node, label, stage, instruction })
+        Input::Ivr(Next { flow, version: 1, node, label, stage, category: None, instruction })
     }
 
     pub fn menu(&self) -> Input {

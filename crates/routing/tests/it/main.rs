@@ -1,6 +1,9 @@
 //! The ACD as stories, and under random inputs.
 
 mod direct;
+mod hall;
 mod random;
+mod service;
 mod stories;
+mod strategies;
 mod world;

@@ -106,7 +106,7 @@ fn an_answer_that_crosses_the_end_of_its_offer_still_counts() {
     let reservation = w.ringing[&call].reservation.clone();
     w.passes(15_000);
     assert_eq!(w.rings(&call), Some(agent(1)), "the next agent rings already");
-    w.gets(Input::Answered { call: call.clone(), reservation });
+    w.gets(Input::Answered { call: call.clone(), reservation, by: None });
     assert_eq!((w.state(0), w.state(1)), (AgentState::OnCall, AgentState::Available));
     assert!(w.ringing.is_empty());
 }
@@ -145,7 +145,7 @@ fn an_answer_that_crosses_the_end_of_its_queue_still_counts() {
     let call = w.joins(support());
     let reservation = w.ringing[&call].reservation.clone();
     w.gets(Input::Queue { tenant: tenant(), queue: support(), config: None });
-    w.gets(Input::Answered { call: call.clone(), reservation });
+    w.gets(Input::Answered { call: call.clone(), reservation, by: None });
     assert_eq!(w.state(0), AgentState::OnCall, "who talks is not offered others");
     w.gets(Input::Release { call });
     assert_eq!(w.state(0), AgentState::Available);
@@ -160,7 +160,7 @@ fn an_answer_counts_even_when_a_second_offer_came_and_went_meanwhile() {
     w.passes(15_000);
     let second = w.ringing[&call].reservation.clone();
     w.gets(Input::OfferEnded { call: call.clone(), reservation: second, outcome: OfferOutcome::Declined });
-    w.gets(Input::Answered { call, reservation: first });
+    w.gets(Input::Answered { call, reservation: first, by: None });
     assert_eq!((w.state(0), w.state(1)), (AgentState::OnCall, AgentState::Available));
 }
 
@@ -170,7 +170,14 @@ fn a_caller_given_back_by_one_queue_may_wait_in_another() {
     w.available(0);
     let call = w.joins(support());
     w.gets(Input::Queue { tenant: tenant(), queue: support(), config: None });
-    w.gets(Input::Join { tenant: tenant(), call: call.clone(), queue: vip(), since: w.now, priority: 0 });
+    w.gets(Input::Join {
+        tenant: tenant(),
+        call: call.clone(),
+        queue: vip(),
+        since: w.now,
+        priority: 0,
+        preferred: None,
+    });
     assert_eq!(w.rings(&call), Some(agent(0)));
 }
 
@@ -180,7 +187,14 @@ fn a_tenants_callers_never_reach_another_tenants_agents() {
     w.available(0);
     let foreign = TenantId::new(Timestamp::default(), 2);
     let call = CallId::new(w.now, 99);
-    w.gets(Input::Join { tenant: foreign, call: call.clone(), queue: support(), since: w.now, priority: 0 });
+    w.gets(Input::Join {
+        tenant: foreign,
+        call: call.clone(),
+        queue: support(),
+        since: w.now,
+        priority: 0,
+        preferred: None,
+    });
     assert_eq!(w.last, [Effect::Overflow { call, reason: "no_queue" }]);
 }
 
@@ -192,7 +206,7 @@ fn a_late_answer_counts_though_the_same_agent_was_asked_again_meanwhile() {
     let first = w.ringing[&call].reservation.clone();
     w.passes(15_000).available(0);
     assert_eq!(w.rings(&call), Some(agent(0)), "asked a second time");
-    w.gets(Input::Answered { call: call.clone(), reservation: first });
+    w.gets(Input::Answered { call: call.clone(), reservation: first, by: None });
     assert_eq!(
         (w.state(0), w.router.agent(&agent(0)).unwrap().call.as_ref()),
         (AgentState::OnCall, Some(&call))

@@ -1,6 +1,6 @@
 //! A shard with one tenant: queues `support` (general ≥ 1) and `vip` (vip ≥ 5).
 
-use routing::{Effect, Input, Offer, QueueConfig, Reach, Reached, Router};
+use routing::{Effect, Input, Offer, Profile, QueueConfig, Reach, Reached, Router};
 use std::collections::BTreeMap;
 use types::*;
 
@@ -63,7 +63,7 @@ impl World {
             } else {
                 vec![general.clone()]
             };
-            let profile = Some((format!("agent {n}"), skills));
+            let profile = Some(Profile { name: format!("agent {n}"), skills, ..Profile::default() });
             world.gets(Input::Agent { tenant: tenant(), agent: agent(n), profile });
         }
         world
@@ -112,7 +112,14 @@ impl World {
     pub fn joins(&mut self, queue: QueueId) -> CallId {
         self.calls += 1;
         let call = CallId::new(self.now, self.calls);
-        self.gets(Input::Join { tenant: tenant(), call: call.clone(), queue, since: self.now, priority: 0 });
+        self.gets(Input::Join {
+            tenant: tenant(),
+            call: call.clone(),
+            queue,
+            since: self.now,
+            priority: 0,
+            preferred: None,
+        });
         call
     }
 
@@ -127,12 +134,12 @@ impl World {
 
     pub fn takes(&mut self, session: &CallId) -> &mut World {
         let reservation = self.reached[session].reservation.clone();
-        self.gets(Input::Answered { call: session.clone(), reservation })
+        self.gets(Input::Answered { call: session.clone(), reservation, by: None })
     }
 
     pub fn answers(&mut self, call: &CallId) -> &mut World {
         let offer = self.ringing.remove(call).expect("it rings");
-        self.gets(Input::Answered { call: call.clone(), reservation: offer.reservation })
+        self.gets(Input::Answered { call: call.clone(), reservation: offer.reservation, by: None })
     }
 
     pub fn rings(&self, call: &CallId) -> Option<AgentId> {

@@ -1,11 +1,15 @@
 //! The figures once more, from what happened and not from what was told.
 
-use crate::{telephony::Line, world::World};
+use crate::{
+    telephony::{Line, Stay},
+    world::World,
+};
 use stats::{By, Figures, Period, Row};
 use std::collections::BTreeMap;
 use types::*;
 
-type Rows = BTreeMap<(String, Timestamp), Figures>;
+/// Figures, waits of the answered, talk.
+type Rows = BTreeMap<(String, Timestamp), (Figures, Vec<Millis>, Vec<Millis>)>;
 
 impl World {
     pub(crate) fn oracle(&self, by: By, period: &Period) -> Vec<Row> {
@@ -15,21 +19,33 @@ impl World {
                 By::Did => self.count_call(line, period, &mut rows),
                 By::Queue => self.count_stays(line, period, &mut rows),
                 By::Agent => self.count_offers(line, period, &mut rows),
+                By::Category => {}
             }
         }
         if matches!(by, By::Agent) {
             self.count_states(period, &mut rows);
         }
-        rows.into_iter().map(|((key, from), figures)| Row { key, from, figures }).collect()
+        let row =
+            |((key, from), (figures, waits, talks)): ((String, Timestamp), (Figures, Vec<_>, Vec<_>))| Row {
+                key,
+                from,
+                figures,
+                waits: waits.into_iter().collect(),
+                talks: talks.into_iter().collect(),
+            };
+        rows.into_iter().map(row).collect()
     }
 
     fn count_call(&self, line: &Line, period: &Period, rows: &mut Rows) {
         let truth = &line.truth;
-        let figures = row(rows, truth.did.as_str(), truth.at, period);
+        let (figures, waits, talks) = row(rows, truth.did.as_str(), truth.at, period);
         let until = truth.answered.as_ref().map(|(at, ..)| *at).or(truth.ended).unwrap_or(self.now);
-        let wait = truth.stays.iter().map(|stay| stay.left.unwrap_or(until) - stay.at).sum();
+        let left = |stay: &Stay| stay.left.as_ref().map_or(until, |(at, _)| *at);
+        let wait = truth.stays.iter().map(|stay| left(stay) - stay.at).sum();
         outcome(line, wait, figures);
         if truth.answered.is_some() {
+            waits.push(wait);
+            talks.push(talk(line));
             (figures.talk, figures.hold) = (figures.talk + talk(line), figures.hold + truth.hold);
             figures.handled += 1;
         }
@@ -39,11 +55,15 @@ impl World {
         let truth = &line.truth;
         for stay in &truth.stays {
             let config = &self.queues.iter().find(|(id, _)| *id == stay.queue).expect("the queue").1;
-            let figures = row(rows, stay.queue.as_str(), stay.at, period);
-            if let Some(left) = stay.left {
+            let (figures, waits, talks) = row(rows, stay.queue.as_str(), stay.at, period);
+            if let Some((left, why)) = &stay.left {
                 figures.offered += 1;
                 figures.overflowed += 1;
-                figures.longest_wait = figures.longest_wait.max(left - stay.at);
+                figures.overflowed_full += u64::from(why == "queue_full");
+                figures.overflowed_no_agents += u64::from(why == "no_agents");
+                figures.overflowed_wait_limit += u64::from(why == "wait_limit");
+                figures.overflowed_emergency += u64::from(why == "emergency");
+                figures.longest_wait = figures.longest_wait.max(*left - stay.at);
                 continue;
             }
             let until = truth.answered.as_ref().map(|(at, ..)| *at).or(truth.ended).unwrap_or(self.now);
@@ -51,6 +71,8 @@ impl World {
             outcome(line, wait, figures);
             match truth.answered {
                 Some(_) => {
+                    waits.push(wait);
+                    talks.push(talk(line));
                     figures.within_service_level += u64::from(wait <= config.service_level_ms);
                     figures.handled += 1;
                     figures.talk += talk(line);
@@ -68,7 +90,7 @@ impl World {
 
     fn count_offers(&self, line: &Line, period: &Period, rows: &mut Rows) {
         for offer in &line.truth.offers {
-            let figures = row(rows, self.desks[offer.desk].id.as_str(), offer.at, period);
+            let (figures, _, talks) = row(rows, self.desks[offer.desk].id.as_str(), offer.at, period);
             figures.offered += 1;
             match offer.outcome {
                 None => figures.in_progress += 1,
@@ -76,6 +98,7 @@ impl World {
                 Some(OfferOutcome::Declined) => figures.declined += 1,
                 Some(OfferOutcome::CallerLeft) => figures.abandoned += 1,
                 Some(OfferOutcome::Answered) => {
+                    talks.push(talk(line));
                     figures.answered += 1;
                     figures.handled += 1;
                     figures.talk += talk(line);
@@ -111,7 +134,7 @@ impl World {
                         interval => interval_of(from, period) + interval,
                     };
                     let spent = border.min(end) - from;
-                    let figures = row(rows, desk.id.as_str(), from, period);
+                    let (figures, ..) = row(rows, desk.id.as_str(), from, period);
                     figures.signed_in += spent;
                     let busy = matches!(state, AgentState::OnCall | AgentState::WrapUp);
                     let away = matches!(state, AgentState::Aux | AgentState::Missed);
@@ -136,8 +159,14 @@ fn interval_of(at: Timestamp, period: &Period) -> Timestamp {
     }
 }
 
-fn row<'a>(rows: &'a mut Rows, key: &str, at: Timestamp, period: &Period) -> &'a mut Figures {
-    rows.entry((key.to_owned(), interval_of(at, period))).or_default()
+fn row<'a>(
+    rows: &'a mut Rows,
+    key: &str,
+    at: Timestamp,
+    period: &Period,
+) -> (&'a mut Figures, &'a mut Vec<Millis>, &'a mut Vec<Millis>) {
+    let (figures, waits, talks) = rows.entry((key.to_owned(), interval_of(at, period))).or_default();
+    (figures, waits, talks)
 }
 
 /// What came of a call, or of its last stay.

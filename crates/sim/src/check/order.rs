@@ -2,7 +2,7 @@
 //! who is reserved for whom, and whose turn it is.
 
 use super::{Invariant, Verdict, is_offer, suits};
-use routing::{Effect, Input, Router};
+use routing::{Effect, Input, Router, Winner};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
@@ -44,7 +44,7 @@ impl Order {
         match input {
             Input::Join { call, queue, since, priority, .. } => self.join(call, queue, *since, *priority),
             Input::Release { call } => drop(self.leave(call)),
-            Input::Answered { call, reservation } => self.answered(call, reservation),
+            Input::Answered { call, reservation, by } => self.answered(call, reservation, by.as_ref()),
             _ => {}
         }
     }
@@ -70,13 +70,17 @@ impl Order {
         Some(left)
     }
 
-    /// Which answers count is the router's to say; it shows by the agent's state.
-    fn answered(&mut self, call: &CallId, reservation: &ReservationId) {
-        let held = self.waiting.get(call).and_then(|waiting| waiting.reserved.clone());
-        if held.as_ref() == Some(reservation)
+    /// The call is right: who is answered waits no more.
+    fn answered(&mut self, call: &CallId, reservation: &ReservationId, by: Option<&Winner>) {
+        let Some(waiting) = self.waiting.get(call) else { return };
+        if waiting.reserved.as_ref() == Some(reservation)
             && let Some(found) = self.reservations.get_mut(reservation)
         {
             found.open = false;
+        }
+        if let Some(by) = by {
+            self.leave(call);
+            self.declined.insert(call.clone(), vec![(by.agent.clone(), FOREVER)]);
         }
     }
 

@@ -314,3 +314,107 @@ fn a_call_handed_to_a_number_outside_is_no_agents_any_more() {
     assert_eq!((agents.handled, agents.talk), (1, 30 * SECOND));
     assert_eq!(story.figures(By::Queue).talk, 30 * SECOND);
 }
+
+#[test]
+fn why_a_queue_was_left_has_its_own_column() {
+    let mut story = Story::new();
+    for reason in ["queue_full", "queue_full", "no_agents", "wait_limit", "emergency", "queue_deleted"] {
+        let left = CallEvent::Overflowed { queue: queue(), wait: SECOND, reason: reason.into() };
+        story.call([
+            (0, offered()),
+            (0, enqueued()),
+            (1, left),
+            (9, ended(Party::System, Stage::Greeting, 1, 0, 0)),
+        ]);
+    }
+    let f = story.figures(By::Queue);
+    let columns =
+        [f.overflowed_full, f.overflowed_no_agents, f.overflowed_wait_limit, f.overflowed_emergency];
+    assert_eq!((f.overflowed, columns), (6, [2, 1, 1, 1]));
+}
+
+#[test]
+fn what_contacts_are_about_groups_and_filters_every_report() {
+    let mut story = a_day();
+    let finance = CategoryId::new(t(0), 1);
+    let about = || CallEvent::Categorised { category: finance.clone() };
+    story.call([
+        (10, offered()),
+        (11, about()),
+        (12, enqueued()),
+        (13, rings(1)),
+        (20, rang(OfferOutcome::Answered)),
+        (20, talks(8)),
+        (50, ended(Party::Caller, Stage::Talking, 8, 30, 0)),
+    ]);
+    story.call([(60, offered()), (61, about()), (63, ended(Party::Caller, Stage::Menu, 0, 0, 0))]);
+    let period = Period { from: t(0), to: t(3_600), as_of: t(3_600), interval: 0 };
+    let rows = story.book.report(By::Category, &period);
+    let by_key: Vec<_> = rows.iter().map(|row| (row.key.as_str(), row.figures.offered)).collect();
+    assert_eq!(by_key, [("", 6), (finance.as_str(), 2)]);
+    for (by, offered) in [(By::Queue, 1), (By::Did, 2), (By::Agent, 1), (By::Category, 2)] {
+        let rows = story.book.report_of(by, &period, Some(&finance));
+        assert_eq!(rows.iter().map(|row| row.figures.offered).sum::<u64>(), offered, "{by:?}");
+        assert!(rows.iter().all(|row| row.figures.balanced()));
+    }
+}
+
+#[test]
+fn percentiles_and_means_are_of_the_answered_and_of_those_who_talked() {
+    let mut story = Story::new();
+    for n in 1..=100 {
+        story.call([
+            (0, offered()),
+            (0, enqueued()),
+            (0, rings(1)),
+            (n, rang(OfferOutcome::Answered)),
+            (n, talks(n)),
+            (3 * n, ended(Party::Caller, Stage::Talking, n, 2 * n, 0)),
+        ]);
+    }
+    let period = Period { from: t(0), to: t(3_600), as_of: t(3_600), interval: 0 };
+    let row = &story.book.report(By::Queue, &period)[0];
+    assert_eq!([50, 90, 99].map(|p| row.waits.percentile(p)), [50, 90, 99].map(|s| Some(s * SECOND)));
+    assert_eq!([50, 90, 99].map(|p| row.talks.percentile(p)), [100, 180, 198].map(|s| Some(s * SECOND)));
+    assert_eq!(row.figures.att(), Some(101.0 * SECOND as f64));
+}
+
+#[test]
+fn abandonment_is_told_with_and_without_short_abandons() {
+    let figures = a_day().figures(By::Queue);
+    assert_eq!(figures.abandonment(), Some(2.0 / 5.0));
+    assert_eq!(figures.abandonment_net(), Some(1.0 / 4.0));
+    assert_eq!(figures.abandoned_wait(), Some(21_000.0));
+}
+
+/// Topics keep no order between each other; what never comes must not pile up.
+#[test]
+fn wrap_ups_without_their_calls_are_bounded_and_counted() {
+    let mut story = Story::new();
+    for n in 0..10_500 {
+        let mut fact = wrapped_up(1);
+        fact.seq = n + 1;
+        if let AgentEvent::WrappedUp { call, .. } = &mut fact.event {
+            *call = CallId::new(t(1), u128::from(n));
+        }
+        story.book.agent(&fact);
+    }
+    // An agent of whom no state was told is not known by sequence numbers.
+    assert_eq!(story.book.dropped(), 500);
+}
+
+/// An ACD that is started anew begins the agents' day from nothing.
+#[test]
+fn a_state_that_no_fact_ended_ends_where_the_next_one_says_it_began() {
+    let mut story = Story::new();
+    let moved = |seq, at, from, to, spent: i64| {
+        let (spent, by) = (spent * SECOND, Party::Agent);
+        let event = AgentEvent::StateChanged { from, to, spent, reason: None, call: None, queue: None, by };
+        AgentFact { agent: agent(), seq, at: t(at), event }
+    };
+    story.book.agent(&moved(1, 100, AgentState::Offline, AgentState::Available, 100));
+    // At 400 the ACD dies; at 420 the agent is back.
+    story.book.agent(&moved(2, 420, AgentState::Offline, AgentState::Available, 20));
+    story.book.agent(&moved(3, 500, AgentState::Available, AgentState::Offline, 80));
+    assert_eq!(story.figures(By::Agent).signed_in, 380 * SECOND);
+}

@@ -30,6 +30,8 @@ pub(crate) struct Interaction {
     did_label: String,
     /// Keys pressed on the way, such as 1→3.
     path: String,
+    /// What the contact is about.
+    category: Option<String>,
     queue: Option<String>,
     agent: Option<String>,
     disposition: Option<String>,
@@ -45,6 +47,72 @@ pub(crate) struct Interaction {
     outcome: Option<String>,
     /// Where it was when it ended.
     stage: String,
+    /// Whom the ACD offered the call and why, oldest first; of one call alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    offers: Vec<CallOffer>,
+}
+
+/// An offer of a call to an agent, with the ACD's reasons.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct CallOffer {
+    agent: String,
+    queue: String,
+    at_ms: i64,
+    attempt: u32,
+    /// What decided: only_free, preferred, penalty, skill, longest_idle,
+    /// round_robin, least_calls, least_talk, order, chance or ring_all.
+    rule: String,
+    /// The skill that decided, by the rule skill.
+    skill: Option<String>,
+    /// What was asked of agents after this wait.
+    needs: Vec<SkillLevel>,
+    /// How many agents were free and suited.
+    free: u32,
+    /// The best of them, the chosen one first.
+    candidates: Vec<OfferCandidate>,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct SkillLevel {
+    name: String,
+    level: u32,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct OfferCandidate {
+    agent: String,
+    penalty: u32,
+    skills: Vec<SkillLevel>,
+    /// What the queue's strategy counts; lower comes first.
+    score: u64,
+    idle_ms: i64,
+}
+
+fn levels(skills: Vec<wire::offer::Skill>) -> Vec<SkillLevel> {
+    skills.into_iter().map(|skill| SkillLevel { name: skill.name, level: skill.level }).collect()
+}
+
+impl From<wire::Offer> for CallOffer {
+    fn from(from: wire::Offer) -> CallOffer {
+        let candidate = |of: wire::offer::Candidate| OfferCandidate {
+            agent: of.agent,
+            penalty: of.penalty,
+            skills: levels(of.skills),
+            score: of.score,
+            idle_ms: of.idle_ms,
+        };
+        CallOffer {
+            agent: from.agent,
+            queue: from.queue,
+            at_ms: from.at_ms,
+            attempt: from.attempt,
+            rule: from.rule,
+            skill: some(from.skill),
+            needs: levels(from.needs),
+            free: from.free,
+            candidates: from.candidates.into_iter().map(candidate).collect(),
+        }
+    }
 }
 
 impl From<wire::Interaction> for Interaction {
@@ -58,6 +126,7 @@ impl From<wire::Interaction> for Interaction {
             did: from.did,
             did_label: from.did_label,
             path: from.path,
+            category: some(from.category),
             queue: some(from.queue),
             agent: some(from.agent),
             disposition: some(from.disposition),
@@ -70,6 +139,7 @@ impl From<wire::Interaction> for Interaction {
             hold_ms: from.hold_ms,
             outcome: some(from.outcome),
             stage: from.stage,
+            offers: from.offers.into_iter().map(CallOffer::from).collect(),
         }
     }
 }
@@ -89,6 +159,9 @@ struct Which {
     /// Of this agent; who may see only their own need not say so.
     #[serde(default)]
     agent: String,
+    /// About this category.
+    #[serde(default)]
+    category: String,
     #[serde(default)]
     cursor: String,
     #[serde(default)]
@@ -121,6 +194,7 @@ async fn list_calls(
         tenant: caller.tenant().into(),
         agent: visible(&caller, which.agent)?,
         contact: which.contact,
+        category: which.category,
         limit: page.limit(),
         cursor: page.cursor,
     };

@@ -41,7 +41,7 @@ const fn collection(
     Collection { path, kind, plural, singular, read }
 }
 
-const COLLECTIONS: [Collection; 8] = [
+const COLLECTIONS: [Collection; 9] = [
     collection("trunks", Kind::Trunk, "Trunks", "Trunk", Permission::ConfigRead),
     collection("numbers", Kind::Did, "Numbers", "Number", Permission::ConfigRead),
     collection("flows", Kind::Flow, "Flows", "Flow", Permission::ConfigRead),
@@ -49,6 +49,7 @@ const COLLECTIONS: [Collection; 8] = [
     collection("agents", Kind::Agent, "Agents", "Agent", Permission::Directory),
     collection("skills", Kind::Skill, "Skills", "Skill", Permission::Directory),
     collection("dispositions", Kind::Disposition, "Dispositions", "Disposition", Permission::Directory),
+    collection("categories", Kind::Category, "Categories", "Category", Permission::Directory),
     collection("prompts", Kind::Prompt, "Prompts", "Prompt", Permission::ConfigRead),
 ];
 

@@ -169,6 +169,24 @@ pub(crate) struct Figures {
     aht_ms: Option<f64>,
     abandonment: Option<f64>,
     occupancy: Option<f64>,
+    /// abandonment without short abandons.
+    abandonment_net: Option<f64>,
+    /// Average wait of the abandoned.
+    abandoned_wait_ms: Option<f64>,
+    /// Average talk time.
+    att_ms: Option<f64>,
+    /// Percentiles of the wait of the answered and of talk; in reports alone.
+    answer_p50_ms: Option<i64>,
+    answer_p90_ms: Option<i64>,
+    answer_p99_ms: Option<i64>,
+    talk_p50_ms: Option<i64>,
+    talk_p90_ms: Option<i64>,
+    talk_p99_ms: Option<i64>,
+    /// Of the overflowed, why.
+    overflowed_full: u64,
+    overflowed_no_agents: u64,
+    overflowed_wait_limit: u64,
+    overflowed_emergency: u64,
 }
 
 impl From<wire::Figures> for Figures {
@@ -202,6 +220,19 @@ impl From<wire::Figures> for Figures {
             aht_ms: from.aht_ms,
             abandonment: from.abandonment,
             occupancy: from.occupancy,
+            abandonment_net: from.abandonment_net,
+            abandoned_wait_ms: from.abandoned_wait_ms,
+            att_ms: from.att_ms,
+            answer_p50_ms: from.answer_p50_ms,
+            answer_p90_ms: from.answer_p90_ms,
+            answer_p99_ms: from.answer_p99_ms,
+            talk_p50_ms: from.talk_p50_ms,
+            talk_p90_ms: from.talk_p90_ms,
+            talk_p99_ms: from.talk_p99_ms,
+            overflowed_full: from.overflowed_full,
+            overflowed_no_agents: from.overflowed_no_agents,
+            overflowed_wait_limit: from.overflowed_wait_limit,
+            overflowed_emergency: from.overflowed_emergency,
         }
     }
 }

@@ -28,8 +28,11 @@ struct Period {
     from: String,
     /// The same, exclusive.
     to: String,
-    /// queue, agent or did.
+    /// queue, agent, did or category.
     by: String,
+    /// Contacts about this category alone. Agents' states belong to none and are left out then.
+    #[serde(default)]
+    category: String,
     /// 0: one row for the whole period.
     #[serde(default)]
     interval_ms: i64,
@@ -99,8 +102,8 @@ fn request(caller: &Caller, period: &Period) -> Result<wire::ReportRequest> {
     if to_ms <= from_ms {
         return Err(Problem::invalid("to", "not_after_from", "is not after from"));
     }
-    if !["queue", "agent", "did"].contains(&period.by.as_str()) {
-        return Err(Problem::invalid("by", "unknown", "is none of queue, agent, did"));
+    if !["queue", "agent", "did", "category"].contains(&period.by.as_str()) {
+        return Err(Problem::invalid("by", "unknown", "is none of queue, agent, did, category"));
     }
     let steps = if period.interval_ms > 0 { (to_ms - from_ms) / period.interval_ms } else { 0 };
     if period.interval_ms < 0 || steps > INTERVALS_MAX {
@@ -115,6 +118,7 @@ fn request(caller: &Caller, period: &Period) -> Result<wire::ReportRequest> {
         from_ms,
         to_ms,
         by: period.by.clone(),
+        category: period.category.clone(),
         interval_ms: period.interval_ms,
         positions: positions(&period.positions)?,
         as_of_ms: period.as_of_ms,

@@ -113,7 +113,7 @@ impl Waiting {
 async fn caller_request_join(owner: &Browser, caller: Caller) -> ask::Join {
     let queue = owner.first("queues").await["id"].as_str().expect("an id").to_owned();
     let waiting_since_ms = chassis::clock::now().millis();
-    ask::Join { queue, waiting_since_ms, priority: 0, caller: Some(caller) }
+    ask::Join { queue, waiting_since_ms, priority: 0, caller: Some(caller), ..ask::Join::default() }
 }
 
 /// The agent's line as the edge rings it.
@@ -192,7 +192,12 @@ async fn an_offer_rings_at_the_desk_and_the_desk_answers() {
     assert_eq!(desk.hears("sdp").await["sdp"], "v=0 answer");
     desk.says(json!({ "type": "accept", "leg": leg.leg })).await;
     assert!(matches!(leg.hears().await, from_line::What::Accepted(_)));
-    caller.tells(ask::What::Answered(ask::Answered { reservation: reserved.reservation.clone() })).await;
+    caller
+        .tells(ask::What::Answered(ask::Answered {
+            reservation: reserved.reservation.clone(),
+            ..Default::default()
+        }))
+        .await;
     let ended = desk.hears("offer_ended").await;
     assert_eq!(
         (&ended["reservation"], &ended["outcome"]),

@@ -7,7 +7,7 @@ use std::{net::TcpListener, time::Duration};
 use tenantdb::testing::TestDatabase;
 use tonic::transport::Channel;
 use types::{
-    fact::{AgentEvent, AgentFact, CallEvent, CallFact},
+    fact::{AgentEvent, AgentFact, CallEvent, CallFact, Candidate, Decision, Rule},
     *,
 };
 
@@ -96,11 +96,13 @@ async fn a_call_becomes_one_row_with_its_path_agent_and_disposition_even_if_told
     let mut f = fixture().await;
     let (call, now) = (call_id(), clock::now());
     let (queue, agent) = (QueueId::new(now, 1), AgentId::new(now, 2));
+    let category = CategoryId::new(now, 9);
     let keys = |keys: &str| CallEvent::KeysPressed { node: "menu".into(), keys: keys.into() };
     let events = [
         offered("+40211234567"),
         keys("1"),
         keys("3"),
+        CallEvent::Categorised { category: category.clone() },
         CallEvent::Enqueued { queue: queue.clone(), priority: 0, service_level: 1, short_abandon: 1 },
         CallEvent::AgentConnected { queue: queue.clone(), agent: agent.clone(), wait: 4_000, attempt: 1 },
         CallEvent::Ended {
@@ -131,9 +133,54 @@ async fn a_call_becomes_one_row_with_its_path_agent_and_disposition_even_if_told
     let row = f.interaction(&call, |row| !row.note.is_empty() && row.ended_at_ms > 0).await;
     assert_eq!((row.path.as_str(), row.outcome.as_str()), ("1→3", "answered"));
     assert_eq!((row.wait_ms, row.talk_ms, row.agent), (4_000, 60_000, agent.to_string()));
-    assert_eq!(row.disposition, disposition.to_string());
+    assert_eq!((row.disposition, row.category), (disposition.to_string(), category.to_string()));
+    for (wanted, found) in [(category.to_string(), 1), (CategoryId::new(now, 8).to_string(), 0)] {
+        let tenant = f.tenant.to_string();
+        let request = ListInteractionsRequest { tenant, category: wanted, ..Default::default() };
+        let page = f.crm.list_interactions(request).await.unwrap().into_inner();
+        assert_eq!(page.interactions.len(), found);
+    }
     let card = f.identify("+40 21 123 4567").await;
     assert_eq!(card.interactions.len(), 1, "the card shows the history");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_tells_whom_it_was_offered_and_why_even_if_that_was_told_before_the_call() {
+    let mut f = fixture().await;
+    let (call, now) = (call_id(), clock::now());
+    let agents = [1, 2].map(|n| AgentId::new(now, n));
+    let candidate = |agent: &AgentId, level| Candidate {
+        agent: agent.clone(),
+        penalty: 0,
+        skills: vec![Skill { name: "law".into(), level }],
+        score: 0,
+        idle: 1_000,
+    };
+    let decision = Decision {
+        rule: Rule::Skill,
+        skill: Some("law".into()),
+        needs: vec![Skill { name: "law".into(), level: 3 }],
+        free: 2,
+        candidates: vec![candidate(&agents[0], 9), candidate(&agents[1], 4)],
+    };
+    let event = AgentEvent::Offered {
+        call: call.clone(),
+        queue: QueueId::new(now, 1),
+        reservation: ReservationId::new(now, 1),
+        attempt: 1,
+        decision,
+    };
+    let fact = AgentFact { agent: agents[0].clone(), seq: 1, at: now, event };
+    for _ in 0..2 {
+        let record = Record::new(Topic::Agent, &f.tenant, agents[0].as_str(), codec::encode(&fact));
+        f.log.append(record).unwrap();
+    }
+    f.tell(&call, &[offered("+40211234567")]);
+    let row = f.interaction(&call, |row| !row.offers.is_empty()).await;
+    let [offer] = &row.offers[..] else { panic!("told twice, kept once: {:?}", row.offers) };
+    assert_eq!((offer.rule.as_str(), offer.skill.as_str(), offer.free), ("skill", "law", 2));
+    let levels: Vec<u32> = offer.candidates.iter().map(|of| of.skills[0].level).collect();
+    assert_eq!((levels, &offer.candidates[0].agent), (vec![9, 4], &agents[0].to_string()));
 }
 
 /// Both ways to a card at once: the history's facts and the screen pops.

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use call::{Effect, Input, IvrInput, PlayId};
 use proto::line::v1::Ring;
 use sip::Answer;
-use types::{AgentId, HangupCause, LegId, OfferOutcome, QueueId, ReservationId, Timestamp};
+use types::{AgentId, HangupCause, LegId, OfferOutcome, QueueId, ReservationId, Timestamp, name};
 
 use super::{Driver, MEDIA_TIMEOUT_MS, Signal};
-use crate::events::{self, word};
+use crate::events;
 use crate::ivr;
 use crate::line::{Device, Line};
 
@@ -56,7 +56,7 @@ impl Driver {
             Effect::Ring { leg, agent, line, reservation } => {
                 self.ring(leg, agent, &line, reservation).await;
             }
-            Effect::StopRinging { leg, outcome } => self.let_go(&leg, word(&outcome)).await,
+            Effect::StopRinging { leg, outcome } => self.let_go(&leg, name(outcome)).await,
             Effect::TellAnswered(reservation) => {
                 if let Some(place) = &self.place {
                     place.answered(&reservation).await;
@@ -94,7 +94,7 @@ impl Driver {
                     media.press(&leg, key.to_string()).await;
                 }
             }
-            Effect::HangUpLine { leg, cause } => self.let_go(&leg, word(&cause)).await,
+            Effect::HangUpLine { leg, cause } => self.let_go(&leg, name(cause)).await,
             Effect::HangUpCaller(cause) => self.hang_up_caller(cause).await,
             Effect::ReleaseMedia => drop(self.media.take()),
         }
@@ -214,7 +214,7 @@ impl Driver {
             call: self.call.entry().call.to_string(),
             leg: leg.to_string(),
             reservation: reservation.to_string(),
-            purpose: self.reaching.get(leg).map(|r| word(&r.purpose)).unwrap_or_default(),
+            purpose: self.reaching.get(leg).map(|r| name(r.purpose)).unwrap_or_default(),
             number: self.call.ledger().from.clone(),
             name: self.call.ledger().caller_name.clone().unwrap_or_default(),
         };

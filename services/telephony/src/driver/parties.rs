@@ -7,7 +7,6 @@ use proto::line::v1::{self as line, command, seats, target, to_line};
 use types::{E164, HangupCause, LegId, OfferOutcome, Purpose, ReservationId, Target};
 
 use super::Driver;
-use crate::events::{self, word};
 use crate::line::{Device, Line};
 use crate::outbound::{Dialling, Route};
 use crate::queue::Place;
@@ -81,7 +80,7 @@ impl Driver {
             caller_event::What::Withdrawn(withdrawn) => {
                 let Some(reaching) = self.reaching.get_mut(&leg) else { return };
                 reaching.told = true;
-                let outcome = events::read(&withdrawn.outcome).unwrap_or(OfferOutcome::Withdrawn);
+                let outcome = types::named(&withdrawn.outcome).unwrap_or(OfferOutcome::Withdrawn);
                 self.input(Input::LineRefused { leg, outcome }).await;
             }
             caller_event::What::Overflow(overflow) => {
@@ -191,7 +190,7 @@ impl Driver {
                 leg.parse().map(Command::Remove).map_err(|_| "there is no such party")
             }
             command::What::Supervise(how) => {
-                if let Some(how) = events::read(&how) {
+                if let Some(how) = types::named(&how) {
                     self.input(Input::SetSupervision { leg, how }).await;
                 }
                 return;
@@ -271,7 +270,8 @@ impl Driver {
         let name = self.name_of(Some(target)).1;
         let Some(line) = self.lines.get(leg) else { return };
         line.refer_ended(&self.shared.edge, 503);
-        line.tell(to_line::What::InviteFailed(line::InviteFailed { name, outcome: word(&outcome) })).await;
+        line.tell(to_line::What::InviteFailed(line::InviteFailed { name, outcome: types::name(outcome) }))
+            .await;
     }
 
     pub(super) async fn show_seats(&self, leg: &LegId, seats: Vec<Seat>) {

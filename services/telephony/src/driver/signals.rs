@@ -10,7 +10,6 @@ use sip::sdp::{Audio, Direction};
 use types::{HangupCause, LegId, OfferOutcome};
 
 use super::{Driver, Signal};
-use crate::events;
 use crate::line::{Caller, Device, Line, ring_phone};
 
 impl Driver {
@@ -273,7 +272,7 @@ impl Driver {
                 self.input(Input::Reserved(reserved)).await;
             }
             caller_event::What::Withdrawn(withdrawn) => {
-                let outcome = events::read(&withdrawn.outcome).unwrap_or(OfferOutcome::Withdrawn);
+                let outcome = types::named(&withdrawn.outcome).unwrap_or(OfferOutcome::Withdrawn);
                 if let Ok(reservation) = withdrawn.reservation.parse() {
                     self.input(Input::Withdrawn { reservation, outcome }).await;
                 }
@@ -299,7 +298,7 @@ impl Driver {
                 }
             }
             from_line::What::Refused(refused) => {
-                let outcome = events::read(&refused.outcome).unwrap_or(OfferOutcome::Declined);
+                let outcome = types::named(&refused.outcome).unwrap_or(OfferOutcome::Declined);
                 self.input(Input::LineRefused { leg, outcome }).await;
             }
             from_line::What::SetMute(mute) => self.input(Input::SetMute { leg, on: mute.on }).await,

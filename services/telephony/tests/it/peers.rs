@@ -86,6 +86,7 @@ impl Peers {
             id: "node".to_owned(),
             label: "Node".to_owned(),
             stage: stage.to_owned(),
+            ..Default::default()
         };
         let reply = ivr::NextReply {
             cursor: b"cursor".to_vec().into(),

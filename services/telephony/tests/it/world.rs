@@ -184,7 +184,14 @@ fn configure(log: &Log, tenant: &TenantId, agent: &AgentId, auth: TrunkAuth) {
     }
     let phone = config::Phone { username: "ana".to_owned(), password: "pass".to_owned(), contact: None };
     let user = id(UserId::new);
-    let ana = config::Agent { name: "Ana".to_owned(), user, skills: Vec::new(), phone: Some(phone) };
+    let ana = config::Agent {
+        name: "Ana".to_owned(),
+        user,
+        skills: Vec::new(),
+        phone: Some(phone),
+        ring_timeout_ms: None,
+        wrap_up_ms: None,
+    };
     save(log, tenant, Kind::Agent, agent.as_str(), &ana);
 }
 

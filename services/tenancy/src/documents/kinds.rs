@@ -8,9 +8,11 @@ use serde_json::Value;
 use sip::Uri;
 use std::{fmt::Display, net::IpAddr};
 use types::{
-    AgentId, DidId, DispositionId, FlowId, PromptId, QueueId, Skill, SkillId, TenantId, Timestamp, TrunkId,
+    AgentId, CategoryId, DidId, DispositionId, FlowId, PromptId, QueueId, Skill, SkillId, TenantId,
+    Timestamp, TrunkId,
     config::{
-        Agent, Credentials, Did, Disposition, Kind, Outbound, Prompt, SkillName, Tenant, Trunk, TrunkAuth,
+        Agent, Category, Credentials, Did, Disposition, Kind, Outbound, Prompt, SkillName, Tenant, Trunk,
+        TrunkAuth,
     },
 };
 
@@ -26,6 +28,7 @@ pub(crate) fn check(kind: Kind, json: &str) -> Result<Draft> {
     }
     let (body, claims, problems) = match kind {
         Kind::Agent => checked::<Agent>(json, check_agent)?,
+        Kind::Category => checked::<Category>(json, |c, report| named(&c.name, report))?,
         Kind::Did => checked::<Did>(json, check_did)?,
         Kind::Disposition => checked::<Disposition>(json, |d, report| named(&d.name, report))?,
         Kind::Flow => checked::<flow::Flow>(json, check_flow)?,
@@ -86,6 +89,12 @@ fn named(name: &str, report: &mut Report) {
 fn check_agent(agent: &Agent, report: &mut Report) {
     named(&agent.name, report);
     skills(&agent.skills, report);
+    if agent.ring_timeout_ms.is_some_and(|ring| !(3_000..=120_000).contains(&ring)) {
+        report.problem("ring_timeout_ms", "refused", "is not between 3000 and 120000");
+    }
+    if agent.wrap_up_ms.is_some_and(|wrap_up| !(0..=3_600_000).contains(&wrap_up)) {
+        report.problem("wrap_up_ms", "refused", "is not between 0 and 3600000");
+    }
     if let Some(phone) = &agent.phone {
         credentials("phone", &phone.username, &phone.password, report);
         if phone.contact.as_ref().is_some_and(|contact| !is_reachable(contact)) {
@@ -253,8 +262,11 @@ pub(crate) fn needs(kind: Kind, body: &Value) -> Vec<Need> {
     match kind {
         Kind::Did => vec![document(Kind::Flow, body["flow"].as_str().unwrap_or_default(), "flow")],
         Kind::Flow => flow_needs(body),
-        Kind::Agent | Kind::Queue => skill_needs(body),
-        Kind::Disposition | Kind::Prompt | Kind::Skill | Kind::Tenant | Kind::Trunk => Vec::new(),
+        Kind::Agent => skill_needs(body),
+        Kind::Queue => skill_needs(body).into_iter().chain(seat_needs(body)).collect(),
+        Kind::Category | Kind::Disposition | Kind::Prompt | Kind::Skill | Kind::Tenant | Kind::Trunk => {
+            Vec::new()
+        }
     }
 }
 
@@ -266,8 +278,15 @@ fn flow_needs(body: &Value) -> Vec<Need> {
     let Ok(flow) = serde_json::from_value::<flow::Flow>(body.clone()) else { return Vec::new() };
     let mut needs = Vec::new();
     for (id, node) in &flow.nodes {
-        if let flow::Node::Queue(queue) = node {
-            needs.push(document(Kind::Queue, queue.queue.as_str(), &format!("nodes.{id}.queue")));
+        match node {
+            flow::Node::Queue(queue) => {
+                needs.push(document(Kind::Queue, queue.queue.as_str(), &format!("nodes.{id}.queue")));
+            }
+            flow::Node::Category(set) => {
+                let place = format!("nodes.{id}.category");
+                needs.push(document(Kind::Category, set.category.as_str(), &place));
+            }
+            _ => {}
         }
         for (field, say) in node.said() {
             if let flow::Say::Prompt(prompt) = say {
@@ -276,6 +295,15 @@ fn flow_needs(body: &Value) -> Vec<Need> {
         }
     }
     needs
+}
+
+fn seat_needs(body: &Value) -> Vec<Need> {
+    let seats = body["agents"].as_array().into_iter().flatten().enumerate();
+    seats
+        .filter_map(|(i, seat)| {
+            Some(document(Kind::Agent, seat["agent"].as_str()?, &format!("agents[{i}].agent")))
+        })
+        .collect()
 }
 
 fn skill_needs(body: &Value) -> Vec<Need> {
@@ -291,6 +319,7 @@ fn skill_needs(body: &Value) -> Vec<Need> {
 pub(crate) fn new_id(kind: Kind, now: Timestamp, random: u128) -> String {
     match kind {
         Kind::Agent => AgentId::new(now, random).into(),
+        Kind::Category => CategoryId::new(now, random).into(),
         Kind::Did => DidId::new(now, random).into(),
         Kind::Disposition => DispositionId::new(now, random).into(),
         Kind::Flow => FlowId::new(now, random).into(),

@@ -41,6 +41,9 @@ pub(crate) fn seeds(
     for name in words.dispositions {
         seeds.push((id(Kind::Disposition), Kind::Disposition, json!({ "name": name })));
     }
+    for name in words.categories {
+        seeds.push((id(Kind::Category), Kind::Category, json!({ "name": name })));
+    }
     let (username, password, digits) = (random(), random(), random() % 100_000_000);
     let caller = json!({ "name": "Test caller", "auth": {
         "type": "digest",
@@ -98,6 +101,7 @@ struct Words {
     menu: &'static str,
     waiting: &'static str,
     dispositions: [&'static str; 3],
+    categories: [&'static str; 4],
 }
 
 impl Words {
@@ -113,6 +117,7 @@ impl Words {
                 menu: "Чтобы поговорить с сотрудником, нажмите один.",
                 waiting: "Вы в очереди. Первый свободный сотрудник ответит вам.",
                 dispositions: ["Решено", "Нужно перезвонить", "Ошиблись номером"],
+                categories: ["Подключение", "Техподдержка", "Финансы", "Общие вопросы"],
             },
             "ro" => Words {
                 queue: "Asistență",
@@ -124,6 +129,7 @@ impl Words {
                 menu: "Pentru a vorbi cu un coleg, apăsați unu.",
                 waiting: "Sunteți în așteptare. Vă răspunde primul coleg liber.",
                 dispositions: ["Rezolvat", "De revenit", "Număr greșit"],
+                categories: ["Conectare", "Tehnic", "Financiar", "General"],
             },
             _ => Words {
                 queue: "Support",
@@ -135,6 +141,7 @@ impl Words {
                 menu: "To speak with support, press one.",
                 waiting: "You are in the queue. The next free agent will take your call.",
                 dispositions: ["Resolved", "Follow-up needed", "Wrong number"],
+                categories: ["Connection", "Technical", "Finance", "General"],
             },
         }
     }

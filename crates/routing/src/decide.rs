@@ -1,0 +1,187 @@
+//! Matching: whose turn it is, who of the free agents is asked, and why.
+
+use crate::{
+    Effect, Levels, Offer, Router, Strategy,
+    callers::Reservation,
+    queue::{Place, Queue, Rank},
+    router::{Due, Step},
+};
+use std::cmp::Reverse;
+use types::{
+    fact::{AgentEvent, Candidate, Decision, Rule},
+    *,
+};
+
+/// Candidates that a decision tells of.
+const TOLD_MAX: usize = 5;
+
+/// Whose turn it is over several queues.
+type Turn<'a> = (Reverse<bool>, Reverse<u8>, &'a Place);
+
+pub(crate) struct Choice {
+    agent: AgentId,
+    decision: Decision,
+}
+
+impl Router {
+    /// Finds agents for the callers of a queue, in the order of service.
+    pub(crate) fn match_queue(&mut self, step: &mut Step, id: &QueueId) {
+        let Some(queue) = self.queues.get(id) else { return };
+        let waiting: Vec<CallId> = queue.places.iter().map(|place| place.call.clone()).collect();
+        for call in waiting {
+            if self.queues.get(id).is_none_or(|queue| queue.free(queue.config.relax.len()) == 0) {
+                return;
+            }
+            self.match_caller(step, &call);
+        }
+    }
+
+    /// Finds the caller an agent, or several where all ring.
+    pub(crate) fn match_caller(&mut self, step: &mut Step, call: &CallId) {
+        while let Some(choice) = self.choose(step.now, call) {
+            self.reserve(step, call, choice);
+        }
+    }
+
+    /// Finds a caller for an agent who became free: the first in the order of
+    /// service over all the agent's queues.
+    pub(crate) fn match_agent(&mut self, step: &mut Step, id: &AgentId) {
+        while let Some(call) = self.first_for(id) {
+            let Some(choice) = self.choose(step.now, &call) else { return };
+            self.reserve(step, &call, choice);
+        }
+    }
+
+    fn first_for(&self, id: &AgentId) -> Option<CallId> {
+        let agent = self.agents.get(id).filter(|agent| agent.is_free())?;
+        let fits = |call: &CallId| self.callers.get(call).is_some_and(|c| c.may_be_offered(id));
+        let in_turn = agent.queues.iter().filter_map(|queue| {
+            let queue = self.queues.get(queue)?;
+            Some(turn(queue, queue.first_for(id, fits)?))
+        });
+        let awaiting = agent.awaited.iter().filter_map(|call| {
+            let caller = self.callers.get(call)?;
+            Some(turn(self.queues.get(&caller.queue)?, &caller.place))
+        });
+        in_turn.chain(awaiting).min().map(|(_, _, place)| place.call.clone())
+    }
+
+    /// The agent for this caller, if one is sought and free.
+    fn choose(&self, now: Timestamp, call: &CallId) -> Option<Choice> {
+        let caller = self.callers.get(call)?;
+        let queue = self.queues.get(&caller.queue)?;
+        if !caller.seeks(queue.at_once()) {
+            return None;
+        }
+        if let Some((agent, _)) = &caller.preferred {
+            let rank = queue.rank(agent)?;
+            let decision = told(queue, now, caller.step, &[rank], Rule::Preferred);
+            return Some(Choice { agent: agent.clone(), decision });
+        }
+        let fits = |agent: &AgentId| caller.may_be_offered(agent);
+        let mut best = Vec::new();
+        if queue.config.strategy == Strategy::Sequential {
+            best = queue.best(caller.step, TOLD_MAX, |agent| fits(agent) && !caller.tried.contains(agent));
+        }
+        if best.is_empty() {
+            best = queue.best(caller.step, TOLD_MAX, fits);
+        }
+        let first = best.first()?;
+        let decision = told(queue, now, caller.step, &best, rule(queue, &best));
+        Some(Choice { agent: first.agent.clone(), decision })
+    }
+
+    fn reserve(&mut self, step: &mut Step, call: &CallId, choice: Choice) {
+        let Choice { agent: id, decision } = choice;
+        let (Some(caller), Some(agent)) = (self.callers.get_mut(call), self.agents.get_mut(&id)) else {
+            return;
+        };
+        let Some(queue) = self.queues.get_mut(&caller.queue) else { return };
+        assert!(caller.seeks(queue.at_once()), "a caller has one agent at a time");
+        assert!(agent.is_free(), "only a free agent is reserved");
+        let deadline = step.now + agent.ring_timeout.unwrap_or(queue.config.ring_timeout_ms);
+        let reservation = ReservationId::new(step.now, self.chance.draw());
+        caller.attempts += 1;
+        caller.rang(&id);
+        caller.offers.push(Reservation { id: reservation.clone(), agent: id.clone(), deadline });
+        queue.chosen(&id, caller.step, || self.chance.draw());
+        (agent.call, agent.queue) = (Some(call.clone()), Some(caller.queue.clone()));
+        agent.reservation = Some(reservation.clone());
+        self.due.insert((deadline, Due::Offer(call.clone(), reservation.clone())));
+        let (tenant, queue, attempt) = (caller.tenant.clone(), caller.queue.clone(), caller.attempts);
+        let event = AgentEvent::Offered {
+            call: call.clone(),
+            queue: queue.clone(),
+            reservation: reservation.clone(),
+            attempt,
+            decision,
+        };
+        let fact = agent.fact(step.now, event);
+        step.effects.push(Effect::Fact { tenant: tenant.clone(), fact });
+        let offer = Offer {
+            tenant,
+            reservation,
+            call: call.clone(),
+            queue,
+            agent: id.clone(),
+            line: agent.line.clone(),
+            since: caller.place.since,
+            deadline,
+            attempt,
+        };
+        self.settle(call);
+        self.move_agent(step, &id, AgentState::Ringing, None, Party::System);
+        step.effects.push(Effect::Offer(offer));
+    }
+}
+
+fn turn<'a>(queue: &Queue, place: &'a Place) -> Turn<'a> {
+    (place.starving, Reverse(queue.config.weight), place)
+}
+
+/// What told the first two apart.
+fn rule(queue: &Queue, best: &[&Rank]) -> Rule {
+    let (Some(first), Some(second)) = (best.first(), best.get(1)) else { return Rule::OnlyFree };
+    if first.penalty != second.penalty {
+        return Rule::Penalty;
+    }
+    if first.levels != second.levels {
+        return Rule::Skill;
+    }
+    match queue.config.strategy {
+        Strategy::RingAll => Rule::RingAll,
+        _ if first.score == second.score => Rule::LongestIdle,
+        Strategy::LongestIdle => Rule::LongestIdle,
+        Strategy::RoundRobin => Rule::RoundRobin,
+        Strategy::LeastCalls => Rule::LeastCalls,
+        Strategy::LeastTalk => Rule::LeastTalk,
+        Strategy::Linear | Strategy::Sequential => Rule::Order,
+        Strategy::Random => Rule::Chance,
+    }
+}
+
+fn told(queue: &Queue, now: Timestamp, step: usize, best: &[&Rank], rule: Rule) -> Decision {
+    let candidate = |rank: &&Rank| Candidate {
+        agent: rank.agent.clone(),
+        penalty: rank.penalty,
+        skills: queue.levels_of(&rank.agent),
+        score: rank.score,
+        idle: now.since(rank.idle_since),
+    };
+    let candidates: Vec<Candidate> = best.iter().map(candidate).collect();
+    Decision {
+        skill: (rule == Rule::Skill).then(|| skill_that_differs(queue, &candidates)).flatten(),
+        rule,
+        needs: queue.config.needs(step),
+        free: queue.free(step) as u32,
+        candidates,
+    }
+}
+
+/// Skills count in the order in which the queue names them.
+fn skill_that_differs(queue: &Queue, candidates: &[Candidate]) -> Option<String> {
+    debug_assert!(queue.config.levels != Levels::Enough, "levels do not decide here");
+    let (first, second) = (candidates.first()?, candidates.get(1)?);
+    let differs = first.skills.iter().zip(&second.skills).find(|(a, b)| a.level != b.level);
+    differs.map(|(skill, _)| skill.name.clone())
+}

@@ -1,0 +1,4 @@
+//! Days that must go well, and days with a planted fault that must not.
+
+mod days;
+mod faults;
