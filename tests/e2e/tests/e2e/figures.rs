@@ -3,7 +3,8 @@
 
 use crate::{
     AGENT, CALLER, SOON,
-    company::{AgentPhone, Company},
+    browser::Browser,
+    company::{AgentPhone, Company, PASSWORD},
 };
 use serde_json::{Value, json};
 use softphone::{Call, Protocol, Sound};
@@ -120,4 +121,15 @@ async fn the_hourly_table_is_what_the_calls_add_up_to() {
     company.change_queue(json!({ "short_abandon_ms": 0 })).await;
     let again = company.report("queue").await;
     assert_eq!(again["total"]["figures"]["short_abandoned"], 1, "the definition in force then stays");
+
+    let Some(mut page) = Browser::start(&company.at.url).await else { return };
+    page.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
+    let shown = page.does("look", json!({ "path": "/reports", "ids": ["report-definitions"] })).await;
+    let definitions = shown["report-definitions"].as_str().unwrap().to_owned();
+    for definition in
+        ["The caller hung up before an agent answered.", "limit for short abandons; part of abandoned"]
+    {
+        assert!(definitions.contains(definition), "A168, shown on the report: {definitions}");
+    }
+    page.close().await;
 }

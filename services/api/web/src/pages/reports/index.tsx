@@ -225,7 +225,7 @@ function Definitions() {
   const { t } = useTranslation();
   return (
     <Card title={t("reports.definitions")}>
-      <dl className="grid gap-x-6 gap-y-2 text-sm md:grid-cols-2">
+      <dl data-testid="report-definitions" className="grid gap-x-6 gap-y-2 text-sm md:grid-cols-2">
         {DEFINED.map((figure) => (
           <div key={figure}>
             <dt className="inline font-medium">{t(`figure.${figure}`)}: </dt>
