@@ -280,6 +280,18 @@ impl Router {
         step.effects.push(Effect::Fact { tenant: agent.tenant.clone(), fact });
     }
 
+    /// Who did not come back while the ACD listened is signed out, whatever was
+    /// told before it was started anew.
+    pub(crate) fn tell_the_absent(&mut self, step: &mut Step) {
+        let absent = self.agents.values().filter(|agent| agent.state == AgentState::Offline);
+        let mut absent: Vec<AgentId> = absent.map(|agent| agent.id.clone()).collect();
+        absent.sort_unstable();
+        let reason = Some("the acd was started anew".to_owned());
+        for id in absent {
+            self.move_agent(step, &id, AgentState::Offline, reason.clone(), Party::System);
+        }
+    }
+
     // ── small change ────────────────────────────────────────────────────────
 
     fn known(&mut self, step: &mut Step, tenant: &TenantId, id: &AgentId) -> Option<&mut Agent> {

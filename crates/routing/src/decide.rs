@@ -6,7 +6,7 @@ use crate::{
     queue::{Place, Queue, Rank},
     router::{Due, Step},
 };
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeSet};
 use types::{
     fact::{AgentEvent, Candidate, Decision, Rule},
     *,
@@ -66,9 +66,20 @@ impl Router {
         in_turn.chain(awaiting).min().map(|(_, _, place)| place.call.clone())
     }
 
+    /// Everybody was heard.
+    pub(crate) fn begin(&mut self, step: &mut Step) {
+        self.listens = false;
+        self.tell_the_absent(step);
+        // In turn over all queues: queue by queue would give shared agents away.
+        let turns = self.queues.values().flat_map(|queue| queue.places.iter().map(|at| turn(queue, at)));
+        let in_turn: BTreeSet<Turn> = turns.collect();
+        let calls: Vec<CallId> = in_turn.into_iter().map(|(_, _, place)| place.call.clone()).collect();
+        calls.iter().for_each(|call| self.match_caller(step, call));
+    }
+
     /// The agent for this caller, if one is sought and free.
     fn choose(&self, now: Timestamp, call: &CallId) -> Option<Choice> {
-        let caller = self.callers.get(call)?;
+        let caller = self.callers.get(call).filter(|_| !self.listens)?;
         let queue = self.queues.get(&caller.queue)?;
         if !caller.seeks(queue.at_once()) {
             return None;

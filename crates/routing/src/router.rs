@@ -16,6 +16,8 @@ pub struct Router {
     pub(crate) direct: HashMap<CallId, Direct>,
     /// What is due when.
     pub(crate) due: BTreeSet<(Timestamp, Due)>,
+    /// Only listens until then: see [`Router::listening`].
+    pub(crate) listens: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +30,8 @@ pub(crate) enum Due {
     Wait(CallId),
     /// Nobody has been signed in for long enough.
     Deserted(QueueId),
+    /// Who talks with whom has been heard: matching begins.
+    Heard,
 }
 
 /// The effects of one input, in the making.
@@ -47,7 +51,20 @@ impl Router {
             callers: HashMap::new(),
             direct: HashMap::new(),
             due: BTreeSet::new(),
+            listens: false,
         }
+    }
+
+    /// Reserves nobody until then: an ACD that was started anew hears first
+    /// who talks with whom, lest an agent on a call is offered another.
+    pub fn listening(mut self, until: Timestamp) -> Router {
+        self.listens = true;
+        self.due.insert((until, Due::Heard));
+        self
+    }
+
+    pub fn listens(&self) -> bool {
+        self.listens
     }
 
     /// What happened, and what to do about it.
@@ -115,6 +132,7 @@ impl Router {
                 Due::Declined(call, agent) => self.forgive(step, &call, &agent),
                 Due::Wait(call) => self.wait_goes_on(step, &call),
                 Due::Deserted(queue) => self.give_up_on(step, &queue),
+                Due::Heard => self.begin(step),
             }
         }
     }

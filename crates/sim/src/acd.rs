@@ -3,7 +3,7 @@
 
 use crate::{
     Fault,
-    desk::Told,
+    desk::{Desk, Told},
     network::Stream,
     world::{What, World},
 };
@@ -38,6 +38,11 @@ impl World {
     }
 
     fn plant(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(ended) = effects.iter().find(|e| matches!(e, Effect::OfferEnded { .. })).cloned()
+            && self.faulty(Fault::EndsAnOfferTwice)
+        {
+            effects.push(ended);
+        }
         let Some(Effect::Offer(offer)) = effects.iter().find(|e| matches!(e, Effect::Offer(_))).cloned()
         else {
             return;
@@ -52,10 +57,38 @@ impl World {
         if let Some(last) = last
             && self.faulty(Fault::JumpsTheQueue)
         {
-            let planted = Effect::Offer(routing::Offer { call: last, ..offer.clone() });
-            effects.retain(|e| *e != Effect::Offer(offer.clone()));
-            effects.push(planted);
+            replace(effects, &offer, routing::Offer { call: last, ..offer.clone() });
         }
+        if let Some(agent) = self.who_talks(&offer)
+            && self.faulty(Fault::OffersToTheBusy)
+        {
+            replace(effects, &offer, routing::Offer { agent, ..offer.clone() });
+        }
+        let foreign = |desk: &&Desk| self.tenants[desk.tenant] != offer.tenant;
+        if let Some(agent) = self.desks.iter().find(foreign).map(|desk| desk.id.clone())
+            && self.faulty(Fault::CrossesTenants)
+        {
+            replace(effects, &offer, routing::Offer { agent, ..offer.clone() });
+        }
+        if self.faulty(Fault::RefusesForTheAgent) {
+            effects.retain(|e| *e != Effect::Offer(offer.clone()));
+            let routing::Offer { call, reservation, .. } = offer;
+            let outcome = OfferOutcome::Declined;
+            self.router.handle(self.now, Input::OfferEnded { call, reservation, outcome });
+        }
+    }
+
+    /// An agent of the same skills who has talked for long.
+    fn who_talks(&self, offer: &routing::Offer) -> Option<AgentId> {
+        let skills = &self.router.agent(&offer.agent)?.skills;
+        let talks = |agent: &&routing::Agent| {
+            let long = agent.since + 20_000 < self.now;
+            agent.state == AgentState::OnCall
+                && long
+                && agent.skills == *skills
+                && agent.tenant == offer.tenant
+        };
+        self.router.agents().filter(talks).map(|agent| agent.id.clone()).min()
     }
 
     fn routed(&mut self, effect: Effect) {
@@ -74,9 +107,8 @@ impl World {
             }
             Effect::Refused { .. } | Effect::Reached(_) => {}
             Effect::AgentMoved { agent, .. } => {
-                let Some((state, call)) = self.router.agent(&agent).map(|a| (a.state, a.call.clone())) else {
-                    return;
-                };
+                let known = self.router.agent(&agent).map(|a| (a.state, a.call.clone()));
+                let (state, call) = known.unwrap_or((AgentState::Offline, None));
                 let n = self.desk_of[&agent];
                 self.desks[n].watch(self.now, state, call.clone());
                 self.send(Stream::AcdToDesk(n), What::Desk(n, Told::State(state, call)));
@@ -114,4 +146,9 @@ impl World {
             self.at(250, What::Positions);
         }
     }
+}
+
+fn replace(effects: &mut Vec<Effect>, offer: &routing::Offer, planted: routing::Offer) {
+    effects.retain(|e| *e != Effect::Offer(offer.clone()));
+    effects.push(Effect::Offer(planted));
 }

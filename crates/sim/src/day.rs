@@ -10,6 +10,10 @@ use types::{Millis, Timestamp};
 pub struct Day {
     pub calls: usize,
     pub agents: usize,
+    /// Companies among which numbers, queues and agents are divided.
+    pub tenants: usize,
+    /// How often the ACD dies and is started anew.
+    pub acd_deaths: u32,
     /// The calls arrive within this time, in milliseconds.
     pub span: Millis,
     /// Something that is done wrong on purpose, to see that it is found.
@@ -18,7 +22,7 @@ pub struct Day {
 
 impl Default for Day {
     fn default() -> Day {
-        Day { calls: 200, agents: 7, span: 3_600_000, fault: None }
+        Day { calls: 200, agents: 7, tenants: 1, acd_deaths: 0, span: 3_600_000, fault: None }
     }
 }
 
@@ -43,6 +47,18 @@ pub enum Fault {
     EndsTwice,
     /// The ACD is not told that a conversation is over.
     KeepsAgentBusy,
+    /// The ACD takes an offer back as if the agent had declined.
+    RefusesForTheAgent,
+    /// The ACD offers a caller to an agent who talks.
+    OffersToTheBusy,
+    /// An offer is said to be over twice.
+    EndsAnOfferTwice,
+    /// A report counts a contact that never was.
+    CountsTooMany,
+    /// Something cannot go on.
+    Panics,
+    /// The ACD offers a caller to another tenant's agent.
+    CrossesTenants,
 }
 
 /// What happened on a day that went well.

@@ -1,6 +1,7 @@
 //! Agents: the device that rings and the person before it.
 
 use crate::{
+    Fault,
     network::Stream,
     world::{What, World, begin},
 };
@@ -15,6 +16,12 @@ const LEASE: Millis = 10_000;
 
 pub(crate) struct Desk {
     pub(crate) id: AgentId,
+    pub(crate) tenant: usize,
+    skills: Vec<Skill>,
+    /// Not deleted.
+    hired: bool,
+    /// What the person asked for last; told again when the stream broke.
+    wish: Option<Acd>,
     online: bool,
     /// Counts how often the device vanished.
     lives: u32,
@@ -80,16 +87,45 @@ impl World {
             skills.push(Skill { name: "gold".into(), level: 5 });
         }
         self.desk_of.insert(id.clone(), n);
-        let desk = Desk { id, online: true, lives: 0, legs: BTreeMap::new(), spans: Vec::new() };
-        self.desks.push(desk);
-        self.profile(n, skills);
+        self.desks.push(Desk {
+            id,
+            tenant: n % self.tenants.len(),
+            skills,
+            hired: true,
+            wish: None,
+            online: true,
+            lives: 0,
+            legs: BTreeMap::new(),
+            spans: Vec::new(),
+        });
+        self.tell_agent(n);
         self.soon(n, 0..120_000, Act::Ready);
     }
 
-    fn profile(&mut self, n: usize, skills: Vec<Skill>) {
-        let (tenant, agent) = (self.tenant.clone(), self.desks[n].id.clone());
-        let profile = routing::Profile { name: format!("agent {n}"), skills, ..Default::default() };
-        self.acd(Acd::Agent { tenant, agent, profile: Some(profile) });
+    /// Tells the ACD what is saved of an agent.
+    pub(crate) fn tell_agent(&mut self, n: usize) {
+        let Desk { id, tenant, skills, hired, .. } = &self.desks[n];
+        let (tenant, agent) = (self.tenants[*tenant].clone(), id.clone());
+        let profile =
+            routing::Profile { name: format!("agent {n}"), skills: skills.clone(), ..Default::default() };
+        self.acd(Acd::Agent { tenant, agent, profile: Some(profile).filter(|_| *hired) });
+    }
+
+    pub(crate) fn save_agent(&mut self, n: usize, there: bool) {
+        self.desks[n].hired = there;
+        self.tell_agent(n);
+        if there {
+            self.soon(n, 500..20_000, Act::Ready);
+        }
+    }
+
+    /// The desks say again what they asked for.
+    pub(crate) fn desks_reattach(&mut self) {
+        for n in 0..self.desks.len() {
+            if let Some(wish) = self.desks[n].wish.clone().filter(|_| self.desks[n].online) {
+                self.asks(n, wish);
+            }
+        }
     }
 
     /// Another mix of skills; seldom none at all.
@@ -98,8 +134,8 @@ impl World {
         let all = ["general", "gold"].map(|name| Skill { name: name.into(), level });
         let kept = self.rng.random_range(0..4);
         let mixed = all.into_iter().enumerate().filter(|(i, _)| kept & (1 << i) != 0);
-        let skills = mixed.map(|(_, skill)| skill).collect();
-        self.profile(n, skills);
+        self.desks[n].skills = mixed.map(|(_, skill)| skill).collect();
+        self.tell_agent(n);
     }
 
     fn soon(&mut self, n: usize, after: std::ops::Range<Millis>, act: Act) {
@@ -129,6 +165,11 @@ impl World {
     }
 
     fn asks(&mut self, n: usize, input: Acd) {
+        match &input {
+            Acd::Available { .. } | Acd::Aux { .. } => self.desks[n].wish = Some(input.clone()),
+            Acd::Offline { .. } => self.desks[n].wish = None,
+            _ => {}
+        }
         self.send(Stream::DeskToAcd(n), What::Acd(input));
     }
 
@@ -188,7 +229,7 @@ impl World {
     }
 
     pub(crate) fn person(&mut self, n: usize, act: Act) {
-        let (tenant, agent) = (self.tenant.clone(), self.desks[n].id.clone());
+        let (tenant, agent) = (self.tenants[self.desks[n].tenant].clone(), self.desks[n].id.clone());
         match act {
             Act::Return if !self.desks[n].online => {
                 self.desks[n].online = true;
@@ -225,6 +266,9 @@ impl World {
     fn accept(&mut self, n: usize, leg: LegId) {
         if self.desks[n].talks().is_some() {
             return;
+        }
+        if self.faulty(Fault::Panics) {
+            panic!("something cannot go on");
         }
         let Some(found) = self.desks[n].legs.get_mut(&leg) else { return };
         found.accepted = true;

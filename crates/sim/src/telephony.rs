@@ -15,6 +15,7 @@ use types::{fact::CallEvent, *};
 /// A call at the edge.
 pub(crate) struct Line {
     pub(crate) call: Call,
+    pub(crate) tenant: usize,
     /// The fold of what was told.
     pub(crate) folded: Option<Ledger>,
     cursor: Option<flow::Cursor>,
@@ -106,6 +107,7 @@ impl World {
         let n = self.lines.len();
         let did: E164 =
             if self.chance(500) { "+99912345678" } else { "+99912345679" }.parse().expect("a number");
+        let tenant = if did.as_str().ends_with('9') { 1 % self.tenants.len() } else { 0 };
         let entry = Entry {
             call: CallId::new(self.now, self.id()),
             caller_leg: LegId::new(self.now, self.id()),
@@ -136,6 +138,7 @@ impl World {
         };
         self.lines.push(Line {
             call,
+            tenant,
             folded: None,
             cursor: None,
             tick: None,
@@ -348,7 +351,7 @@ impl World {
         if self.chance(2) {
             return self.send(Stream::Ivr(n), What::Call(n, Input::IvrFailed));
         }
-        let stepped = flow::step(&self.flow, self.lines[n].cursor.as_ref(), &input);
+        let stepped = flow::step(&self.flows[self.lines[n].tenant], self.lines[n].cursor.as_ref(), &input);
         let flow::Stepped { cursor, place, instruction, category } = stepped.expect("a valid flow");
         self.lines[n].cursor = Some(cursor);
         let next = Next {
@@ -393,7 +396,8 @@ impl World {
     // ── the ACD ─────────────────────────────────────────────────────────────
 
     fn join(&mut self, n: usize, queue: QueueId, since: Timestamp, priority: i32) {
-        let (tenant, line) = (self.tenant.clone(), &mut self.lines[n]);
+        let line = &mut self.lines[n];
+        let tenant = self.tenants[line.tenant].clone();
         let call = line.call.entry().call.clone();
         line.truth.stage = Stage::Queue;
         line.truth.stays.push(Stay { queue: queue.clone(), at: since, left: None });
@@ -420,7 +424,7 @@ impl World {
         let queue = line.truth.stays.last().map(|stay| stay.queue.clone());
         let agent = offer.map(|offer| self.desks[offer.desk].id.clone());
         let by = agent.zip(queue).map(|(agent, queue)| {
-            let tenant = self.tenant.clone();
+            let tenant = self.tenants[line.tenant].clone();
             routing::Winner { tenant, agent, queue }
         });
         let answered = routing::Input::Answered { call, reservation: reservation.clone(), by };
@@ -440,10 +444,11 @@ impl World {
 
     /// The edge tells the ACD again whom it has.
     pub(crate) fn reattach(&mut self) {
-        let joins = self.lines.iter().filter_map(|line| line.join.clone());
-        let answers = self.lines.iter().filter_map(|line| line.answered.clone());
-        let again: Vec<_> = joins.chain(answers).collect();
+        // Who talks does not wait again.
+        let again = self.lines.iter().filter_map(|line| line.answered.clone().or_else(|| line.join.clone()));
+        let again: Vec<_> = again.collect();
         again.into_iter().for_each(|input| self.send(Stream::EdgeToAcd, What::Acd(input)));
+        self.desks_reattach();
     }
 
     // ── agents' lines ───────────────────────────────────────────────────────

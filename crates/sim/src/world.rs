@@ -4,7 +4,7 @@ use crate::{
     Day, Fault, Summary,
     check::Check,
     desk::{Act, Desk, Told},
-    network::{Network, OUTAGE_MAX, Stream},
+    network::{DELAY_MAX, Network, OUTAGE_MAX, Stream},
     telephony::Line,
 };
 use call::IvrInput;
@@ -54,6 +54,10 @@ pub(crate) enum What {
     Queue(usize, bool),
     /// Somebody changes what an agent can do.
     Skills(usize),
+    /// Somebody deletes an agent, or hires the agent again.
+    Agent(usize, bool),
+    /// The ACD dies; another begins with nothing.
+    AcdDies,
     CallFact(CallFact),
     AgentFact(AgentFact),
     Positions,
@@ -73,9 +77,14 @@ pub(crate) struct World {
     pub(crate) acd_tick: Option<Timestamp>,
     pub(crate) moved: HashSet<QueueId>,
     pub(crate) told: HashMap<CallId, u32>,
-    pub(crate) tenant: TenantId,
+    pub(crate) tenants: Vec<TenantId>,
+    /// Two of each tenant.
     pub(crate) queues: Vec<(QueueId, QueueConfig)>,
-    pub(crate) flow: flow::Flow,
+    queues_there: Vec<bool>,
+    /// When the ACD was started anew.
+    pub(crate) acd_begins: Vec<Timestamp>,
+    /// One of each tenant.
+    pub(crate) flows: Vec<flow::Flow>,
     pub(crate) flow_id: FlowId,
     pub(crate) lines: Vec<Line>,
     pub(crate) line_of: HashMap<CallId, usize>,
@@ -98,7 +107,8 @@ pub(crate) fn begin() -> Timestamp {
 impl World {
     pub(crate) fn new(seed: u64, day: Day) -> World {
         let at = begin();
-        let queues = [1, 2].map(|n| QueueId::new(at, n));
+        let queues: Vec<[QueueId; 2]> =
+            (0..day.tenants as u128).map(|t| [1, 2].map(|n| QueueId::new(at, 10 * t + n))).collect();
         let mut world = World {
             rng: ChaCha8Rng::seed_from_u64(seed),
             now: at,
@@ -110,8 +120,10 @@ impl World {
             acd_tick: None,
             moved: HashSet::new(),
             told: HashMap::new(),
-            tenant: TenantId::new(at, 1),
-            flow: crate::telephony::flow(&queues),
+            tenants: (0..day.tenants as u128).map(|n| TenantId::new(at, n + 1)).collect(),
+            flows: queues.iter().map(crate::telephony::flow).collect(),
+            queues_there: vec![true; 2 * day.tenants],
+            acd_begins: Vec::new(),
             flow_id: FlowId::new(at, 1),
             queues: Vec::new(),
             lines: Vec::new(),
@@ -132,10 +144,9 @@ impl World {
         world
     }
 
-    fn furnish(&mut self, queues: [QueueId; 2]) {
-        for (id, (name, skill)) in
-            queues.into_iter().zip([("Sales", ("general", 1)), ("Support", ("gold", 5))])
-        {
+    fn furnish(&mut self, queues: Vec<[QueueId; 2]>) {
+        let kinds = [("Sales", ("general", 1)), ("Support", ("gold", 5))].into_iter().cycle();
+        for (id, (name, skill)) in queues.into_iter().flatten().zip(kinds) {
             let wrap_up_ms = [0, 500, 5_000, 20_000][self.rng.random_range(0..4)];
             let config = QueueConfig {
                 name: name.into(),
@@ -150,8 +161,8 @@ impl World {
                     [self.rng.random_range(0..3)],
                 ..QueueConfig::default()
             };
-            self.queues.push((id.clone(), config.clone()));
-            self.acd(routing::Input::Queue { tenant: self.tenant.clone(), queue: id, config: Some(config) });
+            self.queues.push((id, config));
+            self.tell_queue(self.queues.len() - 1);
         }
         for n in 0..self.day.agents {
             self.new_desk(n);
@@ -163,6 +174,12 @@ impl World {
         for _ in 0..self.day.span / (15 * MINUTE) {
             let at = self.rng.random_range(0..self.day.span);
             self.at(at, What::Outage);
+        }
+        // Not one upon the other: what an ACD never told, nobody can count.
+        let share = self.day.span / i64::from(self.day.acd_deaths.max(1));
+        for n in 0..i64::from(self.day.acd_deaths) {
+            let at = n * share + self.rng.random_range(0..share - MINUTE);
+            self.at(at, What::AcdDies);
         }
         self.plan_changes();
         self.at(LOOK, What::Look);
@@ -249,6 +266,8 @@ impl World {
             What::Outage => self.outage(),
             What::Queue(n, there) => self.save_queue(n, there),
             What::Skills(n) => self.save_skills(n),
+            What::Agent(n, there) => self.save_agent(n, there),
+            What::AcdDies => self.acd_dies(),
             What::Reattach => self.reattach(),
             What::CallFact(fact) => self.book.call(&fact),
             What::AgentFact(fact) => self.book.agent(&fact),
@@ -276,12 +295,46 @@ impl World {
                 (self.rng.random_range(0..self.day.span), self.rng.random_range(0..self.day.agents));
             self.at(at, What::Skills(n));
         }
+        // Nobody tells of an agent who was deleted before the ACD died.
+        let leavers = if self.day.acd_deaths > 0 { 0 } else { self.rng.random_range(0..3) };
+        for _ in 0..leavers {
+            let (at, n) =
+                (self.rng.random_range(0..self.day.span), self.rng.random_range(0..self.day.agents));
+            let gone = self.rng.random_range(100..300_000);
+            self.at(at, What::Agent(n, false));
+            self.at(at + gone, What::Agent(n, true));
+        }
     }
 
     fn save_queue(&mut self, n: usize, there: bool) {
+        self.queues_there[n] = there;
+        self.tell_queue(n);
+    }
+
+    /// Tells the ACD what is saved of a queue.
+    fn tell_queue(&mut self, n: usize) {
         let (queue, config) = self.queues[n].clone();
-        let config = Some(config).filter(|_| there);
-        self.acd(routing::Input::Queue { tenant: self.tenant.clone(), queue, config });
+        let (tenant, config) = (self.tenants[n / 2].clone(), Some(config).filter(|_| self.queues_there[n]));
+        self.acd(routing::Input::Queue { tenant, queue, config });
+    }
+
+    /// Everything that the ACD knew is gone; what is saved it reads again, who
+    /// waits or talks it hears from the edge, who is there from the desks.
+    fn acd_dies(&mut self) {
+        let seed = self.id();
+        let listens = DELAY_MAX + OUTAGE_MAX + 1_000;
+        self.router = Router::new(seed).listening(self.now + listens);
+        (self.acd_tick, self.told) = (None, HashMap::new());
+        self.moved.clear();
+        self.check.order = Default::default();
+        self.acd_begins.push(self.now);
+        for n in 0..self.queues.len() {
+            self.tell_queue(n);
+        }
+        for n in 0..self.desks.len() {
+            self.tell_agent(n);
+        }
+        self.outage();
     }
 
     fn look_around(&mut self) {

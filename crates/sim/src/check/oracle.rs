@@ -119,6 +119,8 @@ impl World {
         let of_call = spans
             .iter()
             .zip(ends)
+            // What the ACD's death cut short was never told.
+            .filter(|(_, end)| !self.acd_begins.contains(end))
             .filter(|(span, _)| span.0 == AgentState::WrapUp && span.1.as_ref() == Some(call));
         of_call.map(|(span, end)| end - span.2).sum()
     }

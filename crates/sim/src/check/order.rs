@@ -22,6 +22,7 @@ pub(crate) struct Order {
     reservations: HashMap<ReservationId, Reservation>,
     /// Agents who declined a caller, and until when that counts.
     declined: HashMap<CallId, Vec<(AgentId, Timestamp)>>,
+    tenants: HashMap<QueueId, TenantId>,
     now: Timestamp,
 }
 
@@ -44,6 +45,7 @@ impl Order {
         match input {
             Input::Join { call, queue, since, priority, .. } => self.join(call, queue, *since, *priority),
             Input::Release { call } => drop(self.leave(call)),
+            Input::Queue { tenant, queue, .. } => drop(self.tenants.insert(queue.clone(), tenant.clone())),
             Input::Answered { call, reservation, by } => self.answered(call, reservation, by.as_ref()),
             _ => {}
         }
@@ -141,9 +143,15 @@ impl Order {
                 format!("{} or {} is reserved twice", offer.call, offer.agent),
             ));
         }
-        let skills = router.agent(&offer.agent).map(|agent| agent.skills.clone()).unwrap_or_default();
+        let agent = router.agent(&offer.agent).map(|agent| (agent.tenant.clone(), agent.skills.clone()));
+        let (tenant, skills) = agent.unwrap_or((offer.tenant.clone(), Vec::new()));
+        if tenant != offer.tenant || self.tenants.get(&offer.queue) != Some(&tenant) {
+            let message = format!("{} of {} is offered to {tenant}'s agent", offer.call, offer.tenant);
+            return Err((Invariant::OneTenant, message));
+        }
         let first = self.first_for(&offer.agent, |queue| {
-            router.queue_config(queue).is_some_and(|config| suits(config, &skills))
+            let ours = self.tenants.get(queue) == Some(&tenant);
+            ours && router.queue_config(queue).is_some_and(|config| suits(config, &skills))
         });
         if first != Some(&offer.call) {
             return Err((
@@ -167,6 +175,10 @@ impl Order {
         };
         let mut turns = self.seeking.iter();
         turns.find(|((_, _, call), queue)| suits(queue) && !excluded(call)).map(|((_, _, call), _)| call)
+    }
+
+    pub(crate) fn tenant_of(&self, queue: &QueueId) -> Option<&TenantId> {
+        self.tenants.get(queue)
     }
 
     pub(crate) fn open_reservations(&self) -> impl Iterator<Item = &ReservationId> {

@@ -11,11 +11,14 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
-/// Few agents and many, quiet days and busy ones.
+/// Few agents and many, quiet days and busy ones, one company or two; on some
+/// the ACD dies.
 fn drawn(seed: u64) -> Day {
     let agents = 2 + seed as usize % 13;
     let span = [1_800_000, 3_600_000, 7_200_000][seed as usize / 13 % 3];
-    Day { calls: 200 + seed as usize % 50, agents, span, fault: None }
+    let tenants = 1 + seed as usize % 2;
+    let acd_deaths = if seed % 5 == 0 { 2 } else { 0 };
+    Day { calls: 200 + seed as usize % 50, agents, tenants, acd_deaths, span, fault: None }
 }
 
 fn one(seed: u64) -> Result<Summary, Failure> {

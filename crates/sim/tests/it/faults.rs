@@ -3,8 +3,12 @@
 use sim::{Day, Fault, Invariant, day};
 
 fn found(fault: Fault) -> Invariant {
-    let failure =
-        day(3, &Day { agents: 3, fault: Some(fault), ..Day::default() }).expect_err("the fault is found");
+    found_among(3, 1, fault)
+}
+
+fn found_among(agents: usize, tenants: usize, fault: Fault) -> Invariant {
+    let day_of = Day { agents, tenants, fault: Some(fault), ..Day::default() };
+    let failure = day(3, &day_of).expect_err("the fault is found");
     assert!(failure.to_string().contains("SIM_SEED=3"), "{failure}");
     assert!(!failure.events.is_empty());
     failure.invariant
@@ -53,4 +57,34 @@ fn a_miscounted_end_is_found() {
 #[test]
 fn an_agent_who_is_busy_for_ever_is_found() {
     assert_eq!(found(Fault::KeepsAgentBusy), Invariant::OneTruth);
+}
+
+#[test]
+fn an_agent_who_idles_while_somebody_waits_is_found() {
+    assert_eq!(found(Fault::RefusesForTheAgent), Invariant::NoIdling);
+}
+
+#[test]
+fn a_caller_who_is_offered_to_an_agent_on_a_call_is_found() {
+    assert_eq!(found_among(9, 1, Fault::OffersToTheBusy), Invariant::OneCall);
+}
+
+#[test]
+fn an_offer_that_ends_twice_is_found() {
+    assert_eq!(found(Fault::EndsAnOfferTwice), Invariant::OneOutcome);
+}
+
+#[test]
+fn a_report_that_does_not_add_up_is_found() {
+    assert_eq!(found(Fault::CountsTooMany), Invariant::Balanced);
+}
+
+#[test]
+fn a_panic_is_found() {
+    assert_eq!(found(Fault::Panics), Invariant::NoPanic);
+}
+
+#[test]
+fn a_caller_who_crosses_to_another_tenant_is_found() {
+    assert_eq!(found_among(6, 2, Fault::CrossesTenants), Invariant::OneTenant);
 }

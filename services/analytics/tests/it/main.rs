@@ -57,7 +57,12 @@ impl Fixture {
 
     async fn report(&mut self, ready: impl Fn(&Figures) -> bool) -> ReportReply {
         for _ in 0..200 {
-            let reply = self.analytics.report(self.request()).await.map(|reply| reply.into_inner());
+            let from_ms = clock::now().millis() - 86_400_000;
+            let reply = self
+                .analytics
+                .report(ReportRequest { from_ms, ..self.request() })
+                .await
+                .map(|reply| reply.into_inner());
             if let Ok(reply) = reply
                 && ready(reply.total.as_ref().unwrap().figures.as_ref().unwrap())
             {
@@ -126,6 +131,122 @@ async fn a_recount_agrees_with_the_report_and_sees_no_other_tenant() {
     let request = ReportRequest { positions, as_of_ms, ..f.request() };
     let recount = f.analytics.recount(request).await.unwrap().into_inner();
     assert_eq!((recount.total, recount.rows.len()), (report.total, report.rows.len()));
+}
+
+/// Nearest rank, by the definition.
+fn percentile(mut values: Vec<i64>, percent: usize) -> Option<i64> {
+    values.sort_unstable();
+    values.get((values.len() * percent).div_ceil(100).max(1) - 1).copied()
+}
+
+/// A made-up hour: `n` waits of so many milliseconds; every third caller gives up.
+fn hour_of_calls(f: &Fixture, begin: i64, waits: &[i64], short_abandon: i64) -> Vec<Vec<CallFact>> {
+    let queue = QueueId::new(Timestamp::default(), 1);
+    let agent = AgentId::new(Timestamp::default(), 1);
+    let mut told = Vec::new();
+    for (n, wait) in (0i64..).zip(waits) {
+        let (call, at) = (call_id(), begin + 1_000 * n);
+        let (reservation, talk) = (ReservationId::new(Timestamp::default(), n as u128), 500 * (n + 1));
+        let mut events = vec![
+            (0, offered()),
+            (
+                0,
+                CallEvent::Enqueued {
+                    queue: queue.clone(),
+                    priority: 0,
+                    service_level: 20_000,
+                    short_abandon,
+                },
+            ),
+        ];
+        let (queue, agent) = (queue.clone(), agent.clone());
+        let mut end = (*wait, Party::Caller, Stage::Queue, 0);
+        if n % 3 != 2 {
+            let (ring, outcome) = (*wait, OfferOutcome::Answered);
+            let offer = (queue.clone(), agent.clone(), reservation.clone());
+            let (q, a, r) = offer.clone();
+            events.push((0, CallEvent::AgentOffered { queue: q, agent: a, reservation: r, attempt: 1 }));
+            let (q, a, r) = offer;
+            events.push((*wait, CallEvent::OfferEnded { queue: q, agent: a, reservation: r, outcome, ring }));
+            events.push((*wait, CallEvent::AgentConnected { queue, agent, wait: *wait, attempt: 1 }));
+            end = (wait + talk, Party::Agent, Stage::Talking, talk);
+        }
+        let (after, by, stage, talk) = end;
+        let (cause, wait, hold, duration) = (HangupCause::Normal, *wait, 0, after);
+        let ended =
+            CallEvent::Ended { cause, by, stage, queue: None, agent: None, wait, talk, hold, duration };
+        events.push((after, ended));
+        let facts: Vec<CallFact> = (0..)
+            .zip(events)
+            .map(|(seq, (after, event))| CallFact {
+                call: call.clone(),
+                seq,
+                at: Timestamp::from_millis(at + after),
+                event,
+            })
+            .collect();
+        for fact in &facts {
+            let record = Record::new(Topic::Call, &f.tenant, call.as_str(), codec::encode(fact));
+            f.log.append(record).unwrap();
+        }
+        told.push(facts);
+    }
+    told
+}
+
+/// A table by the hour, counted again by hand from the facts themselves and
+/// not with the code that made it.
+/// Proves A021, A168, A170, A171, A172.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hourly_table_equals_an_independent_recount() {
+    const HOUR: i64 = 3_600_000;
+    let mut f = fixture();
+    let begin = clock::now().millis() - 3 * HOUR;
+    let waits: [Vec<i64>; 2] =
+        [(1..=90).map(|n| n * 331 % 47_000).collect(), (1..=40).map(|n| n * 977 % 31_000).collect()];
+    // The limit for short abandons is the queue's, and not the same all day.
+    let limits = [5_000, 9_000];
+    let told: Vec<Vec<Vec<CallFact>>> = (0..)
+        .zip(&waits)
+        .zip(limits)
+        .map(|((hour, waits), limit)| hour_of_calls(&f, begin + hour * HOUR, waits, limit))
+        .collect();
+    f.report(|total| total.offered == 130 && total.in_progress == 0).await;
+    let request = ReportRequest { from_ms: begin, to_ms: begin + 2 * HOUR, interval_ms: HOUR, ..f.request() };
+    let report = f.analytics.report(request.clone()).await.unwrap().into_inner();
+    let again = ReportRequest { positions: report.positions.clone(), as_of_ms: report.as_of_ms, ..request };
+    assert_eq!(f.analytics.recount(again).await.unwrap().into_inner(), report, "the log gives the same");
+    assert_eq!(report.rows.len(), 2);
+    for ((row, calls), limit) in report.rows.iter().zip(&told).zip(limits) {
+        let (mut answered, mut talks, mut abandoned) = (Vec::new(), Vec::new(), Vec::new());
+        for fact in calls.iter().flatten() {
+            match &fact.event {
+                CallEvent::AgentConnected { wait, .. } => answered.push(*wait),
+                CallEvent::Ended { by: Party::Caller, wait, talk: 0, .. } => abandoned.push(*wait),
+                CallEvent::Ended { talk, .. } => talks.push(*talk),
+                _ => {}
+            }
+        }
+        let figures = row.figures.unwrap();
+        let short = abandoned.iter().filter(|wait| **wait < limit).count() as u64;
+        let (lost, all) = (abandoned.len() as u64, calls.len() as u64);
+        let mean = |values: &[i64]| Some(values.iter().sum::<i64>() as f64 / values.len() as f64);
+        assert_eq!((figures.offered, figures.answered), (all, answered.len() as u64));
+        assert_eq!(figures.asa_ms, mean(&answered));
+        let percentiles = [figures.answer_p50_ms, figures.answer_p90_ms, figures.answer_p99_ms];
+        assert_eq!(percentiles, [50, 90, 99].map(|p| percentile(answered.clone(), p)));
+        let percentiles = [figures.talk_p50_ms, figures.talk_p90_ms, figures.talk_p99_ms];
+        assert_eq!(
+            (percentiles, figures.att_ms),
+            ([50, 90, 99].map(|p| percentile(talks.clone(), p)), mean(&talks))
+        );
+        assert_eq!((figures.abandoned, figures.short_abandoned), (lost, short));
+        assert!(short > 0 && short < lost, "both kinds of lost calls are there");
+        assert_eq!(figures.abandonment, Some(lost as f64 / all as f64));
+        assert_eq!(figures.abandonment_net, Some((lost - short) as f64 / (all - short) as f64));
+        assert_eq!(figures.abandoned_wait_ms, mean(&abandoned));
+        assert_eq!(figures.longest_wait_ms, *answered.iter().chain(&abandoned).max().unwrap());
+    }
 }
 
 /// A113: a call is in the live view from its INVITE on.

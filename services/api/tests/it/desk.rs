@@ -358,3 +358,73 @@ async fn the_pop_comes_with_the_offer_and_shows_who_calls_and_the_last_ten_calls
     let p95 = took[OFFERS * 95 / 100 - 1];
     assert!(p95 <= 500, "the pop took {p95} ms (P95), all: {took:?}");
 }
+
+/// Saves how good the agent is at law.
+async fn save_level(owner: &Browser, browser: &Browser, level: u8) {
+    let path = format!("/v1/agents/{}", browser.me["agent"].as_str().expect("an agent"));
+    let mut agent = owner.get(&path).await.body;
+    agent["skills"] = json!([{ "name": "law", "level": level }]);
+    let fields = agent.as_object_mut().expect("an object");
+    fields.retain(|field, _| field != "id" && field != "version");
+    let saved = owner.put(&path, &agent).await;
+    assert_eq!(saved.status, 200, "{}", saved.body);
+}
+
+/// The call's reasons, once the history has them.
+async fn why(owner: &Browser, call: &str) -> Value {
+    for _ in 0..400 {
+        let offers = owner.get(&format!("/v1/calls/{call}")).await.body["offers"].clone();
+        if offers.is_array() {
+            return offers[0].clone();
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("the history does not tell why")
+}
+
+/// Levels from 1 to 10 are set by REST; the queue prefers the highest. That
+/// the very next decision is another is `routing`'s own test; here the change
+/// goes the whole way.
+/// Proves A003.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_level_alters_the_decision_and_the_log_names_the_skill() {
+    let world = World::start().await;
+    let owner = world.owner("acme").await;
+    let colleague = world.colleague(&owner, "agent").await;
+    assert_eq!(owner.post("/v1/skills", &json!({ "name": "law" })).await.status, 201);
+    let queue = owner.first("queues").await;
+    let body = json!({
+        "name": "Law", "levels": "highest_first", "wrap_up": "none", "skills": [{ "name": "law", "level": 1 }],
+    });
+    let path = format!("/v1/queues/{}", queue["id"].as_str().expect("an id"));
+    let saved = owner.put(&path, &body).await;
+    assert_eq!(saved.status, 200, "{}", saved.body);
+    let mut desks = [Desk::open(&owner).await, Desk::open(&colleague).await];
+    for desk in &mut desks {
+        desk.says(json!({ "type": "available" })).await;
+        desk.becomes("available").await;
+    }
+    for (levels, chosen) in [([1, 10], &colleague), ([7, 6], &owner), ([7, 8], &colleague)] {
+        save_level(&owner, &owner, levels[0]).await;
+        save_level(&owner, &colleague, levels[1]).await;
+        let found = timeout(PATIENCE, async {
+            loop {
+                // The ACD hears of what is saved by the log.
+                let mut caller = Waiting::joins(&world, &owner).await;
+                let agent = caller.reserved().await.agent;
+                caller.tells(ask::What::Release(ask::Release { cause: "normal".into() })).await;
+                if json!(agent) == chosen.me["agent"] {
+                    return caller.call;
+                }
+            }
+        });
+        let call = found.await.expect("the better one is offered the caller");
+        crate::isolation::tell_call(&world, &owner, &call.parse().expect("a call")).await;
+        let why = why(&owner, &call).await;
+        let told: Vec<&Value> = (0..2).map(|i| &why["candidates"][i]["skills"][0]["level"]).collect();
+        let highest = *levels.iter().max().expect("two");
+        let lowest = *levels.iter().min().expect("two");
+        assert_eq!((&why["rule"], &why["skill"]), (&json!("skill"), &json!("law")), "{why}");
+        assert_eq!(told, [&json!(highest), &json!(lowest)]);
+    }
+}

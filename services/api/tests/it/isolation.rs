@@ -47,8 +47,14 @@ async fn contact(world: &World, a: &Browser) -> String {
 
 /// A call as the edge tells it.
 async fn call(world: &World, a: &Browser) -> String {
+    let call = CallId::new(chassis::clock::now(), chassis::random::u128());
+    tell_call(world, a, &call).await;
+    call.to_string()
+}
+
+/// The call's first fact, until it is in the history.
+pub async fn tell_call(world: &World, a: &Browser, call: &CallId) {
     let now = chassis::clock::now();
-    let call = CallId::new(now, chassis::random::u128());
     let (trunk, number) = (a.first("trunks").await, a.first("numbers").await);
     let id = |document: &Value, field: &str| document[field].as_str().expect("an id").to_owned();
     let event = CallEvent::Offered {
@@ -65,7 +71,7 @@ async fn call(world: &World, a: &Browser) -> String {
     world.log.append(Record::new(Topic::Call, &tenant, call.as_str(), codec::encode(&fact))).expect("told");
     for _ in 0..400 {
         if a.get(&format!("/v1/calls/{call}")).await.status == 200 {
-            return call.to_string();
+            return;
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
