@@ -413,6 +413,10 @@ async fn a_changed_level_alters_the_decision_and_the_log_names_the_skill() {
                 let mut caller = Waiting::joins(&world, &owner).await;
                 let agent = caller.reserved().await.agent;
                 caller.tells(ask::What::Release(ask::Release { cause: "normal".into() })).await;
+                // Both are free again before the next one comes.
+                let whose = usize::from(json!(agent) == colleague.me["agent"]);
+                desks[whose].hears("offer_ended").await;
+                desks[whose].becomes("available").await;
                 if json!(agent) == chosen.me["agent"] {
                     return caller.call;
                 }
