@@ -17,7 +17,7 @@ fn drawn(seed: u64) -> Day {
     let agents = 2 + seed as usize % 13;
     let span = [1_800_000, 3_600_000, 7_200_000][seed as usize / 13 % 3];
     let tenants = 1 + seed as usize % 2;
-    let acd_deaths = if seed % 5 == 0 { 2 } else { 0 };
+    let acd_deaths = if seed.is_multiple_of(5) { 2 } else { 0 };
     Day { calls: 200 + seed as usize % 50, agents, tenants, acd_deaths, span, fault: None }
 }
 
