@@ -121,7 +121,14 @@ impl World {
         let phone = config::Phone { username: username.clone(), password, contact: None };
         let user = id(UserId::new);
         let name = username;
-        let profile = config::Agent { name, user, skills: Vec::new(), phone: Some(phone) };
+        let profile = config::Agent {
+            name,
+            user,
+            skills: Vec::new(),
+            phone: Some(phone),
+            ring_timeout_ms: None,
+            wrap_up_ms: None,
+        };
         save(&self.log, &self.tenant, Kind::Agent, agent.as_str(), &profile);
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
