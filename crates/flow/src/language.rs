@@ -91,7 +91,13 @@ pub struct Queue {
     pub announce_every_ms: Millis,
     /// Where the call goes when it leaves the queue without an agent.
     pub overflow: String,
+    /// The same for one reason of [`REASONS`] alone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub overflow_by: BTreeMap<String, String>,
 }
+
+/// Why a queue gives a caller back.
+pub const REASONS: [&str; 4] = ["queue_full", "no_agents", "wait_limit", "emergency"];
 
 impl Node {
     pub fn label<'a>(&'a self, id: &'a str) -> &'a str {
@@ -115,7 +121,11 @@ impl Node {
                     [("no_input".into(), menu.no_input.as_str()), ("no_match".into(), &menu.no_match)];
                 choices.chain(ladder).collect()
             }
-            Node::Queue(queue) => vec![("overflow".into(), &queue.overflow)],
+            Node::Queue(queue) => {
+                let by = queue.overflow_by.iter();
+                let by = by.map(|(reason, node)| (format!("overflow_by.{reason}"), node.as_str()));
+                std::iter::once(("overflow".into(), queue.overflow.as_str())).chain(by).collect()
+            }
             Node::Category(set) => vec![("next".into(), &set.next)],
             Node::Hangup => Vec::new(),
         }

@@ -8,7 +8,7 @@ mod language;
 mod step;
 mod validate;
 
-pub use language::{Category, Flow, Menu, Node, Play, Queue, Say};
+pub use language::{Category, Flow, Menu, Node, Play, Queue, REASONS, Say};
 pub use step::{Cursor, Input, Instruction, Place, Stepped, step};
 pub use validate::Problem;
 

@@ -18,8 +18,8 @@ pub enum Input {
     Played,
     Keys(String),
     NoInput,
-    /// The queue gave the call back without an agent.
-    QueueLeft,
+    /// The queue gave the call back without an agent, for this reason.
+    QueueLeft(String),
 }
 
 /// What the caller hears next.
@@ -67,7 +67,9 @@ pub fn step(flow: &Flow, cursor: Option<&Cursor>, input: &Input) -> Result<Stepp
         (Node::Play(play), Input::Played) => enter(flow, &play.next),
         (Node::Menu(menu), Input::Keys(keys)) => chosen(flow, cursor, menu, keys),
         (Node::Menu(menu), Input::NoInput) => again(flow, cursor, menu, &menu.no_input, &[]),
-        (Node::Queue(queue), Input::QueueLeft) => enter(flow, &queue.overflow),
+        (Node::Queue(queue), Input::QueueLeft(reason)) => {
+            enter(flow, queue.overflow_by.get(reason).unwrap_or(&queue.overflow))
+        }
         _ => speak(flow, cursor.clone(), Vec::new()),
     }
 }
@@ -204,11 +206,27 @@ mod tests {
 
     #[test]
     fn a_queue_that_gives_the_call_back_leads_to_its_overflow() {
-        assert_eq!(walk(&[Input::Played, Input::Keys("1".into()), Input::QueueLeft]).1, Instruction::Hangup);
+        let left = Input::QueueLeft("queue_full".into());
+        assert_eq!(walk(&[Input::Played, Input::Keys("1".into()), left]).1, Instruction::Hangup);
+    }
+
+    #[test]
+    fn each_reason_to_leave_a_queue_may_have_its_own_target() {
+        let mut flow = flow();
+        let Some(Node::Queue(queue)) = flow.nodes.get_mut("wait") else { panic!("a queue") };
+        queue.overflow_by.insert("queue_full".into(), "hello".into());
+        flow.validate().unwrap();
+        let left = |reason: &str| [Input::Played, Input::Keys("1".into()), Input::QueueLeft(reason.into())];
+        let heard = ["queue_full", "no_agents"].map(|reason| walked(&flow, &left(reason)).place.node);
+        assert_eq!(heard, ["hello", "bye"]);
+        let Some(Node::Queue(queue)) = flow.nodes.get_mut("wait") else { panic!("a queue") };
+        queue.overflow_by.insert("rain".into(), "gone".into());
+        let places: Vec<String> = flow.validate().unwrap_err().into_iter().map(|p| p.place).collect();
+        assert_eq!(places, ["nodes.wait.overflow_by.rain"; 2]);
     }
 
     #[test]
     fn a_late_input_repeats_the_node_rather_than_moving() {
-        assert_eq!(walk(&[Input::QueueLeft]).0.node, "hello");
+        assert_eq!(walk(&[Input::QueueLeft("wait_limit".into())]).0.node, "hello");
     }
 }

@@ -1,4 +1,4 @@
-use crate::{Flow, Menu, Node, Say};
+use crate::{Flow, Menu, Node, Queue, REASONS, Say};
 use std::collections::BTreeSet;
 
 const NODES_MAX: usize = 500;
@@ -63,9 +63,7 @@ impl Flow {
         match node {
             Node::Play(play) if play.say.is_empty() => report(format!("nodes.{id}.say"), "says nothing"),
             Node::Menu(menu) => check_menu(id, menu, report),
-            Node::Queue(queue) if queue.announce_every_ms != 0 && queue.announce_every_ms < 5_000 => {
-                report(format!("nodes.{id}.announce_every_ms"), "is neither 0 nor at least 5000");
-            }
+            Node::Queue(queue) => check_queue(id, queue, report),
             _ => {}
         }
     }
@@ -112,6 +110,16 @@ impl Flow {
             Some(Node::Menu(menu)) => vec![&menu.no_input],
             _ => Vec::new(),
         }
+    }
+}
+
+fn check_queue(id: &str, queue: &Queue, report: &mut impl FnMut(String, &str)) {
+    if queue.announce_every_ms != 0 && queue.announce_every_ms < 5_000 {
+        report(format!("nodes.{id}.announce_every_ms"), "is neither 0 nor at least 5000");
+    }
+    for reason in queue.overflow_by.keys().filter(|reason| !REASONS.contains(&reason.as_str())) {
+        let message = "is none of queue_full, no_agents, wait_limit, emergency";
+        report(format!("nodes.{id}.overflow_by.{reason}"), message);
     }
 }
 
@@ -207,7 +215,7 @@ mod tests {
                     Instruction::Hangup => return Ok(()),
                     Instruction::Play(_) => Input::Played,
                     Instruction::Collect { .. } => Input::NoInput,
-                    Instruction::Queue(_) => Input::QueueLeft,
+                    Instruction::Queue(_) => Input::QueueLeft(String::new()),
                 };
                 at = step(&flow, Some(&at.cursor), &input).unwrap();
             }

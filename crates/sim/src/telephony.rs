@@ -74,6 +74,7 @@ pub(crate) fn flow(queues: &[QueueId; 2]) -> flow::Flow {
             priority,
             announce_every_ms: 30_000,
             overflow: overflow.into(),
+            overflow_by: [("queue_full".to_owned(), "sorry".to_owned())].into(),
         })
     };
     let play =
@@ -346,7 +347,7 @@ impl World {
             IvrInput::Played => flow::Input::Played,
             IvrInput::Keys(keys) => flow::Input::Keys(keys),
             IvrInput::NoInput => flow::Input::NoInput,
-            IvrInput::QueueLeft(_) => flow::Input::QueueLeft,
+            IvrInput::QueueLeft(reason) => flow::Input::QueueLeft(reason),
         };
         if self.chance(2) {
             return self.send(Stream::Ivr(n), What::Call(n, Input::IvrFailed));

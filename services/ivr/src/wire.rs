@@ -19,7 +19,7 @@ pub fn input(input: &next_request::Input) -> Input {
         next_request::Input::PromptsEnded(_) => Input::Played,
         next_request::Input::Keys(keys) => Input::Keys(keys.keys.clone()),
         next_request::Input::NoInput(_) => Input::NoInput,
-        next_request::Input::QueueLeft(_) => Input::QueueLeft,
+        next_request::Input::QueueLeft(left) => Input::QueueLeft(left.reason.clone()),
     }
 }
 

@@ -221,5 +221,6 @@ fn wait(queue: &QueueId) -> Node {
         priority: 0,
         announce_every_ms: 0,
         overflow: "bye".into(),
+        overflow_by: Default::default(),
     })
 }
