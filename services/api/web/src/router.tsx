@@ -149,6 +149,26 @@ const users = createRoute({
   path: "/users",
   component: lazyRouteComponent(() => import("./pages/admin/users"), "UsersPage"),
 });
+const departments = createRoute({
+  getParentRoute: () => shell,
+  path: "/departments",
+  component: lazyRouteComponent(() => import("./pages/admin/departments"), "DepartmentsPage"),
+});
+const roles = createRoute({
+  getParentRoute: () => shell,
+  path: "/roles",
+  component: lazyRouteComponent(() => import("./pages/admin/roles"), "RolesPage"),
+});
+const audit = createRoute({
+  getParentRoute: () => shell,
+  path: "/audit",
+  component: lazyRouteComponent(() => import("./pages/admin/audit"), "AuditPage"),
+});
+const security = createRoute({
+  getParentRoute: () => shell,
+  path: "/security",
+  component: lazyRouteComponent(() => import("./pages/security"), "SecurityPage"),
+});
 const prompts = createRoute({
   getParentRoute: () => shell,
   path: "/prompts",
@@ -194,6 +214,10 @@ const tree = root.addChildren([
     queues,
     agents,
     users,
+    departments,
+    roles,
+    audit,
+    security,
     prompts,
     dispositions,
     skills,

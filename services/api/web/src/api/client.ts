@@ -9,7 +9,7 @@ export function rememberCsrf(value: string | null) {
 }
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-type Options = { body?: unknown; form?: FormData; version?: number; signal?: AbortSignal };
+type Options = { body?: unknown; form?: FormData; csv?: string; version?: number; signal?: AbortSignal };
 
 /** One request under /v1; throws a `Problem` unless it succeeds. */
 export async function request<T>(method: Method, path: string, options: Options = {}): Promise<T> {
@@ -17,7 +17,8 @@ export async function request<T>(method: Method, path: string, options: Options 
   if (csrf && method !== "GET") headers["x-csrf-token"] = csrf;
   if (options.body !== undefined) headers["content-type"] = "application/json";
   if (options.version !== undefined) headers["if-match"] = `"${options.version}"`;
-  const body = options.form ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
+  if (options.csv !== undefined) headers["content-type"] = "text/csv";
+  const body = options.csv ?? options.form ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
   const response = await fetch(`/v1${path}`, { method, headers, body, signal: options.signal }).catch(
     (error: unknown) => {
       if (error instanceof DOMException && error.name === "AbortError") throw error;

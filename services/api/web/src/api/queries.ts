@@ -55,6 +55,8 @@ export type Collection =
   | "agents"
   | "skills"
   | "dispositions"
+  | "departments"
+  | "roles"
   | "prompts";
 
 export const documents = <T>(of: Collection) =>

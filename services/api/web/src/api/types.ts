@@ -1,6 +1,8 @@
 // The JSON of /v1, as its OpenAPI describes it. Times are milliseconds since 1970.
 
-export type Role = "owner" | "admin" | "supervisor" | "agent" | "auditor" | "developer";
+export const BUILT_IN = ["owner", "admin", "supervisor", "agent", "auditor", "developer"] as const;
+export type BuiltInRole = (typeof BUILT_IN)[number];
+export const isBuiltIn = (role: string): role is BuiltInRole => (BUILT_IN as readonly string[]).includes(role);
 
 export type Permission =
   | "desk"
@@ -17,7 +19,9 @@ export type Permission =
   | "users:read"
   | "users:write"
   | "api-keys"
-  | "test-calls";
+  | "test-calls"
+  | "audit:read"
+  | "supervise";
 
 export type Me = {
   tenant: string;
@@ -27,12 +31,18 @@ export type Me = {
   name: string;
   email: string | null;
   email_verified: boolean;
-  role: Role | null;
+  /** Built in, or the id of a role of the company's own. */
+  role: string | null;
   language: string | null;
   time_zone: string | null;
   permissions: Permission[];
   csrf: string | null;
+  scope: Scope | null;
+  totp: boolean;
 };
+
+/** Whom one sees: all, or the department with all below it. */
+export type Scope = "company" | "department";
 
 export type List<T> = { items: T[]; next_cursor?: string | null };
 
@@ -61,7 +71,11 @@ export type Agent = Stored & {
   user: string;
   skills: SkillLevel[];
   phone?: { username: string; password?: string } | null;
+  department?: string | null;
 };
+export type Department = Named & { parent?: string | null };
+export type Role = Named & { permissions: string[] };
+export type Permissions = { permissions: Permission[]; roles: { name: BuiltInRole; permissions: Permission[] }[] };
 export type Company = Stored & {
   name: string;
   time_zone: string;
@@ -199,6 +213,8 @@ export type LiveAgent = {
   since_ms: number;
   reason: string | null;
   call: string | null;
+  /** Asks for a supervisor since then. */
+  hand_since_ms: number | null;
 };
 export type LiveQueue = {
   queue: string;
@@ -222,6 +238,13 @@ export type Report = {
   as_of_ms: number;
 };
 
+/** Whom one can reach this moment. */
+export type Directory = {
+  at_ms: number;
+  agents: { id: string; name: string; state: string; since_ms: number | null; reason: string | null }[];
+  queues: { id: string; name: string; waiting: number; longest_waiting_since_ms: number | null }[];
+};
+
 /** Where carriers and phones send SIP, each as host:port. */
 export type SipServer = { udp: string; tcp: string };
 
@@ -240,10 +263,30 @@ export type User = {
   agent: string;
   name: string;
   email: string;
-  role: Role;
+  role: string;
   email_verified: boolean;
+  scope: Scope;
+  totp: boolean;
+  seen_at_ms: number | null;
 };
-export type Invite = { id: string; email: string; name: string; role: Role; expires_at_ms: number };
+export type Session = {
+  id: string;
+  user_agent: string;
+  address: string;
+  created_at_ms: number;
+  seen_at_ms: number;
+  current: boolean;
+};
+export type AuditEntry = {
+  id: string;
+  at_ms: number;
+  actor: string;
+  actor_name: string | null;
+  action: string;
+  subject: string;
+  detail: Record<string, unknown>;
+};
+export type Invite = { id: string; email: string; name: string; role: string; expires_at_ms: number };
 export type ApiKey = {
   id: string;
   name: string;

@@ -31,6 +31,13 @@ export default function DeskBar() {
           </Badge>
         </Link>
       )}
+      {!onDesk && view.messages.length > 0 && (
+        <Button size="sm" asChild>
+          <Link to="/desk" data-testid="desk-mail">
+            {t("supervise.unread", { count: view.messages.length })}
+          </Link>
+        </Button>
+      )}
       {!onDesk && leg && (
         <Button size="sm" look="primary" asChild>
           <Link to="/desk">{t("desk.backToCall")}</Link>

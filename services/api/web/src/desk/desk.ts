@@ -1,8 +1,10 @@
+import i18next from "i18next";
 import { useSyncExternalStore } from "react";
 import { toast } from "@/components/ui/toast";
 import { sentence } from "@/api/words";
 import { Line, type MicrophoneTrouble, microphone, testing, troubleOf } from "./line";
-import type { FromDesk, FromServer } from "./messages";
+import { onDevices } from "./devices";
+import type { FromDesk, FromServer, Ring as RingMessage, Supervision, Target } from "./messages";
 import { PhoneLock } from "./phone-lock";
 import { Ring } from "./ring";
 import { DeskSocket, type Link } from "./socket";
@@ -29,6 +31,9 @@ class Desk {
   private readonly ring = new Ring();
   private socket: DeskSocket | null = null;
   private lock: PhoneLock | null = null;
+  private devices: (() => void) | null = null;
+  /** How the next supervisor's leg was asked for. */
+  private comesAs: Supervision | null = null;
   /** Accepted before its leg rang here. */
   private acceptNext: string | null = null;
 
@@ -51,12 +56,16 @@ class Desk {
     this.lock = new PhoneLock(`trunkline.phone.${agent}`, (owns) => this.owns(owns));
     this.socket.open();
     this.lock.open();
+    this.devices = onDevices(() => {
+      for (const line of this.lines.values()) void line.changeDevices();
+    });
   }
 
   /** Signs out of the desk in this tab. */
   close() {
     this.socket?.close();
     this.lock?.close();
+    this.devices?.();
     this.socket = null;
     this.lock = null;
     this.dropLines(new Set());
@@ -96,9 +105,13 @@ class Desk {
       this.lock?.steal();
       return;
     }
-    if (!this.send({ type: "accept", leg: leg.leg })) return;
-    this.lines.get(leg.leg)?.speak(true);
-    this.apply({ type: "accepted", leg: leg.leg });
+    this.accepted(leg.leg);
+  }
+
+  private accepted(leg: string) {
+    if (!this.send({ type: "accept", leg })) return;
+    this.lines.get(leg)?.speak(true);
+    this.apply({ type: "accepted", leg });
   }
 
   decline(reservation: string) {
@@ -128,6 +141,43 @@ class Desk {
     this.send({ type: "finish_wrap_up", call, disposition, note });
   }
 
+  /** Hands the caller over, asks somebody first, or adds somebody. */
+  connect(way: "transfer" | "consult" | "invite", leg: string, to: Target) {
+    this.send({ type: way, leg, to });
+  }
+
+  say(what: "swap" | "complete" | "cancel" | "conference", leg: string) {
+    this.send({ type: what, leg });
+  }
+
+  remove(leg: string, party: string) {
+    this.send({ type: "remove", leg, party });
+  }
+
+  /** Calls a number or a colleague; needs the microphone as a call that comes in does. */
+  call(to: Target) {
+    this.send({ type: "call", to });
+  }
+
+  /** Comes into somebody else's call. */
+  superviseCall(call: string, how: Supervision) {
+    this.comesAs = how;
+    this.send({ type: "supervise_call", call, how });
+  }
+
+  /** Another way to be in it, on the same leg. */
+  supervise(leg: string, how: Supervision) {
+    if (this.send({ type: "supervise", leg, how })) this.apply({ type: "supervision_wanted", leg, how });
+  }
+
+  raiseHand(on: boolean) {
+    this.send({ type: "hand", on });
+  }
+
+  read(message: { at_ms: number }) {
+    this.apply({ type: "message_read", at_ms: message.at_ms });
+  }
+
   takePhone() {
     this.lock?.steal();
   }
@@ -143,13 +193,19 @@ class Desk {
         setTimeout(() => this.apply({ type: "stale_dropped" }), RETOLD_MS);
         break;
       case "ring":
-        this.ringing(message.leg, message.reservation);
+        this.ringing(message);
         break;
       case "sdp":
         void this.lines.get(message.leg)?.answer(message.sdp);
         break;
       case "refused":
         toast("bad", sentence(message.message));
+        break;
+      case "moved":
+        toast("info", i18next.t("supervise.moved", { by: message.by, skills: message.skills.join(", ") || "—" }));
+        break;
+      case "invite_failed":
+        toast("bad", i18next.t("parties.failed", { name: message.name }));
         break;
       default:
     }
@@ -159,15 +215,20 @@ class Desk {
     return this.snapshot.ownsPhone !== false || this.acceptNext === reservation;
   }
 
-  private ringing(leg: string, reservation: string) {
-    if (!this.lines.has(leg)) this.connect(leg);
+  private ringing({ leg, reservation, purpose }: RingMessage) {
+    if (!this.lines.has(leg)) this.wire(leg);
+    // The agent wanted these: nobody is asked again.
+    if (purpose === "dial" || purpose === "supervise") this.accepted(leg);
+    if (purpose === "supervise" && this.comesAs) {
+      this.apply({ type: "supervision_wanted", leg, how: this.comesAs });
+    }
     if (this.acceptNext === reservation) {
       this.acceptNext = null;
       this.accept(reservation);
     }
   }
 
-  private connect(id: string) {
+  private wire(id: string) {
     const line = new Line(id, {
       send: (message) => this.send(message),
       trouble: (trouble) => this.set({ trouble }),

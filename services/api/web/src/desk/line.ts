@@ -1,3 +1,4 @@
+import { devices, playAt } from "./devices";
 import type { FromDesk } from "./messages";
 
 /** Candidates later than this are not waited for: the gateway learns the address from the packets. */
@@ -11,11 +12,17 @@ export const testing = () =>
 
 export type MicrophoneTrouble = "denied" | "missing" | "insecure";
 
-export function microphone(): Promise<MediaStream> {
+/** The chosen microphone, or this one; empty: as the browser has it. */
+export function microphone(deviceId = devices().microphone): Promise<MediaStream> {
   const natural = !testing();
   if (!navigator.mediaDevices) return Promise.reject(new DOMException("", "InsecureContext"));
-  return navigator.mediaDevices.getUserMedia({
-    audio: { echoCancellation: natural, noiseSuppression: natural, autoGainControl: natural },
+  const processing = { echoCancellation: natural, noiseSuppression: natural, autoGainControl: natural };
+  const chosen = deviceId ? { ...processing, deviceId: { exact: deviceId } } : processing;
+  return navigator.mediaDevices.getUserMedia({ audio: chosen }).catch((error: unknown) => {
+    // The chosen one is unplugged: another is better than none.
+    const gone = error instanceof DOMException && error.name === "OverconstrainedError";
+    if (gone) return navigator.mediaDevices.getUserMedia({ audio: processing });
+    throw error;
   });
 }
 
@@ -84,6 +91,19 @@ export class Line {
     for (const track of this.stream?.getAudioTracks() ?? []) track.enabled = on;
   }
 
+  /** Another microphone or loudspeaker in the middle of a call. */
+  async changeDevices() {
+    void playAt(this.audio);
+    const [sender] = this.pc?.getSenders() ?? [];
+    const stream = await microphone().catch(() => null);
+    const [track] = stream?.getAudioTracks() ?? [];
+    if (!stream || !track || !sender || this.closed) return;
+    this.stopMicrophone();
+    this.stream = stream;
+    this.speak(this.speaks);
+    await sender.replaceTrack(track);
+  }
+
   close() {
     this.closed = true;
     this.pc?.close();
@@ -115,6 +135,7 @@ export class Line {
   private hear(pc: RTCPeerConnection, event: RTCTrackEvent) {
     const remoteStream = event.streams[0] ?? new MediaStream([event.track]);
     this.audio.srcObject = remoteStream;
+    void playAt(this.audio);
     this.audio.play().catch(() => {
       // Without a click on the page so far the browser waits for one; any will do.
       document.addEventListener("click", () => void this.audio.play(), { once: true });

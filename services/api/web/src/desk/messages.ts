@@ -27,18 +27,48 @@ export type Offer = {
 
 export type Hello = { agent: string; name: string; tenant: string; company: string; role: string };
 
+/** A leg that rings. Without a purpose it is a caller of a queue. */
+export type Ring = {
+  call: string;
+  leg: string;
+  reservation: string;
+  purpose?: "" | "transfer" | "consult" | "conference" | "dial" | "supervise";
+  number?: string;
+  name?: string;
+};
+
+/** Whom a call is handed to or connected with. */
+export type Target = { agent: string } | { queue: string } | { number: string };
+
+/** How a supervisor is in a call: unheard, heard by the agent, heard by all, in the agent's place. */
+export const SUPERVISIONS = ["listen", "whisper", "barge", "take_over"] as const;
+export type Supervision = (typeof SUPERVISIONS)[number];
+
+/** A party of the call beside the agent. */
+export type Seat = {
+  leg: string;
+  kind: "caller" | "agent" | "number";
+  name: string;
+  state: "ringing" | "here" | "held" | "whispers";
+};
+
 export type FromServer =
   | ({ type: "hello" } & Hello)
   | ({ type: "state" } & AgentState)
   | ({ type: "offer" } & Offer)
   | { type: "contact"; reservation: string; contact: Card }
   | { type: "offer_ended"; reservation: string; outcome: string }
-  | { type: "ring"; call: string; leg: string; reservation: string }
+  | ({ type: "ring" } & Ring)
+  | { type: "seats"; leg: string; seats: Seat[] }
+  | { type: "invite_failed"; leg: string; name: string; outcome: string }
   | { type: "sdp"; leg: string; sdp: string }
   | { type: "talking"; leg: string; since_ms: number }
   | { type: "held"; leg: string; on: boolean }
   | { type: "muted"; leg: string; on: boolean }
   | { type: "ended"; leg: string; cause: string }
+  | { type: "hand"; on: boolean }
+  | { type: "message"; from: string; text: string; at_ms: number }
+  | { type: "moved"; by: string; skills: string[] }
   | { type: "refused"; message: string };
 
 export type FromDesk =
@@ -53,4 +83,11 @@ export type FromDesk =
   | { type: "hold"; leg: string; on: boolean }
   | { type: "key"; leg: string; key: string }
   | { type: "hang_up"; leg: string }
+  | { type: "transfer" | "consult" | "invite"; leg: string; to: Target }
+  | { type: "swap" | "complete" | "cancel" | "conference"; leg: string }
+  | { type: "remove"; leg: string; party: string }
+  | { type: "supervise"; leg: string; how: Supervision }
+  | { type: "supervise_call"; call: string; how: Supervision }
+  | { type: "call"; to: Target }
+  | { type: "hand"; on: boolean }
   | { type: "phone"; owns: boolean };

@@ -4,12 +4,30 @@ import { Dialog } from "@/components/ui";
 import { desk } from "./desk";
 import { currentLeg, currentOffer } from "./view";
 
-const KEYS = ["a", "d", "m", "h", "e", "?"] as const;
-const NAMES = { a: "accept", d: "decline", m: "mute", h: "hold", e: "end", "?": "help" } as const;
+const KEYS = ["a", "d", "m", "h", "t", "k", "n", "e", "Ctrl+K", "?"] as const;
+const NAMES = {
+  a: "accept",
+  d: "decline",
+  m: "mute",
+  h: "hold",
+  t: "connect",
+  k: "keypad",
+  n: "note",
+  e: "end",
+  "Ctrl+K": "palette",
+  "?": "help",
+} as const;
 
 /** Writing is not commanding. */
-function isTyping(target: EventTarget | null) {
+export function isTyping(target: EventTarget | null) {
   return target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable]") !== null;
+}
+
+/** To the field where notes are typed, if it is on the page. */
+function focusNote(): boolean {
+  const field = document.querySelector<HTMLElement>('[data-testid="wrapup-note"]');
+  field?.focus();
+  return field !== null;
 }
 
 function act(key: string): boolean {
@@ -21,6 +39,7 @@ function act(key: string): boolean {
   else if (key === "m" && leg) desk.mute(leg.leg, !(leg.mutedWanted ?? leg.muted));
   else if (key === "h" && leg) desk.hold(leg.leg, !(leg.heldWanted ?? leg.held));
   else if (key === "e" && leg) desk.hangUp(leg.leg);
+  else if (key === "n") return focusNote();
   else return false;
   return true;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { FromServer, Offer } from "./messages";
-import { type View, type Wish, currentLeg, currentOffer, nothing, reduce } from "./view";
+import { type View, type Wish, consulting, currentLeg, currentOffer, nothing, reduce } from "./view";
 
 const offer: Offer = {
   reservation: "rsv_1",
@@ -56,6 +56,16 @@ describe("the desk", () => {
     expect(reloaded.callers.call_1).toBeDefined();
     const answered = told(hello, { ...state, state: "ringing" }, { type: "offer", ...offer }, { ...state, state: "on_call" });
     expect(answered.offers).toEqual([]);
+  });
+
+  it("shows who else is in the call, and a consultation as long as somebody is on hold", () => {
+    const seat = (kind: "caller" | "agent", state: "here" | "held" | "ringing") => ({ leg: kind, kind, name: kind, state });
+    const talking = told(hello, ring, { type: "talking", leg: "leg_1", since_ms: 5_000 });
+    expect(consulting(talking.legs[0]?.seats ?? [])).toBe(false);
+    const asked = reduce(talking, { type: "seats", leg: "leg_1", seats: [seat("caller", "held"), seat("agent", "here")] });
+    expect(consulting(asked.legs[0]?.seats ?? [])).toBe(true);
+    const three = reduce(asked, { type: "seats", leg: "leg_1", seats: [seat("caller", "here"), seat("agent", "here")] });
+    expect(consulting(three.legs[0]?.seats ?? [])).toBe(false);
   });
 
   it("adds the contact that the CRM sent after the offer", () => {

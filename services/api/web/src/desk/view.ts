@@ -1,10 +1,18 @@
-import type { AgentState, FromServer, Hello, Offer } from "./messages";
+import type { AgentState, FromServer, Hello, Offer, Ring, Seat, Supervision } from "./messages";
 
 /** The way of one call to this browser. */
 export type Leg = {
   leg: string;
   call: string;
   reservation: string;
+  purpose: NonNullable<Ring["purpose"]>;
+  /** Who calls, where no offer says it. */
+  number: string;
+  name: string;
+  /** Who else is in the call; empty: the caller alone. */
+  seats: Seat[];
+  /** On a supervisor's leg: how, as asked for last. */
+  supervision: Supervision | null;
   /** Accepted here; the server says when they talk. */
   accepted: boolean;
   talkingSince: number | null;
@@ -26,26 +34,45 @@ export type View = {
   legs: Leg[];
   /** Who called: the offers by call, kept for the conversation and wrap-up. */
   callers: Record<string, Offer>;
+  /** A supervisor is asked for. */
+  hand: boolean;
+  /** Words from colleagues, the newest last; read ones are put away. */
+  messages: DeskMessage[];
 };
+
+export type DeskMessage = { from: string; text: string; at_ms: number };
 
 /** What the agent did here, before the server confirms it. */
 export type Wish =
   | { type: "accepted"; leg: string }
   | { type: "mute_wanted"; leg: string; on: boolean }
   | { type: "hold_wanted"; leg: string; on: boolean }
+  | { type: "supervision_wanted"; leg: string; how: Supervision }
+  | { type: "message_read"; at_ms: number }
   | { type: "stale_dropped" }
   | { type: "phone_lost" };
 
 /** Callers remembered; the oldest is forgotten first. */
 const CALLERS_MAX = 20;
+const MESSAGES_MAX = 20;
 
-export const nothing: View = { hello: null, state: null, offers: [], legs: [], callers: {} };
+export const nothing: View = { hello: null, state: null, offers: [], legs: [], callers: {}, hand: false, messages: [] };
 
 export function reduce(view: View, message: FromServer | Wish): View {
   switch (message.type) {
+    case "hand":
+      return { ...view, hand: message.on };
+    case "message": {
+      const { from, text, at_ms } = message;
+      return { ...view, messages: [...view.messages, { from, text, at_ms }].slice(-MESSAGES_MAX) };
+    }
+    case "supervision_wanted":
+      return change(view, message.leg, { supervision: message.how });
+    case "message_read":
+      return { ...view, messages: view.messages.filter((one) => one.at_ms !== message.at_ms) };
     case "hello":
       // The server tells everything again after it.
-      return { ...view, hello: message, offers: [], legs: view.legs.map((leg) => ({ ...leg, stale: true })) };
+      return { ...view, hello: message, hand: false, offers: [], legs: view.legs.map((leg) => ({ ...leg, stale: true })) };
     case "state":
       // An offer lasts as long as it rings; its end need not be told apart.
       return { ...view, state: message, offers: message.state === "ringing" ? view.offers : [] };
@@ -63,6 +90,8 @@ export function reduce(view: View, message: FromServer | Wish): View {
       return change(view, message.leg, { held: message.on, heldWanted: null });
     case "muted":
       return change(view, message.leg, { muted: message.on, mutedWanted: null });
+    case "seats":
+      return change(view, message.leg, { seats: message.seats });
     case "ended":
       return { ...view, legs: view.legs.filter((leg) => leg.leg !== message.leg) };
     case "accepted":
@@ -79,6 +108,8 @@ export function reduce(view: View, message: FromServer | Wish): View {
       // What was asked is not so: back to what the server said last.
       return { ...view, legs: view.legs.map((leg) => ({ ...leg, heldWanted: null, mutedWanted: null })) };
     case "sdp":
+    case "invite_failed":
+    case "moved":
       return view;
   }
 }
@@ -97,12 +128,17 @@ function withContact(view: View, reservation: string, contact: Offer["contact"])
   return { ...view, offers: view.offers.map(filled), callers: Object.fromEntries(callers) };
 }
 
-function rung(view: View, ring: { leg: string; call: string; reservation: string }): View {
+function rung(view: View, ring: Ring): View {
   if (view.legs.some((leg) => leg.leg === ring.leg)) return change(view, ring.leg, { stale: false });
   const leg: Leg = {
     leg: ring.leg,
     call: ring.call,
     reservation: ring.reservation,
+    purpose: ring.purpose ?? "",
+    number: ring.number ?? "",
+    name: ring.name ?? "",
+    seats: [],
+    supervision: null,
     accepted: false,
     talkingSince: null,
     held: false,
@@ -117,6 +153,9 @@ function rung(view: View, ring: { leg: string; call: string; reservation: string
 function change(view: View, id: string, to: Partial<Leg>): View {
   return { ...view, legs: view.legs.map((leg) => (leg.leg === id ? { ...leg, ...to } : leg)) };
 }
+
+/** Somebody is asked while somebody else is on hold. */
+export const consulting = (seats: Seat[]) => seats.length > 1 && seats.some((seat) => seat.state === "held");
 
 /** The leg on which one talks, or is about to. */
 export const currentLeg = (view: View) =>

@@ -19,6 +19,7 @@ export function CallPage() {
   const { t } = useTranslation();
   const { id } = useParams({ from: "/shell/calls/$id" });
   const may = useMay();
+  const me = useMe();
   const call = useQuery({
     queryKey: ["calls", id],
     queryFn: () => get<Interaction>(`/calls/${encodeURIComponent(id)}`),
@@ -31,7 +32,7 @@ export function CallPage() {
           <>
             <Details call={found} />
             <Card title={t("calls.recorded")}>
-              {may("recordings:read") ? (
+              {may("recordings:read") || (found.agent !== null && found.agent === me.agent) ? (
                 <OfCall call={found} />
               ) : (
                 <p className="text-sm text-muted">{t("calls.noAccess")}</p>

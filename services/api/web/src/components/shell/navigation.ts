@@ -3,6 +3,7 @@ import {
   BarChart3,
   BookUser,
   Building2,
+  GitFork,
   Headset,
   House,
   KeyRound,
@@ -11,6 +12,8 @@ import {
   Network,
   PhoneCall,
   Radio,
+  ScrollText,
+  ShieldCheck,
   Sparkles,
   UserCog,
   Users,
@@ -45,11 +48,14 @@ export const SETTINGS: Place[] = [
   { to: "/queues", label: "queues", icon: Layers, needs: ["config:read"] },
   { to: "/agents", label: "agents", icon: UserCog, needs: ["config:read"] },
   { to: "/users", label: "users", icon: Users, needs: ["users:read"] },
+  { to: "/departments", label: "departments", icon: GitFork, needs: ["users:read"] },
+  { to: "/roles", label: "roles", icon: ShieldCheck, needs: ["users:read"] },
   { to: "/prompts", label: "prompts", icon: AudioLines, needs: ["config:read"] },
   { to: "/dispositions", label: "dispositions", icon: ListChecks, needs: ["config:read"] },
   { to: "/skills", label: "skills", icon: Sparkles, needs: ["config:read"] },
   { to: "/company", label: "company", icon: Building2, needs: ["config:read"] },
   { to: "/api-keys", label: "apiKeys", icon: KeyRound, needs: ["api-keys"] },
+  { to: "/audit", label: "audit", icon: ScrollText, needs: ["audit:read"] },
 ];
 
 export const seen = (places: Place[], permissions: Permission[]) =>

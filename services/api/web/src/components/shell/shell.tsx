@@ -1,17 +1,19 @@
 import { useMutation } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate } from "@tanstack/react-router";
-import { LogOut, Menu as MenuIcon, UserRound } from "lucide-react";
+import { LockKeyhole, LogOut, Menu as MenuIcon, UserRound } from "lucide-react";
 import { Suspense, lazy, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { post, rememberCsrf } from "@/api/client";
 import { meQuery, queryClient, useMay, useMe } from "@/api/queries";
 import { Button, Drawer, Menu, MenuItem, MenuLabel, MenuLine } from "@/components/ui";
 import { LANGUAGES, isLanguage, setLanguage } from "@/i18n";
+import { useRoleName } from "@/pages/admin/role-name";
 import { Logo } from "./logo";
 import { SETTINGS, WORK, seen } from "./navigation";
 import { ThemeButton } from "./theme";
 
 const DeskBar = lazy(() => import("@/desk/bar"));
+const Palette = lazy(() => import("./palette"));
 
 /** Around every page of those who are signed in. */
 export function Shell() {
@@ -51,6 +53,9 @@ export function Shell() {
               </Suspense>
             )}
           </div>
+          <Suspense fallback={null}>
+            <Palette />
+          </Suspense>
           <ThemeButton />
           <UserMenu />
         </header>
@@ -106,6 +111,7 @@ function Navigation({ onGo }: { onGo?: () => void }) {
 function UserMenu() {
   const { t, i18n } = useTranslation();
   const me = useMe();
+  const roleName = useRoleName();
   const navigate = useNavigate();
   useEffect(() => {
     if (isLanguage(me.language) && !localStorage.getItem("trunkline.language")) {
@@ -133,8 +139,12 @@ function UserMenu() {
       <MenuLabel>
         {me.email}
         <br />
-        {me.role ? t(`role.${me.role}`) : ""}
+        {me.role ? roleName(me.role) : ""}
       </MenuLabel>
+      <MenuItem onSelect={() => void navigate({ to: "/security" })}>
+        <LockKeyhole aria-hidden className="size-4" />
+        <span data-testid="nav-security">{t("nav.security")}</span>
+      </MenuItem>
       <MenuLine />
       <MenuLabel>{t("shell.language")}</MenuLabel>
       {Object.entries(LANGUAGES).map(([code, name]) => (

@@ -5,11 +5,11 @@ import { get, post } from "@/api/client";
 import { useServerForm } from "@/api/form";
 import { meQuery, queryClient, signedIn } from "@/api/queries";
 import { password, required, z } from "@/api/schema";
-import type { Me, Role } from "@/api/types";
+import { type Me, isBuiltIn } from "@/api/types";
 import { Button, Field, Input, Loaded, Notice } from "@/components/ui";
 import { AccountCard } from "./account-card";
 
-type Invitation = { company: string; email: string; name: string; role: Role };
+type Invitation = { company: string; email: string; name: string; role: string };
 
 const schema = z.object({ name: required, password });
 
@@ -45,7 +45,7 @@ function Accept({ token, invitation }: { token: string; invitation: Invitation }
       <p className="text-sm text-muted">
         {t("invite.lead", {
           company: invitation.company,
-          role: t(`role.${invitation.role}`),
+          role: isBuiltIn(invitation.role) ? t(`role.${invitation.role}`) : invitation.role,
           email: invitation.email,
         })}
       </p>

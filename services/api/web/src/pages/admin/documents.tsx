@@ -5,7 +5,7 @@ import type { FieldValues } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 import { type FormOptions, useServerForm } from "@/api/form";
 import { type Change, type Collection, documents, useDelete, useMay, useSave } from "@/api/queries";
-import type { Stored } from "@/api/types";
+import type { Permission, Stored } from "@/api/types";
 import { useProblemText } from "@/api/words";
 import {
   Button,
@@ -27,7 +27,11 @@ type Props<T extends Stored> = {
   of: Collection;
   /** Begins the test ids: `trunk-new`, `trunk-row`. */
   testId: string;
+  /** Lists them in another order; absent: as they come. */
+  arrange?: (documents: T[]) => T[];
   columns: Column<T>[];
+  /** Who may change them. */
+  writes?: Permission;
   /** What people call a document. */
   name: (document: T) => string;
   /** The form for a new one (null) and for a change, in a dialog. */
@@ -46,7 +50,7 @@ type Props<T extends Stored> = {
 export function Documents<T extends Stored>(props: Props<T>) {
   const { of, testId, columns, name, form, add, edits = true, deletes = true, actions, children } = props;
   const { t } = useTranslation();
-  const may = useMay()("config:write");
+  const may = useMay()(props.writes ?? "config:write");
   const list = useQuery(documents<T>(of));
   const [edited, setEdited] = useState<T | "new" | null>(null);
   const close = () => setEdited(null);
@@ -88,7 +92,7 @@ export function Documents<T extends Stored>(props: Props<T>) {
             <Table
               caption={t(`nav.${of}`)}
               columns={may ? [...columns, acts] : columns}
-              rows={rows}
+              rows={props.arrange?.(rows) ?? rows}
               rowKey={(one) => one.id}
               rowTestId={`${testId}-row`}
               empty={<EmptyState title={t(`${of}.none`)} />}

@@ -1,13 +1,16 @@
 import clsx from "clsx";
-import { Grip, Mic, MicOff, Pause, PhoneOff, Play } from "lucide-react";
-import { useState } from "react";
+import { Grip, Mic, MicOff, Pause, PhoneForwarded, PhoneOff, Play } from "lucide-react";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Badge, Button, Elapsed, PhoneNumber } from "@/components/ui";
 import { desk, useDesk } from "@/desk/desk";
-import type { Offer } from "@/desk/messages";
+import { type Offer, SUPERVISIONS } from "@/desk/messages";
+import { isTyping } from "@/desk/shortcuts";
 import type { Leg } from "@/desk/view";
 import { callerName } from "./caller";
+import { ConnectDialog } from "./connect-dialog";
 import { NoteField } from "./note";
+import { Parties } from "./parties";
 
 const KEYPAD = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
 
@@ -15,7 +18,8 @@ const KEYPAD = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
 export function CallCard({ leg, caller }: { leg: Leg; caller?: Offer }) {
   const { t } = useTranslation();
   const { connections } = useDesk();
-  const [keypad, setKeypad] = useState(false);
+  const [keypad, setKeypad] = useKey("k");
+  const [connecting, setConnecting] = useKey("t");
   const muted = leg.mutedWanted ?? leg.muted;
   const held = leg.heldWanted ?? leg.held;
   const failed = connections[leg.leg] === "failed" || connections[leg.leg] === "disconnected";
@@ -44,7 +48,7 @@ export function CallCard({ leg, caller }: { leg: Leg; caller?: Offer }) {
             {failed && <Badge tone="bad">{t("desk.soundLost")}</Badge>}
           </p>
           <p className="truncate text-2xl font-semibold tracking-tight">
-            {caller ? (callerName(caller) ?? <PhoneNumber number={caller.caller.number} />) : t("desk.call")}
+            <Who leg={leg} caller={caller} />
           </p>
         </div>
         {leg.talkingSince !== null && (
@@ -62,7 +66,11 @@ export function CallCard({ leg, caller }: { leg: Leg; caller?: Offer }) {
           <Hold aria-hidden className="size-4" />
           {t(held ? "desk.resume" : "desk.hold")}
         </Control>
-        <Control pressed={keypad} testId="call-keypad" onClick={() => setKeypad(!keypad)}>
+        <Control pressed={connecting} shortcut="t" testId="call-connect" onClick={() => setConnecting(true)}>
+          <PhoneForwarded aria-hidden className="size-4" />
+          {t("connect.open")}
+        </Control>
+        <Control pressed={keypad} shortcut="k" testId="call-keypad" onClick={() => setKeypad(!keypad)}>
           <Grip aria-hidden className="size-4" />
           {t("desk.keypad")}
         </Control>
@@ -86,11 +94,57 @@ export function CallCard({ leg, caller }: { leg: Leg; caller?: Offer }) {
           ))}
         </div>
       )}
+      {leg.purpose === "supervise" && <Supervising leg={leg} />}
+      <Parties leg={leg.leg} seats={leg.seats} />
       <div className="mt-4">
         <NoteField call={leg.call} />
       </div>
+      <ConnectDialog leg={leg.leg} open={connecting} onClose={() => setConnecting(false)} />
     </section>
   );
+}
+
+/** How one is in somebody else's call: a switch on the same leg. */
+function Supervising({ leg }: { leg: Leg }) {
+  const { t } = useTranslation();
+  return (
+    <div role="group" aria-label={t("supervise.how")} className="mt-4 flex flex-wrap gap-2">
+      {SUPERVISIONS.map((how) => (
+        <Button
+          key={how}
+          size="sm"
+          aria-pressed={leg.supervision === how}
+          look={leg.supervision === how ? "primary" : "plain"}
+          onClick={() => desk.supervise(leg.leg, how)}
+          data-testid={`supervision-${how}`}
+        >
+          {t(`supervise.${how}`)}
+        </Button>
+      ))}
+    </div>
+  );
+}
+
+/** Opened and closed by its button and by its key. */
+function useKey(key: string): [boolean, (on: boolean) => void] {
+  const [on, setOn] = useState(false);
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      if (event.key !== key || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      event.preventDefault();
+      setOn((before) => !before);
+    };
+    addEventListener("keydown", pressed);
+    return () => removeEventListener("keydown", pressed);
+  }, [key]);
+  return [on, setOn];
+}
+
+function Who({ leg, caller }: { leg: Leg; caller?: Offer }) {
+  const { t } = useTranslation();
+  if (caller) return callerName(caller) ?? <PhoneNumber number={caller.caller.number} />;
+  if (leg.name) return leg.name;
+  return leg.number ? <PhoneNumber number={leg.number} /> : t("desk.call");
 }
 
 type ControlProps = {

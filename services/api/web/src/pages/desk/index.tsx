@@ -1,9 +1,12 @@
+import { Phone } from "lucide-react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useDesk } from "@/desk/desk";
 import { currentLeg, currentOffer } from "@/desk/view";
-import { Card, EmptyState, Page } from "@/components/ui";
+import { Button, Card, EmptyState, Page } from "@/components/ui";
 import { CallCard } from "./call-card";
 import { CallerCard } from "./caller-card";
+import { ConnectDialog } from "./connect-dialog";
 import { DeskNotices } from "./notices";
 import { OfferCard } from "./offer-card";
 import { RecentCalls } from "./recent-calls";
@@ -45,10 +48,20 @@ function Idle() {
   const { t } = useTranslation();
   const { state } = useDesk();
   const elsewhere = state?.state === "on_call" || state?.state === "ringing";
+  const [calling, setCalling] = useState(false);
   const text = elsewhere ? "elsewhere" : state?.state === "available" ? "waiting" : "idle";
   return (
     <Card>
-      <EmptyState title={t(`desk.${text}`)}>{t(`desk.${text}Hint`)}</EmptyState>
+      <EmptyState title={t(`desk.${text}`)}>
+        <p>{t(`desk.${text}Hint`)}</p>
+        {!elsewhere && (
+          <Button className="mt-4" onClick={() => setCalling(true)} data-testid="desk-call">
+            <Phone aria-hidden className="size-4" />
+            {t("connect.call")}
+          </Button>
+        )}
+      </EmptyState>
+      <ConnectDialog open={calling} onClose={() => setCalling(false)} />
     </Card>
   );
 }

@@ -5,7 +5,7 @@ import { desk, useDesk } from "@/desk/desk";
 /** What keeps the desk from working, as long as it does. */
 export function DeskNotices() {
   const { t } = useTranslation();
-  const { link, ownsPhone, trouble, state } = useDesk();
+  const { link, ownsPhone, trouble, state, messages } = useDesk();
   return (
     <>
       {link === "lost" && <Notice tone="bad">{t("desk.lostNotice")}</Notice>}
@@ -25,6 +25,19 @@ export function DeskNotices() {
           </div>
         </Notice>
       )}
+      {messages.map((one) => (
+        <Notice key={one.at_ms} testId="desk-message">
+          <div className="flex flex-wrap items-start justify-between gap-2">
+            <p className="min-w-0">
+              <span className="font-semibold">{one.from}: </span>
+              {one.text}
+            </p>
+            <Button size="sm" onClick={() => desk.read(one)} data-testid="desk-message-read">
+              {t("supervise.read")}
+            </Button>
+          </div>
+        </Notice>
+      ))}
       {state?.state === "missed" && <Notice tone="warn">{t("desk.missedNotice")}</Notice>}
     </>
   );

@@ -1,16 +1,18 @@
-import { ChevronDown, Circle, CircleDot, Coffee, Power } from "lucide-react";
+import { ChevronDown, Circle, CircleDot, Coffee, Hand, Headphones, Power } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Badge, Button, Elapsed, Menu, MenuItem } from "@/components/ui";
 import { desk, useDesk } from "@/desk/desk";
 import { REASONS, stateTone, useStateLabel } from "@/desk/words";
+import { DevicesDialog } from "./devices-dialog";
 
 /** One's state, for how long, and the ways out of it. */
 export function StateBar() {
   const { t } = useTranslation();
-  const { state, link } = useDesk();
+  const { state, link, hand } = useDesk();
   const label = useStateLabel();
   const [busy, setBusy] = useState(false);
+  const [devices, setDevices] = useState(false);
   const away = link !== "open";
   const available = async () => {
     setBusy(true);
@@ -68,6 +70,26 @@ export function StateBar() {
             </MenuItem>
           ))}
         </Menu>
+        <Button
+          disabled={away}
+          aria-pressed={hand}
+          onClick={() => desk.raiseHand(!hand)}
+          className={hand ? "!border-bad !bg-bad-soft !text-bad" : undefined}
+          data-testid="desk-hand"
+        >
+          <Hand aria-hidden className="size-4" />
+          {t(hand ? "supervise.lower" : "supervise.raise")}
+        </Button>
+        <Button
+          icon
+          aria-label={t("devices.title")}
+          title={t("devices.title")}
+          onClick={() => setDevices(true)}
+          data-testid="desk-devices"
+        >
+          <Headphones aria-hidden className="size-4" />
+        </Button>
+        <DevicesDialog open={devices} onClose={() => setDevices(false)} />
         <Button disabled={away || is("offline")} onClick={() => desk.offline()} data-testid="desk-offline">
           <Power aria-hidden className="size-4" />
           {t("state.offline")}

@@ -1,16 +1,33 @@
+import { Hand } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { useNames } from "@/api/queries";
+import { useMay, useMe, useNames } from "@/api/queries";
 import type { LiveAgent, LiveCall } from "@/api/types";
 import { Badge, type Column, Elapsed, EmptyState, PhoneNumber, Table } from "@/components/ui";
 import { stateTone, useStateLabel } from "@/desk/words";
+import { AgentActions } from "./agent-actions";
 
 export function AgentTable({ agents, calls }: { agents: LiveAgent[]; calls: LiveCall[] }) {
   const { t } = useTranslation();
   const names = useNames();
+  const me = useMe();
+  const may = useMay()("supervise");
   const label = useStateLabel();
   const callOf = (agent: LiveAgent) => calls.find((call) => call.call === agent.call);
   const columns: Column<LiveAgent>[] = [
-    { head: t("fact.agent"), cell: (agent) => names.agent(agent.agent) },
+    {
+      head: t("fact.agent"),
+      cell: (agent) => (
+        <span className="flex flex-wrap items-center gap-2">
+          {names.agent(agent.agent)}
+          {agent.hand_since_ms !== null && (
+            <Badge tone="bad" data-testid="hand">
+              <Hand aria-hidden className="size-3.5" />
+              {t("supervise.hand")} <Elapsed since={agent.hand_since_ms} />
+            </Badge>
+          )}
+        </span>
+      ),
+    },
     {
       head: t("live.state"),
       testId: "live-agent-state",
@@ -29,14 +46,27 @@ export function AgentTable({ agents, calls }: { agents: LiveAgent[]; calls: Live
       },
     },
   ];
+  const acts: Column<LiveAgent> = {
+    head: <span className="sr-only">{t("common.actions")}</span>,
+    cell: (agent) => (
+      <span className="flex justify-end">
+        <AgentActions
+          agent={agent.agent}
+          name={names.agent(agent.agent)}
+          call={agent.state === "on_call" && agent.agent !== me.agent ? agent.call : null}
+        />
+      </span>
+    ),
+  };
   const here = agents.filter((agent) => agent.state !== "offline");
   return (
     <Table
       caption={t("live.agents")}
-      columns={columns}
+      columns={may ? [...columns, acts] : columns}
       rows={here.toSorted((a, b) => names.agent(a.agent).localeCompare(names.agent(b.agent)))}
       rowKey={(agent) => agent.agent}
       rowTestId="live-agent-row"
+      rowClass={(agent) => (agent.hand_since_ms === null ? undefined : "bg-bad-soft/50")}
       empty={<EmptyState title={t("live.noAgents")} />}
     />
   );

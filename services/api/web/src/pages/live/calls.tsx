@@ -1,8 +1,12 @@
+import { useMutation } from "@tanstack/react-query";
+import clsx from "clsx";
 import { Star } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { useNames } from "@/api/queries";
-import type { LiveCall } from "@/api/types";
-import { Badge, type Column, Elapsed, EmptyState, PhoneNumber, Table } from "@/components/ui";
+import { request } from "@/api/client";
+import { useMay, useNames } from "@/api/queries";
+import type { Contact, LiveCall } from "@/api/types";
+import { useProblemText } from "@/api/words";
+import { Badge, Button, type Column, Elapsed, EmptyState, PhoneNumber, Table, toast } from "@/components/ui";
 import { Dialled } from "../desk/offer-card";
 import { STAGES, stageTone, useStageName } from "./stage";
 
@@ -67,15 +71,40 @@ export function CallTable({ calls }: { calls: LiveCall[] }) {
   );
 }
 
+/** Marks somebody as important, or no more; the monitor follows within a second. */
+function VipStar({ contact }: { contact: Contact }) {
+  const { t } = useTranslation();
+  const words = useProblemText();
+  const mark = useMutation({
+    mutationFn: (vip: boolean) => request("PATCH", `/contacts/${contact.id}`, { body: { vip } }),
+    onError: (error) => toast("bad", words(error)),
+  });
+  return (
+    <Button
+      look="quiet"
+      size="sm"
+      icon
+      aria-pressed={contact.vip}
+      aria-label={t("live.vipMark")}
+      title={t("live.vipMark")}
+      onClick={() => mark.mutate(!contact.vip)}
+      data-testid="vip-star"
+    >
+      <Star aria-hidden className={clsx("size-4", contact.vip ? "fill-current text-note" : "text-muted")} />
+    </Button>
+  );
+}
+
 /** The name and organisation of who is known, else the number. */
 function Caller({ call: { contact, from } }: { call: LiveCall }) {
   const { t } = useTranslation();
+  const may = useMay()("contacts:write");
   const name = contact?.name && contact.name !== from ? contact.name : null;
   return (
     <span className="flex flex-wrap items-center gap-x-2">
+      {contact && may && <VipStar contact={contact} />}
       {contact?.vip && (
         <Badge tone="note" data-testid="vip">
-          <Star aria-hidden className="size-3 fill-current" />
           {t("contacts.vip")}
         </Badge>
       )}
