@@ -143,6 +143,23 @@ const actions = {
       await tab.close();
     }
   },
+  /** Marks the only caller on the monitor as important; how long until the row says so. */
+  async vip() {
+    const tab = await context.newPage();
+    try {
+      await tab.goto(`${base}/live`);
+      const row = tab.getByTestId("live-call-row").first();
+      await row.waitFor({ timeout: SOON });
+      await row.getByTestId("vip-star").waitFor({ timeout: SOON });
+      if (await row.getByTestId("vip").isVisible()) throw new Error("marked already");
+      const began = performance.now();
+      await row.getByTestId("vip-star").click();
+      await row.getByTestId("vip").waitFor({ timeout: SOON });
+      return performance.now() - began;
+    } finally {
+      await tab.close();
+    }
+  },
   /** The first row of the report by number. */
   async report_by_number() {
     const tab = await context.newPage();
@@ -156,6 +173,31 @@ const actions = {
     } finally {
       await tab.close();
     }
+  },
+  /** Keys, one after the other, such as "a" or "Control+k". */
+  async keys(all) {
+    for (const key of all) await page.keyboard.press(key);
+  },
+  async types(text) {
+    await page.keyboard.type(text);
+  },
+  /** Tab until the element has the focus. */
+  async tab_to(id) {
+    for (let i = 0; i < 80; i += 1) {
+      if (await page.evaluate((id) => document.activeElement?.dataset.testid === id, id)) return;
+      await page.keyboard.press("Tab");
+    }
+    throw new Error(`${id} is not reached by Tab`);
+  },
+  async opens(path) {
+    await page.goto(base + path);
+    await page.locator("main").waitFor();
+  },
+  async sees(id) {
+    await at(id).waitFor();
+  },
+  async state(name) {
+    await page.locator(`[data-testid="state-label"][data-state="${name}"]`).waitFor();
   },
   async press(id) {
     await at(id).click();
@@ -180,6 +222,16 @@ const actions = {
       for (const scheme of ["light", "dark"]) found.push(...(await faults(path, scheme)));
     }
     return found;
+  },
+  /** How far the page is wider than the window, in pixels; a picture of it where a file is named. */
+  async overflow({ path, width, scheme = "light", file }) {
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+    await page.setViewportSize({ width, height: 900 });
+    await page.goto(base + path);
+    await page.locator("main, form").first().waitFor();
+    await page.waitForTimeout(600);
+    if (file) await page.screenshot({ path: file, fullPage: true });
+    return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   },
   async screenshot({ path, file, width = 1440, scheme = "light" }) {
     await page.emulateMedia({ colorScheme: scheme });

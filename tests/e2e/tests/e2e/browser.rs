@@ -17,6 +17,31 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
+/// Every page without an id in its path.
+const PAGES: [&str; 21] = [
+    "/",
+    "/desk",
+    "/live",
+    "/calls",
+    "/contacts",
+    "/reports",
+    "/trunks",
+    "/numbers",
+    "/flows",
+    "/queues",
+    "/agents",
+    "/users",
+    "/departments",
+    "/roles",
+    "/prompts",
+    "/dispositions",
+    "/skills",
+    "/company",
+    "/api-keys",
+    "/audit",
+    "/security",
+];
+
 const FROM: &str = "+40219876543";
 const MUSIC: f64 = 261.6;
 
@@ -142,36 +167,19 @@ async fn every_page_passes_the_accessibility_check() {
     let faults = browser.does("axe", json!(["/signup", "/login", "/forgot"])).await;
     assert_eq!(faults, json!([]), "signed out");
     browser.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
-    let pages = [
-        "/",
-        "/desk",
-        "/live",
-        "/calls",
-        "/contacts",
-        "/reports",
-        "/trunks",
-        "/numbers",
-        "/flows",
-        "/queues",
-        "/agents",
-        "/users",
-        "/prompts",
-        "/dispositions",
-        "/skills",
-        "/api-keys",
-    ];
-    let faults = browser.does("axe", json!(pages)).await;
+    let faults = browser.does("axe", json!(PAGES)).await;
     assert_eq!(faults, json!([]), "signed in");
     browser.close().await;
 }
 
 /// A known caller's name and an unknown one's number, the number dialled and
 /// the path through the menu: the same on monitor, pop, report and history.
-/// Proves A118, A120, A122.
+/// Proves A118, A119, A120, A122.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_monitor_the_pop_and_the_history_tell_the_same_of_a_caller() {
     const KNOWN: &str = "+40212222333";
     const STRANGER: &str = "+40213333444";
+    const LOCALLY: &str = "0212222333";
     let mut company = Company::sign_up().await;
     company.change_queue(json!({ "ring_timeout_ms": 60_000, "wrap_up_ms": 60_000 })).await;
     let Some(mut desk) = Browser::start(&company.at.url).await else { return };
@@ -224,7 +232,34 @@ async fn the_monitor_the_pop_and_the_history_tell_the_same_of_a_caller() {
         monitor["live-call-caller"].as_str().unwrap().chars().filter(char::is_ascii_digit).collect();
     assert_eq!(format!("+{digits}"), STRANGER);
     stranger.hang_up().await.unwrap();
+    stranger.wait_ended(SOON).await.unwrap();
+    company.until(|live| live["calls"] == json!([])).await;
+
+    // As the local network spells it: the same card.
+    let local = company.call(&number, LOCALLY, Protocol::Udp).await;
+    let monitor = desk.does("look", json!({ "path": "/live", "ids": ["live-call-caller"] })).await;
+    assert!(monitor["live-call-caller"].as_str().unwrap().contains("Vasile SRL"), "{monitor}");
+    local.hang_up().await.unwrap();
     desk.close().await;
+}
+
+/// The star of a caller who waits already shows within a second.
+/// Proves A130.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiting_caller_becomes_important_at_once() {
+    let company = Company::sign_up().await;
+    let Some(mut monitor) = Browser::start(&company.at.url).await else { return };
+    let number = company.queue_number(true).await;
+    monitor.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
+    let call = company.call(&number, FROM, Protocol::Udp).await;
+    company.until(|live| live_call(live, FROM).is_some_and(|row| row["stage"] == "queue")).await;
+    let took = monitor.does("vip", Value::Null).await;
+    assert!(took.as_f64().unwrap() <= 1_000.0, "{took} ms until the mark showed");
+    let row = company.history(FROM, |row| !row["contact"].is_null()).await;
+    let card = company.get(&format!("/v1/contacts/{}", row["contact"].as_str().unwrap())).await;
+    assert_eq!(card["contact"]["vip"], true, "the mark is in the address book");
+    call.hang_up().await.unwrap();
+    monitor.close().await;
 }
 
 /// 1, then 3, then 0 leads into the queue.
@@ -235,4 +270,77 @@ fn three_menus(company: &Company) -> Value {
             "choices": { key: next }, "timeout_ms": 60_000, "no_input": "bye", "no_match": "bye" });
     }
     nodes
+}
+
+/// No page is wider than a telephone. With `SCREENS=<folder>` each page's
+/// pictures, narrow and wide, light and dark, are left there.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_fits_a_narrow_window() {
+    let company = Company::sign_up().await;
+    let sales =
+        company.send(reqwest::Method::POST, "/v1/departments", Some(json!({ "name": "Sales" }))).await;
+    let north = json!({ "name": "North", "parent": sales["id"] });
+    company.send(reqwest::Method::POST, "/v1/departments", Some(north)).await;
+    let Some(mut browser) = Browser::start(&company.at.url).await else { return };
+    browser.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
+    let folder = std::env::var("SCREENS").ok();
+    let mut wide = Vec::new();
+    for path in PAGES {
+        let looks = [(360, "light"), (360, "dark"), (1440, "light"), (1440, "dark")];
+        for (width, scheme) in looks.into_iter().take(if folder.is_some() { 4 } else { 1 }) {
+            let name = path.trim_matches('/').replace('/', "-");
+            let name = if name.is_empty() { "home" } else { &name };
+            let file = folder.as_ref().map(|folder| format!("{folder}/{name}-{width}-{scheme}.png"));
+            let with = json!({ "path": path, "width": width, "scheme": scheme, "file": file });
+            let over = browser.does("overflow", with).await;
+            if over.as_i64().unwrap() > 0 {
+                wide.push(format!("{path} at {width} px: {over} px too wide"));
+            }
+        }
+    }
+    assert_eq!(wide, [""; 0]);
+    browser.close().await;
+}
+
+/// Without a mouse: available by the palette, accept, hold, the transfer's
+/// dialog, the end, and the wrap-up.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_works_by_the_keyboard_alone() {
+    let mut company = Company::sign_up().await;
+    company.change_queue(json!({ "ring_timeout_ms": 60_000, "wrap_up_ms": 60_000 })).await;
+    let number = company.queue_number(true).await;
+    let Some(mut desk) = Browser::start(&company.at.url).await else { return };
+    desk.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
+    desk.does("opens", json!("/desk")).await;
+    desk.does("state", json!("offline")).await;
+    desk.does("keys", json!(["Control+k"])).await;
+    desk.does("sees", json!("palette-search")).await;
+    desk.does("types", json!("Available")).await;
+    desk.does("keys", json!(["Enter"])).await;
+    desk.does("state", json!("available")).await;
+
+    let call = company.call(&number, FROM, Protocol::Udp).await;
+    desk.does("offer", Value::Null).await;
+    desk.does("keys", json!(["a"])).await;
+    desk.does("hear", json!({ "hz": CALLER })).await;
+    call.hear(AGENT, SOON).await.expect("the caller hears the agent");
+    desk.does("keys", json!(["h"])).await;
+    call.hear(MUSIC, SOON).await.expect("music on hold");
+    desk.does("keys", json!(["h"])).await;
+    call.hear(AGENT, SOON).await.expect("back from hold");
+    desk.does("keys", json!(["t"])).await;
+    desk.does("tab_to", json!("connect-search")).await;
+    desk.does("keys", json!(["Escape", "n"])).await;
+    desk.does("types", json!("sent a form")).await;
+    desk.does("tab_to", json!("call-end")).await;
+    desk.does("keys", json!(["Enter"])).await;
+    call.wait_ended(SOON).await.expect("the caller is let go");
+    desk.does("tab_to", json!("wrapup-disposition")).await;
+    desk.does("keys", json!(["ArrowDown"])).await;
+    desk.does("tab_to", json!("wrapup-finish")).await;
+    desk.does("keys", json!(["Enter"])).await;
+    desk.does("state", json!("available")).await;
+    let row = company.history(FROM, |row| row["note"] == "sent a form").await;
+    assert!(row["disposition"].is_string(), "{row}");
+    desk.close().await;
 }

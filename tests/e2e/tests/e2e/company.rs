@@ -174,16 +174,58 @@ impl Company {
     async fn agent_with(&self, name: &str, skill: &str, contact: Value) -> (String, String) {
         let username = format!("{name}-{:x}", unique());
         let agent = self.invited(name, &username).await;
+        self.give_phone(&agent, &username, skill, contact).await;
+        (agent, username)
+    }
+
+    async fn give_phone(&self, agent: &str, username: &str, skill: &str, contact: Value) {
         let path = format!("/v1/agents/{agent}");
         let mut profile = body(&self.get(&path).await);
         profile["skills"] = json!([{ "name": skill, "level": 5 }]);
         profile["phone"] = json!({ "username": username, "password": "secret phone", "contact": contact });
         self.send(Method::PUT, &path, Some(profile)).await;
-        (agent, username)
+    }
+
+    /// Somebody who is there already gets a SIP phone, and it registers.
+    pub async fn with_phone(&self, agent: String, username: &str, skill: &str) -> AgentPhone {
+        let phone = Phone::bind(Config::default()).await.expect("a phone");
+        self.give_phone(&agent, username, skill, Value::Null).await;
+        let registration = self.register(&phone, username).await;
+        self.is_there(&agent).await;
+        AgentPhone { phone, agent, registration }
     }
 
     async fn is_there(&self, agent: &str) {
         self.until(|live| live_agent(live, agent).is_some_and(|row| row["state"] != "offline")).await;
+    }
+
+    /// Another person of the company, signed in by invitation.
+    pub async fn colleague(&self, name: &str, role: &str) -> Company {
+        let email = format!("{name}-{:x}@example.com", unique());
+        let invitation = json!({ "email": email, "name": name, "role": role });
+        let invited = self.send(Method::POST, "/v1/users/invites", Some(invitation)).await;
+        let http = Client::builder().cookie_store(true).build().expect("a client");
+        let link = format!("{}/v1/invites/{}/accept", self.at.url, text(&invited["token"]));
+        let form = json!({ "name": name, "password": PASSWORD });
+        let reply = http.post(link).json(&form).send().await.expect("a reply");
+        assert_eq!(reply.status(), StatusCode::CREATED);
+        let me: Value = reply.json().await.expect("who the colleague is");
+        let (csrf, queue, trunk) = (text(&me["csrf"]), self.queue.clone(), self.trunk.clone());
+        Company { at: self.at, http, csrf, email, queue, trunk }
+    }
+
+    /// The status and body of what need not succeed.
+    pub async fn tries(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+        let reply = self.request(method, path, body).await;
+        (reply.status().as_u16(), reply.json().await.unwrap_or_default())
+    }
+
+    /// Posts a file.
+    pub async fn post_file(&self, path: &str, media_type: &str, file: String) -> Value {
+        let request = self.http.post(format!("{}{path}", self.at.url)).header("x-csrf-token", &self.csrf);
+        let reply = request.header("content-type", media_type).body(file).send().await.expect("a reply");
+        assert!(reply.status().is_success(), "{path}: {}", reply.status());
+        reply.json().await.expect("JSON")
     }
 
     /// Invites and accepts by the link; gives the agent's id.

@@ -5,6 +5,7 @@ mod abandoned;
 mod browser;
 mod command_line;
 mod company;
+mod departments;
 mod figures;
 mod monitor;
 mod phone_agents;
