@@ -10,25 +10,29 @@ use crate::*;
 pub enum Kind {
     Agent,
     Category,
+    Department,
     Did,
     Disposition,
     Flow,
     Prompt,
     Queue,
+    Role,
     Skill,
     Tenant,
     Trunk,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Agent,
         Kind::Category,
+        Kind::Department,
         Kind::Did,
         Kind::Disposition,
         Kind::Flow,
         Kind::Prompt,
         Kind::Queue,
+        Kind::Role,
         Kind::Skill,
         Kind::Tenant,
         Kind::Trunk,
@@ -38,11 +42,13 @@ impl Kind {
         match self {
             Kind::Agent => "agent",
             Kind::Category => "category",
+            Kind::Department => "department",
             Kind::Did => "did",
             Kind::Disposition => "disposition",
             Kind::Flow => "flow",
             Kind::Prompt => "prompt",
             Kind::Queue => "queue",
+            Kind::Role => "role",
             Kind::Skill => "skill",
             Kind::Tenant => "tenant",
             Kind::Trunk => "trunk",
@@ -191,6 +197,25 @@ pub struct Agent {
     /// How long wrap-up lasts, instead of the queue's time.
     #[serde(default)]
     pub wrap_up_ms: Option<Millis>,
+    #[serde(default)]
+    pub department: Option<DepartmentId>,
+}
+
+/// A part of the company: a tree by its parents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Department {
+    pub name: String,
+    #[serde(default)]
+    pub parent: Option<DepartmentId>,
+}
+
+/// A role of a tenant's own; the permissions' names are the API's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    pub name: String,
+    pub permissions: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

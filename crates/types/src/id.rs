@@ -99,6 +99,9 @@ ids! {
     ApiKeyId = "key",
     SessionId = "ses",
     InviteId = "inv",
+    /// A role that a tenant made of permissions.
+    RoleId = "rol",
+    DepartmentId = "dep",
 }
 
 impl TenantId {

@@ -30,9 +30,8 @@ pub async fn once(State(app): State<Arc<App>>, request: Request, next: Next) -> 
     let key = request.headers().get(&KEY).cloned();
     let Some(key) = key.filter(|_| request.method() == Method::POST) else { return next.run(request).await };
     let (mut parts, body) = request.into_parts();
-    let caller = match Caller::from_request_parts(&mut parts, &app).await {
-        Ok(caller) => caller,
-        Err(problem) => return problem.into_response(),
+    let Ok(caller) = Caller::from_request_parts(&mut parts, &app).await else {
+        return next.run(Request::from_parts(parts, body)).await;
     };
     match one(&app, caller, key, parts, body, next).await {
         Ok(response) => response,

@@ -38,7 +38,8 @@ use proto::{
     recording::v1::recording_client::RecordingClient,
     telephony::v1::edge_client::EdgeClient,
     tenancy::v1::{
-        accounts_client::AccountsClient, api_keys_client::ApiKeysClient, config_client::ConfigClient,
+        accounts_client::AccountsClient, api_keys_client::ApiKeysClient, audit_client::AuditClient,
+        config_client::ConfigClient,
     },
 };
 use std::{
@@ -83,6 +84,10 @@ impl App {
 
     fn api_keys(&self) -> ApiKeysClient<Channel> {
         ApiKeysClient::new(self.tenancy.clone())
+    }
+
+    fn audit(&self) -> AuditClient<Channel> {
+        AuditClient::new(self.tenancy.clone())
     }
 
     fn documents(&self) -> ConfigClient<Channel> {

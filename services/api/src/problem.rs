@@ -70,6 +70,14 @@ pub struct FieldError {
     pub params: Params,
 }
 
+impl FieldError {
+    /// What was refused as a whole, said of one field.
+    pub fn of(place: &str, details: Details) -> FieldError {
+        let Details { code, params, .. } = details;
+        FieldError { place: place.into(), message: code.replace('_', " "), code, params }
+    }
+}
+
 impl From<Fault> for FieldError {
     fn from(Fault { place, message, code, params }: Fault) -> FieldError {
         FieldError { place, message, code, params }
@@ -132,6 +140,16 @@ impl Problem {
 
     pub fn unauthorized(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::UNAUTHORIZED, detail)
+    }
+
+    /// A refusal of who asks is about proof, not about rights.
+    pub fn not_signed_in(status: tonic::Status) -> Problem {
+        let denied = status.code() == tonic::Code::PermissionDenied;
+        let problem = Problem::from(status);
+        match denied {
+            true => Problem::unauthorized(problem.detail).coded(&problem.code),
+            false => problem,
+        }
     }
 
     pub fn bad_request(detail: impl Into<String>) -> Problem {

@@ -30,7 +30,8 @@ impl Api {
     }
 
     async fn card(&self, tx: &mut TenantTx, contact: ContactRow) -> Result<Card, Error> {
-        let rows = store::interactions(tx, (&contact.id, "", ""), "", CARD_MAX).await.map_err(storage)?;
+        let rows =
+            store::interactions(tx, (&contact.id, "", ""), &[], "", CARD_MAX).await.map_err(storage)?;
         let interactions = rows.into_iter().map(interaction).collect();
         Ok(Card { contact: Some(to_proto(contact)), interactions })
     }
@@ -109,12 +110,12 @@ impl crm_server::Crm for Api {
         &self,
         request: Request<ListInteractionsRequest>,
     ) -> Result<Response<ListInteractionsReply>, Status> {
-        let ListInteractionsRequest { tenant, contact, agent, cursor, limit, category } =
+        let ListInteractionsRequest { tenant, contact, agent, cursor, limit, category, agents } =
             request.into_inner();
         let limit = page(limit);
         let mut tx = self.begin(&tenant).await?;
-        let rows =
-            store::interactions(&mut tx, (&contact, &agent, &category), &cursor, i64::from(limit)).await;
+        let of = (contact.as_str(), agent.as_str(), category.as_str());
+        let rows = store::interactions(&mut tx, of, &agents, &cursor, i64::from(limit)).await;
         let rows = rows.map_err(storage)?;
         let next_cursor = next(&rows, limit, |row| &row.id);
         let interactions = rows.into_iter().map(interaction).collect();

@@ -154,6 +154,7 @@ pub async fn update(
 pub async fn interactions(
     tx: &mut TenantTx,
     (contact, agent, category): (&str, &str, &str),
+    agents: &[String],
     cursor: &str,
     limit: i64,
 ) -> Result<Vec<InteractionRow>> {
@@ -165,6 +166,7 @@ pub async fn interactions(
          from interactions i left join contacts c on c.id = i.contact
          where ($1 = '' or i.contact = $1) and ($2 = '' or i.agent = $2)
            and ($5 = '' or i.category = $5)
+           and (cardinality($6::text[]) = 0 or i.agent = any($6))
            and ($3 = '' or (i.started_at_ms, i.id) < (select l.started_at_ms, l.id from interactions l where l.id = $3))
          order by i.started_at_ms desc, i.id desc limit $4",
     )
@@ -173,6 +175,7 @@ pub async fn interactions(
     .bind(cursor)
     .bind(limit)
     .bind(category)
+    .bind(agents)
     .fetch_all(&mut **tx)
     .await?;
     Ok(rows)

@@ -127,9 +127,16 @@ impl<'a> Catalog<'a> {
             };
             let skills = vec![Skill { name: SKILL.into(), level: 5 }];
             let user = make(UserId::new);
-            let name = format!("Agent {n}");
-            let agent =
-                Agent { name, user, skills, phone: Some(phone), ring_timeout_ms: None, wrap_up_ms: None };
+            let (name, phone) = (format!("Agent {n}"), Some(phone));
+            let agent = Agent {
+                name,
+                user,
+                skills,
+                phone,
+                ring_timeout_ms: None,
+                wrap_up_ms: None,
+                department: None,
+            };
             self.save(Kind::Agent, &id(AgentId::new), &agent)?;
         }
         Ok(())

@@ -1,7 +1,14 @@
 //! tenancy.v1 ApiKeys: shown once, stored as a hash.
 
-use crate::{Error, Result, documents::tenant, error::told, secret::fingerprint};
+use crate::{
+    Error, Result,
+    audit::{self, Deed},
+    documents::tenant,
+    error::told,
+    secret::fingerprint,
+};
 use proto::tenancy::v1::{self as wire, api_keys_server};
+use serde_json::json;
 use sqlx::FromRow;
 use tenantdb::TenantDb;
 use tonic::{Request, Response, Status};
@@ -68,6 +75,14 @@ impl ApiKeys {
         .bind(now.millis())
         .execute(&mut *tx)
         .await?;
+        let mut tx = tx.into_tenant(&tenant).await?;
+        let deed = Deed {
+            actor: &request.actor,
+            action: "api_key.create",
+            subject: format!("api_key/{id}"),
+            detail: json!({ "name": name, "scopes": request.scopes }),
+        };
+        audit::note(&mut tx, now, deed).await?;
         tx.commit().await?;
         Ok(wire::CreatedKey { id, secret })
     }
@@ -83,16 +98,25 @@ impl ApiKeys {
         .await?)
     }
 
-    async fn remove(&self, tenant: &str, id: &str) -> Result<()> {
+    async fn remove(&self, request: &wire::RevokeKeyRequest) -> Result<()> {
+        let (tenant, id) = (tenant(&request.tenant)?, &request.id);
         let mut tx = self.db.platform().await?;
         let removed = sqlx::query("delete from api_keys where tenant = $1 and id = $2")
-            .bind(tenant)
+            .bind(tenant.as_str())
             .bind(id)
             .execute(&mut *tx)
             .await?;
         if removed.rows_affected() == 0 {
             return Err(Error::NotFound(told("not_found", format!("no API key {id}"))));
         }
+        let mut tx = tx.into_tenant(&tenant).await?;
+        let deed = Deed {
+            actor: &request.actor,
+            action: "api_key.revoke",
+            subject: format!("api_key/{id}"),
+            detail: json!({}),
+        };
+        audit::note(&mut tx, chassis::clock::now(), deed).await?;
         Ok(tx.commit().await?)
     }
 
@@ -159,8 +183,7 @@ impl api_keys_server::ApiKeys for ApiKeys {
     }
 
     async fn revoke(&self, request: Request<wire::RevokeKeyRequest>) -> Result<Response<wire::Done>, Status> {
-        let request = request.into_inner();
-        self.remove(&request.tenant, &request.id).await?;
+        self.remove(&request.into_inner()).await?;
         Ok(Response::new(wire::Done {}))
     }
 

@@ -29,6 +29,8 @@ pub struct Claims {
     pub name: String,
     pub role: String,
     pub scopes: Vec<String>,
+    /// `company` or `department`.
+    pub scope: String,
 }
 
 #[derive(FromRow)]

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod api_keys;
+mod audit;
 mod config;
 mod documents;
 mod error;
@@ -23,8 +24,8 @@ pub use keys::{Claims, ISSUER};
 
 use chassis::{Deps, Drain};
 use proto::tenancy::v1::{
-    accounts_server::AccountsServer, api_keys_server::ApiKeysServer, config_server::ConfigServer,
-    idempotency_server::IdempotencyServer,
+    accounts_server::AccountsServer, api_keys_server::ApiKeysServer, audit_server::AuditServer,
+    config_server::ConfigServer, idempotency_server::IdempotencyServer,
 };
 use std::{path::PathBuf, time::Duration};
 use tenantdb::TenantDb;
@@ -42,13 +43,14 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     tracing::info!(migrated, "tenants are up to date");
     let master = seal::MasterKey::open(&master_key_file(&config, &deps))?;
     let kept = idempotency::Idempotency::new(db.clone(), master.clone());
-    let keys = keys::Keys::new(db.clone(), master);
+    let keys = keys::Keys::new(db.clone(), master.clone());
     keys.renew(chassis::clock::now()).await?;
     let post = mail::Post::open(&config.smtp_url, &config.mail_from, &config.public_url)?;
-    let accounts = accounts::Accounts::new(&config, db.clone(), keys.clone(), post)?;
+    let accounts = accounts::Accounts::new(&config, db.clone(), keys.clone(), master, post)?;
     let routes = Routes::new(AccountsServer::new(accounts))
         .add_service(ApiKeysServer::new(api_keys::ApiKeys::new(db.clone())))
         .add_service(IdempotencyServer::new(kept))
+        .add_service(AuditServer::new(audit::Audit::new(db.clone())))
         .add_service(ConfigServer::new(documents::Documents::new(db.clone())));
     publish::all_if_the_log_is_new(&db, &deps.log).await?;
     let shipper = tokio::spawn(publish::ship(db.clone(), deps.log, drain.clone()));

@@ -26,6 +26,7 @@ struct Claims {
     name: String,
     role: String,
     scopes: Vec<String>,
+    scope: String,
 }
 
 impl KeyRing {
@@ -51,6 +52,7 @@ impl KeyRing {
             name: claims.name,
             role: claims.role,
             scopes: claims.scopes,
+            scope: claims.scope,
             ..Default::default()
         })
     }

@@ -4,7 +4,7 @@ mod jwt;
 mod permission;
 
 pub use jwt::KeyRing;
-pub use permission::Permission;
+pub use permission::{Permission, of_role, of_scopes};
 
 use crate::{App, problem::Problem, problem::Result};
 use axum::extract::FromRequestParts;
@@ -54,8 +54,10 @@ impl Caller {
 
     fn new(identity: Identity, session: Option<String>) -> Caller {
         let permissions = match identity.role.as_str() {
-            "" => permission::of_scopes(&identity.scopes),
-            role => permission::of_role(role),
+            // An API key, or a role of the tenant's own.
+            "" => of_scopes(&identity.scopes),
+            role if role.starts_with("rol_") => of_scopes(&identity.scopes),
+            role => of_role(role),
         };
         Caller { identity, permissions, session }
     }
@@ -86,7 +88,7 @@ async fn by_token(app: &App, token: &str) -> Result<Caller> {
         return Ok(Caller::new(app.keys.verify(token).await?, None));
     }
     let token = Token { token: token.to_owned() };
-    let checked = app.api_keys().check(token).await.map_err(not_signed_in)?;
+    let checked = app.api_keys().check(token).await.map_err(Problem::not_signed_in)?;
     Ok(Caller::new(checked.into_inner(), None))
 }
 
@@ -94,7 +96,7 @@ async fn by_cookie(app: &App, parts: &Parts) -> Result<Caller> {
     let session = session_cookie(&parts.headers)
         .ok_or_else(|| Problem::unauthorized("sign in first").coded("sign_in_first"))?;
     let token = Token { token: session.clone() };
-    let identity = app.accounts().resume(token).await.map_err(not_signed_in)?.into_inner();
+    let identity = app.accounts().resume(token).await.map_err(Problem::not_signed_in)?.into_inner();
     if !is_safe(&parts.method) && !same(parts.headers.get(CSRF).map(|v| v.as_bytes()), &identity.csrf) {
         return Err(Problem::forbidden(format!("the header {CSRF} does not carry the value of GET /v1/me"))
             .coded("csrf"));
@@ -122,13 +124,6 @@ pub fn session_cookie(headers: &HeaderMap) -> Option<String> {
         .filter_map(|pair| pair.trim().split_once('='))
         .find(|(name, _)| *name == COOKIE)
         .map(|(_, value)| value.to_owned())
-}
-
-fn not_signed_in(status: tonic::Status) -> Problem {
-    match status.code() {
-        tonic::Code::PermissionDenied => Problem::unauthorized(status.message()),
-        _ => status.into(),
-    }
 }
 
 #[cfg(test)]

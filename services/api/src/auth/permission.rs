@@ -22,11 +22,14 @@ pub enum Permission {
     UsersWrite,
     ApiKeys,
     TestCalls,
+    AuditRead,
+    /// Act on calls and agents of others: listen, force a state, move.
+    Supervise,
 }
 
 use Permission::*;
 
-const ALL: [Permission; 15] = [
+const ALL: [Permission; 17] = [
     Desk,
     Directory,
     ConfigRead,
@@ -42,6 +45,8 @@ const ALL: [Permission; 15] = [
     UsersWrite,
     ApiKeys,
     TestCalls,
+    AuditRead,
+    Supervise,
 ];
 
 impl Permission {
@@ -62,7 +67,13 @@ impl Permission {
             UsersWrite => "users:write",
             ApiKeys => "api-keys",
             TestCalls => "test-calls",
+            AuditRead => "audit:read",
+            Supervise => "supervise",
         }
+    }
+
+    pub fn all() -> impl Iterator<Item = Permission> {
+        ALL.into_iter()
     }
 
     pub fn parse(name: &str) -> Option<Permission> {
@@ -77,9 +88,9 @@ pub fn of_role(role: &str) -> BTreeSet<Permission> {
     let reads = READS.into_iter();
     match role {
         "owner" | "admin" => ALL.into(),
-        "supervisor" => reads.chain([Desk, CallsOwn, ContactsWrite, TestCalls]).collect(),
+        "supervisor" => reads.chain([Desk, CallsOwn, ContactsWrite, TestCalls, Supervise]).collect(),
         "agent" => [Desk, Directory, CallsOwn, ContactsRead, ContactsWrite].into(),
-        "auditor" => reads.collect(),
+        "auditor" => reads.chain([AuditRead]).collect(),
         "developer" => [Directory, ConfigRead, ConfigWrite, ApiKeys, TestCalls].into(),
         _ => BTreeSet::new(),
     }

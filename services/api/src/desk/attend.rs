@@ -69,7 +69,7 @@ impl Attendance {
                 self.desks.offer_ended(&agent, &ended.reservation, ended.outcome);
             }
             Some(tell::What::Refused(refused)) => {
-                self.desks.tell(&agent, ToClient::Refused { message: refused.message });
+                let _ = self.desks.tell(&agent, ToClient::Refused { message: refused.message });
             }
             None => {}
         }
@@ -93,7 +93,7 @@ impl Attendance {
             let reservation = offer.reservation.clone();
             desks.show(&agent, offer);
             if late && let Ok(Some(contact)) = tokio::time::timeout(CONTACT_MAX, identified).await {
-                desks.tell(&agent, ToClient::Contact { reservation, contact });
+                let _ = desks.tell(&agent, ToClient::Contact { reservation, contact });
             }
         });
     }

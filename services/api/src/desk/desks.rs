@@ -34,7 +34,7 @@ pub struct Desks {
 
 /// What the agent wants to be, to be told again to an ACD that forgot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Wish {
+pub enum Wish {
     Offline,
     Available,
     Aux(String),
@@ -49,6 +49,7 @@ struct Desk {
     state: Option<State>,
     pops: BTreeMap<String, Pop>,
     legs: BTreeMap<String, Leg>,
+    hand_since: Option<i64>,
     /// Counts the times that the last tab closed, to tell parkings apart.
     parkings: u64,
 }
@@ -141,7 +142,8 @@ impl Desks {
         let phone = !desk.tabs.iter().any(|tab| tab.phone);
         let state = desk.state.clone().map(ToClient::State);
         let pops = desk.pops.iter().flat_map(|(reservation, pop)| pop.told(reservation));
-        for message in state.into_iter().chain(pops) {
+        let hand = desk.hand_since.map(|_| ToClient::Hand { on: true });
+        for message in state.into_iter().chain(pops).chain(hand) {
             let _ = to.try_send(message);
         }
         desk.tabs.push(Tab { id, to, phone });
@@ -167,6 +169,15 @@ impl Desks {
                 desks.abandon(&agent, parking);
             });
         }
+    }
+
+    /// The agent is no more: the desk closes, what rings or talks on it ends.
+    pub fn dismiss(&self, agent: &str) {
+        let Some(desk) = self.all().remove(agent) else { return };
+        for leg in desk.legs.values() {
+            leg.say(from_line::What::HangUp(HangUp {}));
+        }
+        let _ = self.ask(&desk.tenant, agent, ask::What::Offline(ask::Offline {}));
     }
 
     /// Nobody came back to a parked desk.
@@ -217,6 +228,35 @@ impl Desks {
         desk.wish = wish;
         desk.reclaims = false;
         self.ask(&desk.tenant, agent, what)
+    }
+
+    /// A supervisor's wish for the agent. Available needs a desk that is open here.
+    pub fn force(&self, tenant: &str, agent: &str, wish: Wish) -> Result<(), &'static str> {
+        let mut all = self.all();
+        let what = match &wish {
+            Wish::Available => ask::What::Available(ask::Available { line: self.line.clone() }),
+            Wish::Aux(reason) => ask::What::Aux(ask::Aux { reason: reason.clone(), line: String::new() }),
+            Wish::Offline => ask::What::Offline(ask::Offline {}),
+        };
+        match all.get_mut(agent).filter(|desk| desk.tenant == tenant) {
+            Some(desk) => (desk.wish, desk.reclaims) = (wish, false),
+            None if wish == Wish::Available => return Err("the agent has no desk open"),
+            None => {}
+        }
+        self.ask(tenant, agent, what)
+    }
+
+    /// The agent wants somebody to come, or no more.
+    pub fn raise_hand(&self, agent: &str, on: bool) {
+        let mut all = self.all();
+        let Some(desk) = all.get_mut(agent) else { return };
+        desk.hand_since = on.then(|| desk.hand_since.unwrap_or_else(|| chassis::clock::now().millis()));
+        desk.tell(ToClient::Hand { on });
+    }
+
+    /// Since when the hand is up.
+    pub fn hand_since(&self, agent: &str) -> Option<i64> {
+        self.all().get(agent)?.hand_since
     }
 
     pub fn finish_wrap_up(
@@ -299,10 +339,12 @@ impl Desks {
         desk.tell(ToClient::OfferEnded { reservation: reservation.to_owned(), outcome });
     }
 
-    pub fn tell(&self, agent: &str, message: ToClient) {
-        if let Some(desk) = self.all().get_mut(agent) {
-            desk.tell(message);
-        }
+    /// False: no desk is open.
+    pub fn tell(&self, agent: &str, message: ToClient) -> bool {
+        let mut all = self.all();
+        let Some(desk) = all.get_mut(agent) else { return false };
+        desk.tell(message);
+        !desk.tabs.is_empty()
     }
 
     // ── what the edge tells ─────────────────────────────────────────────────
@@ -370,6 +412,7 @@ impl Desk {
             state: None,
             pops: BTreeMap::new(),
             legs: BTreeMap::new(),
+            hand_since: None,
             parkings: 0,
         }
     }

@@ -88,6 +88,10 @@ pub enum FromClient {
         leg: String,
         how: String,
     },
+    /// Asks for a supervisor, or no more.
+    Hand {
+        on: bool,
+    },
     /// This tab holds the phone: it rings and carries the sound.
     Phone {
         owns: bool,
@@ -169,6 +173,21 @@ pub enum ToClient {
     Ended {
         leg: String,
         cause: String,
+    },
+    /// The hand is up, or down.
+    Hand {
+        on: bool,
+    },
+    /// A word from a colleague.
+    Message {
+        from: String,
+        text: String,
+        at_ms: i64,
+    },
+    /// A supervisor gave other skills, and so other queues.
+    Moved {
+        by: String,
+        skills: Vec<String>,
     },
     /// What was asked was not done.
     Refused {

@@ -205,6 +205,10 @@ impl Door<'_> {
             FromClient::Remove { leg, party } => say(leg, wants(command::What::Remove(party))),
             FromClient::Supervise { leg, how } => say(leg, wants(command::What::Supervise(how))),
             FromClient::HangUp { leg } => say(leg, What::HangUp(HangUp {})),
+            FromClient::Hand { on } => {
+                self.desks.raise_hand(self.agent, on);
+                Ok(())
+            }
             FromClient::Phone { owns } => {
                 self.desks.phone(self.agent, self.tab, owns);
                 Ok(())

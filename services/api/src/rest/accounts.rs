@@ -11,7 +11,10 @@ use axum::{
     extract::{ConnectInfo, State},
     response::{AppendHeaders, IntoResponse},
 };
-use http::{StatusCode, header::SET_COOKIE};
+use http::{
+    HeaderMap, StatusCode,
+    header::{SET_COOKIE, USER_AGENT},
+};
 use proto::tenancy::v1 as wire;
 use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, sync::Arc};
@@ -52,6 +55,9 @@ struct SignUp {
 struct LogIn {
     email: String,
     password: String,
+    /// Of the authenticator, or a recovery code; where one is set up (`code_needed`).
+    #[serde(default)]
+    code: String,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -88,6 +94,10 @@ pub(crate) struct Me {
     language: Option<String>,
     time_zone: Option<String>,
     permissions: Vec<&'static str>,
+    /// company or department.
+    scope: Option<String>,
+    /// Signs in with a second factor.
+    totp: bool,
     /// To be sent as `x-csrf-token` with every change.
     csrf: Option<String>,
 }
@@ -108,6 +118,8 @@ impl Me {
             time_zone: super::some(who.time_zone),
             permissions: caller.permissions.into_iter().map(|p| p.name()).collect(),
             csrf: super::some(who.csrf),
+            scope: super::some(who.scope),
+            totp: who.totp,
         }
     }
 }
@@ -131,6 +143,12 @@ pub(super) fn signed_in(
     Ok((status, AppendHeaders([(SET_COOKIE, cookie)]), Json(me)))
 }
 
+/// What a session is told apart by.
+pub(super) fn device(headers: &HeaderMap, from: SocketAddr) -> wire::Device {
+    let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    wire::Device { user_agent: user_agent.to_owned(), address: from.ip().to_canonical().to_string() }
+}
+
 fn cookie(app: &App, token: &str, seconds: i64) -> String {
     let secure = if app.https { "; Secure" } else { "" };
     format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}")
@@ -138,10 +156,11 @@ fn cookie(app: &App, token: &str, seconds: i64) -> String {
 
 /// Creates a company with its owner, and all that a first call needs.
 #[utoipa::path(post, path = "/v1/signup", operation_id = "signUp", tag = "accounts", security(()),
-    responses((status = 201, body = Me)))]
+    request_body = SignUp, responses((status = 201, body = Me)))]
 async fn sign_up(
     State(app): State<Arc<App>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
     Body(form): Body<SignUp>,
 ) -> Result<impl IntoResponse> {
     from_here(&app.sign_ups, from)?;
@@ -153,24 +172,24 @@ async fn sign_up(
         time_zone: form.time_zone,
         language: form.language,
         country_code: form.country_code,
+        device: Some(device(&headers, from)),
     };
     let session = app.accounts().sign_up(request).await?.into_inner();
     signed_in(&app, StatusCode::CREATED, session)
 }
 
 #[utoipa::path(post, path = "/v1/login", operation_id = "logIn", tag = "accounts", security(()),
-    responses((status = 200, body = Me)))]
+    request_body = LogIn, responses((status = 200, body = Me)))]
 async fn log_in(
     State(app): State<Arc<App>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
     Body(form): Body<LogIn>,
 ) -> Result<impl IntoResponse> {
     from_here(&app.sign_ins, from)?;
-    let request = wire::LogInRequest { email: form.email, password: form.password };
-    let session = app.accounts().log_in(request).await.map_err(|status| match status.code() {
-        tonic::Code::PermissionDenied => Problem::unauthorized(status.message()).coded("wrong_password"),
-        _ => status.into(),
-    })?;
+    let device = Some(device(&headers, from));
+    let request = wire::LogInRequest { email: form.email, password: form.password, code: form.code, device };
+    let session = app.accounts().log_in(request).await.map_err(Problem::not_signed_in)?;
     signed_in(&app, StatusCode::OK, session.into_inner())
 }
 
@@ -191,7 +210,7 @@ async fn me(caller: Caller) -> Json<Me> {
 
 /// Mails a link. Answers the same for an address that nobody has.
 #[utoipa::path(post, path = "/v1/password/forgot", operation_id = "forgotPassword", tag = "accounts",
-    security(()), responses((status = 202)))]
+    security(()), request_body = Forgot, responses((status = 202)))]
 async fn forgot_password(
     State(app): State<Arc<App>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
@@ -203,14 +222,14 @@ async fn forgot_password(
 }
 
 #[utoipa::path(post, path = "/v1/password/reset", operation_id = "resetPassword", tag = "accounts",
-    security(()), responses((status = 204)))]
+    security(()), request_body = Reset, responses((status = 204)))]
 async fn reset_password(State(app): State<Arc<App>>, Body(form): Body<Reset>) -> Result<StatusCode> {
     app.accounts().reset(wire::ResetRequest { token: form.token, password: form.password }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 #[utoipa::path(post, path = "/v1/email/verify", operation_id = "verifyEmail", tag = "accounts",
-    security(()), responses((status = 204)))]
+    security(()), request_body = Link, responses((status = 204)))]
 async fn verify_email(State(app): State<Arc<App>>, Body(link): Body<Link>) -> Result<StatusCode> {
     app.accounts().verify_email(wire::Token { token: link.token }).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,6 +1,9 @@
 //! API keys: the secret is shown once.
 
-use super::Page;
+use super::{
+    Page,
+    sight::{Sight, out_of_sight},
+};
 use crate::{
     App,
     auth::{Caller, Permission},
@@ -71,13 +74,17 @@ async fn list(
 }
 
 #[utoipa::path(post, path = "/v1/api-keys", operation_id = "createApiKey", tag = "api-keys",
-    responses((status = 201, body = CreatedApiKey)))]
+    request_body = NewApiKey, responses((status = 201, body = CreatedApiKey)))]
 async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
     Body(form): Body<NewApiKey>,
 ) -> Result<impl IntoResponse> {
     caller.may(Permission::ApiKeys)?;
+    // A key would see more than its maker.
+    if Sight::of(&app, &caller).await? != Sight::Company {
+        return Err(out_of_sight());
+    }
     let request = wire::CreateKeyRequest {
         tenant: caller.tenant().to_owned(),
         actor: caller.actor().to_owned(),

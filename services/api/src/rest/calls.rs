@@ -1,6 +1,6 @@
 //! What callers came for: interactions.
 
-use super::{Page, some};
+use super::{Page, sight::Sight, some};
 use crate::{
     App,
     auth::{Caller, Permission},
@@ -168,7 +168,7 @@ struct Which {
     limit: Option<u32>,
 }
 
-/// The agent whose calls are shown: all with the permission, else one's own.
+/// The agent whose calls are shown: any with the permission, else one's own.
 fn visible(caller: &Caller, wanted: String) -> Result<String> {
     if caller.has(Permission::CallsRead) {
         return Ok(wanted);
@@ -190,9 +190,15 @@ async fn list_calls(
     Query(which): Query<Which>,
 ) -> Result<Json<Calls>> {
     let page = Page { cursor: which.cursor, limit: which.limit };
+    let agent = visible(&caller, which.agent)?;
+    let agents = match Sight::of(&app, &caller).await? {
+        Sight::Company => Vec::new(),
+        Sight::Part(part) => part.agents.into_iter().collect(),
+    };
     let request = wire::ListInteractionsRequest {
         tenant: caller.tenant().into(),
-        agent: visible(&caller, which.agent)?,
+        agent,
+        agents,
         contact: which.contact,
         category: which.category,
         limit: page.limit(),
@@ -214,7 +220,8 @@ async fn get_call(
     let only = visible(&caller, String::new())?;
     let request = wire::GetInteractionRequest { tenant: caller.tenant().into(), id: id.clone() };
     let found = app.crm().get_interaction(request).await?.into_inner();
-    if !only.is_empty() && found.agent != only {
+    let sight = Sight::of(&app, &caller).await?;
+    if !only.is_empty() && found.agent != only || !sight.interaction(&found) {
         return Err(Problem::not_found(format!("no call {id}")));
     }
     Ok(Json(found.into()))
@@ -230,6 +237,14 @@ async fn hang_up_call(
 ) -> Result<StatusCode> {
     caller.may(Permission::CallsRead)?;
     caller.may(Permission::TestCalls)?;
+    let sight = Sight::of(&app, &caller).await?;
+    if sight != Sight::Company {
+        let request = wire::GetInteractionRequest { tenant: caller.tenant().into(), id: id.clone() };
+        let found = app.crm().get_interaction(request).await?.into_inner();
+        if !sight.interaction(&found) {
+            return Err(Problem::not_found(format!("no call {id} goes on")));
+        }
+    }
     let request = HangUpRequest { tenant: caller.tenant().into(), call: id.clone() };
     match app.telephony().hang_up(request).await?.into_inner().found {
         true => Ok(StatusCode::NO_CONTENT),

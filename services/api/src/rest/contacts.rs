@@ -1,6 +1,6 @@
 //! People.
 
-use super::{Page, calls::Interaction, some};
+use super::{Page, calls::Interaction, sight::Sight, some};
 use crate::{
     App,
     auth::{Caller, Permission},
@@ -112,11 +112,14 @@ async fn get_contact(
 ) -> Result<Json<Card>> {
     caller.may(Permission::ContactsRead)?;
     let request = wire::GetContactRequest { tenant: caller.tenant().into(), id };
-    Ok(Json(app.crm().get_contact(request).await?.into_inner().into()))
+    let mut card = app.crm().get_contact(request).await?.into_inner();
+    let sight = Sight::of(&app, &caller).await?;
+    card.interactions.retain(|interaction| sight.interaction(interaction));
+    Ok(Json(card.into()))
 }
 
 #[utoipa::path(patch, path = "/v1/contacts/{id}", operation_id = "updateContact", tag = "contacts",
-    params(("id" = String, Path)), responses((status = 200, body = Contact)))]
+    params(("id" = String, Path)), request_body = ContactChange, responses((status = 200, body = Contact)))]
 async fn update_contact(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -1,6 +1,6 @@
 //! The configuration's documents: seven routes for each kind, made from one table.
 
-use super::Page;
+use super::{Page, sight::Sight};
 use crate::{
     App,
     auth::{Caller, Permission},
@@ -9,8 +9,9 @@ use crate::{
 use axum::{Json, extract::State, response::IntoResponse};
 use http::{HeaderMap, StatusCode, header};
 use proto::tenancy::v1 as wire;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use types::config::Kind;
 use utoipa::IntoParams;
 use utoipa::openapi::{
@@ -29,6 +30,7 @@ struct Collection {
     plural: &'static str,
     singular: &'static str,
     read: Permission,
+    write: Permission,
 }
 
 const fn collection(
@@ -38,10 +40,16 @@ const fn collection(
     singular: &'static str,
     read: Permission,
 ) -> Collection {
-    Collection { path, kind, plural, singular, read }
+    let write = match kind {
+        Kind::Department | Kind::Role => Permission::UsersWrite,
+        _ => Permission::ConfigWrite,
+    };
+    Collection { path, kind, plural, singular, read, write }
 }
 
-const COLLECTIONS: [Collection; 9] = [
+const COLLECTIONS: [Collection; 11] = [
+    collection("departments", Kind::Department, "Departments", "Department", Permission::Directory),
+    collection("roles", Kind::Role, "Roles", "Role", Permission::UsersRead),
     collection("trunks", Kind::Trunk, "Trunks", "Trunk", Permission::ConfigRead),
     collection("numbers", Kind::Did, "Numbers", "Number", Permission::ConfigRead),
     collection("flows", Kind::Flow, "Flows", "Flow", Permission::ConfigRead),
@@ -74,6 +82,14 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 }
 
 impl Collection {
+    fn may_write(self, caller: &Caller, body: &Map<String, Value>) -> Result<()> {
+        caller.may(self.write)?;
+        match self.kind {
+            Kind::Role => super::roles::check(caller, body),
+            _ => Ok(()),
+        }
+    }
+
     fn router(self) -> axum::Router<Arc<App>> {
         use axum::routing::get;
         let list = move |app, caller, page| list(self, app, caller, page);
@@ -110,7 +126,7 @@ async fn create(
     caller: Caller,
     Body(body): Body<Map<String, Value>>,
 ) -> Result<impl IntoResponse + use<>> {
-    caller.may(Permission::ConfigWrite)?;
+    of.may_write(&caller, &body)?;
     let stored = put(&app, &caller, of.kind, "", body, 0).await?;
     let location = format!("/v1/{}/{}", of.path, stored.id);
     let tag = tag(&stored);
@@ -140,7 +156,10 @@ async fn replace(
     headers: HeaderMap,
     Body(body): Body<Map<String, Value>>,
 ) -> Result<impl IntoResponse + use<>> {
-    caller.may(Permission::ConfigWrite)?;
+    of.may_write(&caller, &body)?;
+    if of.kind == Kind::Agent {
+        Sight::of(&app, &caller).await?.must_see(&id)?;
+    }
     let stored = put(&app, &caller, of.kind, &id, body, expected(&headers)?).await?;
     Ok(([(header::ETAG, tag(&stored))], Json(view(&caller, stored)?)))
 }
@@ -151,7 +170,7 @@ async fn delete(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode> {
-    caller.may(Permission::ConfigWrite)?;
+    caller.may(of.write)?;
     let request = wire::DeleteRequest {
         tenant: caller.tenant().into(),
         actor: caller.actor().into(),
@@ -179,6 +198,21 @@ async fn versions(
     };
     let items = documents.into_iter().map(of_version).collect::<Result<Vec<_>>>()?;
     Ok(Json(json!({ "items": items, "next_cursor": next })))
+}
+
+/// Every document of a kind by its id, as far as `T` reads it.
+pub(super) async fn all<T: DeserializeOwned>(
+    app: &App,
+    caller: &Caller,
+    kind: Kind,
+) -> Result<BTreeMap<String, T>> {
+    let request = wire::ListRequest { tenant: caller.tenant().into(), kind: kind.as_str().into() };
+    let documents = app.documents().list(request).await?.into_inner().documents;
+    let read = |document: wire::Document| {
+        let body = serde_json::from_str(&document.body).map_err(Problem::internal)?;
+        Ok((document.id, body))
+    };
+    documents.into_iter().map(read).collect()
 }
 
 pub(super) async fn get(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<wire::Document> {

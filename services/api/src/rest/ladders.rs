@@ -1,9 +1,10 @@
 //! The SIP messages of a call, for whoever asks why it went as it did.
 
+use super::sight::Sight;
 use crate::{
     App,
     auth::{Caller, Permission},
-    problem::{Path, Result},
+    problem::{Path, Problem, Result},
 };
 use axum::{Json, extract::State};
 use http::header;
@@ -44,8 +45,12 @@ struct LadderMessage {
 async fn ladder(app: &App, caller: &Caller, id: String) -> Result<LadderReply> {
     caller.may(Permission::CallsRead)?;
     let tenant = caller.tenant().to_owned();
-    let found = app.crm().get_interaction(GetInteractionRequest { tenant: tenant.clone(), id }).await?;
-    let request = LadderRequest { tenant, call: found.into_inner().call };
+    let request = GetInteractionRequest { tenant: tenant.clone(), id: id.clone() };
+    let found = app.crm().get_interaction(request).await?.into_inner();
+    if !Sight::of(app, caller).await?.interaction(&found) {
+        return Err(Problem::not_found(format!("no call {id}")));
+    }
+    let request = LadderRequest { tenant, call: found.call };
     Ok(app.telephony().ladder(request).await?.into_inner())
 }
 

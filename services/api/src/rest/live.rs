@@ -3,6 +3,7 @@
 use super::{
     contacts::Contact,
     live_callers::{AGAIN, Callers},
+    sight::Sight,
     some,
 };
 use crate::{
@@ -17,10 +18,13 @@ use axum::{
 use futures::{Stream, StreamExt, stream};
 use proto::analytics::v1 as wire;
 use serde::Serialize;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tonic::Streaming;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// How old a head's view of the departments may be.
+const SIGHT_EVERY: Duration = Duration::from_secs(5);
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(live))
@@ -101,6 +105,8 @@ pub(crate) struct LiveAgent {
     since_ms: i64,
     reason: Option<String>,
     call: Option<String>,
+    /// Asks for a supervisor since then.
+    hand_since_ms: Option<i64>,
 }
 
 impl From<wire::LiveAgent> for LiveAgent {
@@ -111,6 +117,7 @@ impl From<wire::LiveAgent> for LiveAgent {
             since_ms: from.since_ms,
             reason: some(from.reason),
             call: some(from.call),
+            hand_since_ms: None,
         }
     }
 }
@@ -250,30 +257,51 @@ async fn live(
     let views = app.analytics().watch(request).await?.into_inner();
     let draining = app.drain.clone().begun_owned();
     let callers = Callers::new(app.crm(), caller.tenant());
-    let watching = Watching { views, callers, shown: None };
+    let sight = Sight::of(&app, &caller).await?;
+    let watching = Watching { app, caller, sight, views, callers, shown: None };
     let events = stream::unfold(watching, Watching::next).map(event);
     Ok(Sse::new(events.take_until(draining)).keep_alive(KeepAlive::default()))
 }
 
 /// Each view with the names of who calls; again when but a name or a mark has changed.
 struct Watching {
+    app: Arc<App>,
+    caller: Caller,
+    sight: Sight,
     views: Streaming<wire::Live>,
     callers: Callers,
     shown: Option<Live>,
 }
 
 impl Watching {
+    /// What is in the sight of who watches.
+    fn seen(&self, mut live: Live) -> Live {
+        let sight = &self.sight;
+        live.calls.retain(|call| sight.call(call.agent.as_deref(), call.queue.as_deref()));
+        live.agents.retain(|agent| sight.agent(&agent.agent));
+        live.queues.retain(|queue| sight.queue(&queue.queue));
+        live
+    }
+
     async fn next(mut self) -> Option<(Result<Live>, Watching)> {
         loop {
-            let goes_on = self.shown.as_ref().is_some_and(|live| !live.calls.is_empty());
+            let goes_on =
+                self.shown.as_ref().is_some_and(|live| !live.calls.is_empty() || !live.agents.is_empty());
             let mut live = tokio::select! {
                 view = self.views.message() => match view {
-                    Ok(Some(view)) => Live::from(view),
+                    Ok(Some(view)) => self.seen(Live::from(view)),
                     Ok(None) => return None,
                     Err(status) => return Some((Err(status.into()), self)),
                 },
                 () = tokio::time::sleep(AGAIN), if goes_on => self.shown.clone()?,
+                () = tokio::time::sleep(SIGHT_EVERY), if self.sight != Sight::Company => {
+                    self.sight = Sight::of(&self.app, &self.caller).await.unwrap_or_else(|_| self.sight.clone());
+                    continue;
+                }
             };
+            for agent in &mut live.agents {
+                agent.hand_since_ms = self.app.desks.hand_since(&agent.agent);
+            }
             self.callers.name(&mut live, chassis::clock::now()).await;
             if self.shown.as_ref() != Some(&live) {
                 self.shown = Some(live.clone());

@@ -2,16 +2,22 @@
 
 mod accounts;
 mod api_keys;
+mod audit;
 mod calls;
 mod contacts;
+mod directory;
 mod documents;
 mod ladders;
 mod live;
 mod live_callers;
+mod people;
 mod prompts;
 mod recordings;
 mod reports;
+mod roles;
+mod sight;
 mod sip;
+mod supervision;
 mod test_calls;
 mod users;
 
@@ -66,6 +72,35 @@ impl Page {
     }
 }
 
+/// Leaves a line in the audit.
+pub(crate) async fn note(
+    app: &App,
+    caller: &crate::auth::Caller,
+    action: &str,
+    subject: &str,
+) -> crate::problem::Result<()> {
+    note_with(app, caller, action, subject, serde_json::json!({})).await
+}
+
+/// The same with details.
+pub(crate) async fn note_with(
+    app: &App,
+    caller: &crate::auth::Caller,
+    action: &str,
+    subject: &str,
+    detail: serde_json::Value,
+) -> crate::problem::Result<()> {
+    let request = proto::tenancy::v1::NoteRequest {
+        tenant: caller.tenant().into(),
+        actor: caller.actor().into(),
+        action: action.into(),
+        subject: subject.into(),
+        detail: detail.to_string(),
+    };
+    app.audit().note(request).await?;
+    Ok(())
+}
+
 /// Fields that are empty in a message are absent in JSON.
 pub(crate) fn some(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
@@ -76,6 +111,11 @@ pub fn routes_and_openapi() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi
     let (router, mut openapi) = OpenApiRouter::with_openapi(Description::openapi())
         .merge(accounts::routes())
         .merge(users::routes())
+        .merge(people::routes())
+        .merge(roles::routes())
+        .merge(directory::routes())
+        .merge(supervision::routes())
+        .merge(audit::routes())
         .merge(api_keys::routes())
         .merge(documents::routes())
         .merge(prompts::routes())

@@ -90,7 +90,7 @@ async fn fields(mut form: Multipart) -> Result<(String, Bytes)> {
 }
 
 #[utoipa::path(post, path = "/v1/prompts/speech", operation_id = "speakPrompt", tag = "prompts",
-    responses((status = 201, body = Value)))]
+    request_body = SpokenPrompt, responses((status = 201, body = Value)))]
 async fn speech(
     State(app): State<Arc<App>>,
     caller: Caller,

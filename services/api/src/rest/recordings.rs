@@ -1,6 +1,6 @@
 //! Recordings: list, waveform, audio.
 
-use super::{Page, some};
+use super::{Page, sight::Sight, some};
 use crate::{
     App,
     auth::{Caller, Permission},
@@ -16,7 +16,7 @@ use axum::{
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
 use http::{HeaderMap, StatusCode, header};
-use proto::recording::v1 as wire;
+use proto::{crm::v1::GetInteractionRequest, recording::v1 as wire};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tonic::Streaming;
@@ -89,7 +89,9 @@ async fn list_recordings(
     caller: Caller,
     Query(which): Query<Which>,
 ) -> Result<Json<Recordings>> {
-    caller.may(Permission::RecordingsRead)?;
+    if !hears_all(&caller) {
+        own(&app, &caller, &which.call).await?;
+    }
     let page = Page { cursor: which.cursor, limit: which.limit };
     let request = wire::ListRequest {
         tenant: caller.tenant().into(),
@@ -109,9 +111,7 @@ async fn get_recording(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<Recording>> {
-    caller.may(Permission::RecordingsRead)?;
-    let request = wire::GetRequest { tenant: caller.tenant().into(), id };
-    Ok(Json(app.recordings().get(request).await?.into_inner().into()))
+    Ok(Json(heard(&app, &caller, &id).await?.into()))
 }
 
 /// WAV, left the caller, right the agent; `Range` as players send it.
@@ -125,11 +125,15 @@ async fn audio(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response> {
-    caller.may(Permission::RecordingsRead)?;
+    heard(&app, &caller, &id).await?;
+    let wanted = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    // A player asks for many pieces: the first one is the playback.
+    if wanted.is_none_or(|range| range.trim().starts_with("bytes=0-")) {
+        super::note(&app, &caller, "recording.play", &format!("recording/{id}")).await?;
+    }
     let request = wire::GetRequest { tenant: caller.tenant().into(), id };
     let mut chunks = app.recordings().fetch(request).await?.into_inner();
     let (head, length) = head(&mut chunks).await?;
-    let wanted = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     let (status, span) = match range::parse(wanted, length) {
         Span::Whole => (StatusCode::OK, 0..length),
         Span::Part(span) => (StatusCode::PARTIAL_CONTENT, span),
@@ -152,6 +156,44 @@ async fn audio(
     let all = stream::once(std::future::ready(Ok(head))).chain(chunks.map(|chunk| chunk.map(|c| c.wav)));
     let body = range::cut(all.map(|chunk| chunk.map_err(std::io::Error::other)), span);
     response.body(Body::from_stream(body)).map_err(Problem::internal)
+}
+
+/// The recording, if the caller may hear it: any, or that of an own call. What
+/// is not theirs is not there.
+async fn heard(app: &App, caller: &Caller, id: &str) -> Result<wire::Item> {
+    if !caller.has(Permission::RecordingsRead) {
+        caller.may(Permission::CallsOwn)?;
+    }
+    let all = hears_all(caller);
+    let request = wire::GetRequest { tenant: caller.tenant().into(), id: id.into() };
+    let item = app.recordings().get(request).await?.into_inner();
+    if !all {
+        let of_others = |_| Problem::not_found(format!("no recording {id}"));
+        own(app, caller, &item.call).await.map_err(of_others)?;
+    }
+    Ok(item)
+}
+
+/// Of the whole company; a head of a department hears its calls.
+fn hears_all(caller: &Caller) -> bool {
+    caller.has(Permission::RecordingsRead) && caller.identity.scope != "department"
+}
+
+/// The call is the caller's own, or one of their department.
+async fn own(app: &App, caller: &Caller, call: &str) -> Result<()> {
+    let head = caller.has(Permission::RecordingsRead);
+    if !head {
+        caller.may(Permission::CallsOwn)?;
+    }
+    let refused = || Problem::forbidden("you may hear your own calls only").coded("own_calls_only");
+    if call.is_empty() {
+        return Err(refused());
+    }
+    let request = GetInteractionRequest { tenant: caller.tenant().into(), id: call.into() };
+    let found = app.crm().get_interaction(request).await?.into_inner();
+    let agent = &caller.identity.agent;
+    let own = !agent.is_empty() && found.agent == *agent;
+    if own || head && Sight::of(app, caller).await?.agent(&found.agent) { Ok(()) } else { Err(refused()) }
 }
 
 /// The file's beginning and its length, which a RIFF file tells in bytes 4 to 8.

@@ -1,6 +1,9 @@
 //! Figures of a period, from the projections or counted anew from the log.
 
-use super::live::Figures;
+use super::{
+    live::Figures,
+    sight::{Sight, out_of_sight},
+};
 use crate::{
     App,
     auth::{Caller, Permission},
@@ -88,6 +91,26 @@ impl From<wire::ReportReply> for Report {
     }
 }
 
+impl Report {
+    /// A head of a department sees its people; a total would tell of the others.
+    fn seen(mut self, sight: &Sight) -> Report {
+        if *sight != Sight::Company {
+            self.rows.retain(|row| sight.agent(&row.key));
+            self.total = None;
+        }
+        self
+    }
+}
+
+/// Queues and numbers are shared between departments: their figures are the company's.
+async fn sight(app: &App, caller: &Caller, period: &Period) -> Result<Sight> {
+    let sight = Sight::of(app, caller).await?;
+    match sight {
+        Sight::Part(_) if period.by != "agent" => Err(out_of_sight()),
+        sight => Ok(sight),
+    }
+}
+
 fn instant(place: &str, text: &str) -> Result<i64> {
     let millis =
         text.parse().ok().or_else(|| Some(DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis()));
@@ -145,7 +168,9 @@ async fn report(
     caller: Caller,
     Query(period): Query<Period>,
 ) -> Result<Json<Report>> {
-    Ok(Json(app.analytics().report(request(&caller, &period)?).await?.into_inner().into()))
+    let sight = sight(&app, &caller, &period).await?;
+    let report: Report = app.analytics().report(request(&caller, &period)?).await?.into_inner().into();
+    Ok(Json(report.seen(&sight)))
 }
 
 /// The same report, counted anew from the log.
@@ -156,7 +181,9 @@ async fn recount(
     caller: Caller,
     Query(period): Query<Period>,
 ) -> Result<Json<Report>> {
-    Ok(Json(app.analytics().recount(request(&caller, &period)?).await?.into_inner().into()))
+    let sight = sight(&app, &caller, &period).await?;
+    let report: Report = app.analytics().recount(request(&caller, &period)?).await?.into_inner().into();
+    Ok(Json(report.seen(&sight)))
 }
 
 #[cfg(test)]

@@ -431,4 +431,74 @@ async fn a_changed_level_alters_the_decision_and_the_log_names_the_skill() {
         assert_eq!((&why["rule"], &why["skill"]), (&json!("skill"), &json!("law")), "{why}");
         assert_eq!(told, [&json!(highest), &json!(lowest)]);
     }
+
+/// From the supervisor's screen to the agent's within a second each, and on record.
+#[tokio::test]
+async fn a_supervisor_sends_a_word_sets_a_state_and_moves_an_agent() {
+    let world = World::start().await;
+    let owner = world.owner("acme").await;
+    owner.post("/v1/skills", &json!({ "name": "french" })).await;
+    let ben = world.colleague(&owner, "agent").await;
+    let eva = world.colleague(&owner, "supervisor").await;
+    let path = |what: &str| format!("/v1/agents/{}/{what}", ben.agent());
+    let word = json!({ "text": "Please take the next one." });
+    let away = eva.post(&path("messages"), &word).await;
+    away.problem(409);
+    assert_eq!(away.body["code"], "not_at_desk");
+
+    let mut desk = Desk::open(&ben).await;
+    desk.becomes("offline").await;
+    let soon =
+        |began: types::Timestamp| assert!(chassis::clock::now().since(began) <= 1_000, "within a second");
+    let began = chassis::clock::now();
+    assert_eq!(eva.post(&path("messages"), &word).await.status, 202);
+    let heard = desk.hears("message").await;
+    soon(began);
+    assert_eq!((&heard["from"], &heard["text"]), (&json!("supervisor"), &word["text"]));
+
+    for (state, reason) in [("available", ""), ("aux", "meeting"), ("offline", "")] {
+        let began = chassis::clock::now();
+        let set = eva.put(&path("state"), &json!({ "state": state, "reason": reason })).await;
+        assert_eq!(set.status, 202, "{}", set.body);
+        desk.becomes(state).await;
+        soon(began);
+    }
+    let began = chassis::clock::now();
+    let moved = eva.put(&path("skills"), &json!({ "skills": [{ "name": "french", "level": 7 }] })).await;
+    assert_eq!(moved.status, 204, "{}", moved.body);
+    assert_eq!(desk.hears("moved").await["skills"], json!(["french"]));
+    soon(began);
+    let agent = owner.get(&format!("/v1/agents/{}", ben.agent())).await.body;
+    assert_eq!(agent["skills"], json!([{ "name": "french", "level": 7 }]));
+
+    let deeds = owner.get("/v1/audit?action=supervisor.").await.body;
+    let deeds = deeds["items"].as_array().expect("entries").clone();
+    let actions: Vec<&str> = deeds.iter().filter_map(|deed| deed["action"].as_str()).collect();
+    assert_eq!(
+        actions,
+        [
+            "supervisor.skills",
+            "supervisor.state",
+            "supervisor.state",
+            "supervisor.state",
+            "supervisor.message"
+        ]
+    );
+    assert!(deeds.iter().all(|deed| deed["actor"] == eva.me["user"]));
+    ben.put(&path("state"), &json!({ "state": "aux" })).await.problem(403);
+    eva.put(&path("state"), &json!({ "state": "asleep" })).await.problem(422);
+}
+
+#[tokio::test]
+async fn a_raised_hand_stays_up_over_a_reload() {
+    let world = World::start().await;
+    let owner = world.owner("acme").await;
+    let mut desk = Desk::open(&owner).await;
+    desk.says(json!({ "type": "hand", "on": true })).await;
+    assert_eq!(desk.hears("hand").await["on"], true);
+    drop(desk);
+    let mut again = Desk::open(&owner).await;
+    assert_eq!(again.hears("hand").await["on"], true);
+    again.says(json!({ "type": "hand", "on": false })).await;
+    assert_eq!(again.hears("hand").await["on"], false);
 }

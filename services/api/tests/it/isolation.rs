@@ -26,6 +26,21 @@ async fn target(world: &World, a: &Browser, path: &str) -> Option<Target> {
         "api-keys" => {
             of(a.post("/v1/api-keys", &json!({ "name": "k", "scopes": ["config:read"] })).await.body)
         }
+        "users" => Target { id: id_of(&a.first("users").await), body: json!({}) },
+        "roles" => of(a.post("/v1/roles", &json!({ "name": "r", "permissions": ["desk"] })).await.body),
+        "departments" => of(a.post("/v1/departments", &json!({ "name": "d" })).await.body),
+        // One's own sessions.
+        "me" => Target { id: id_of(&a.first("me/sessions").await), body: json!({}) },
+        // Whoever may move an agent sends this.
+        "agents" if path.matches('/').count() == 4 => {
+            let body = match path.rsplit('/').next() {
+                Some("department") => json!({ "department": null }),
+                Some("state") => json!({ "state": "aux" }),
+                Some("skills") => json!({ "skills": [] }),
+                _ => json!({ "text": "x" }),
+            };
+            Target { id: id_of(&a.first("agents").await), body }
+        }
         "contacts" => Target { id: contact(world, a).await, body: json!({ "vip": true }) },
         "calls" => Target { id: call(world, a).await, body: Value::Null },
         "recordings" => Target { id: a_recording(world, a).await, body: Value::Null },
@@ -35,6 +50,10 @@ async fn target(world: &World, a: &Browser, path: &str) -> Option<Target> {
         "invites" => return None,
         _ => of(a.first(collection).await),
     })
+}
+
+fn id_of(document: &Value) -> String {
+    document["id"].as_str().unwrap_or_default().to_owned()
 }
 
 async fn contact(world: &World, a: &Browser) -> String {
@@ -81,12 +100,19 @@ pub async fn tell_call(world: &World, a: &Browser, call: &CallId) {
 async fn a_recording(world: &World, a: &Browser) -> String {
     let now = chassis::clock::now();
     let id = RecordingId::new(now, chassis::random::u128()).to_string();
+    let call = CallId::new(now, chassis::random::u128()).to_string();
+    ingest(world, a.tenant(), &id, &call).await;
+    id
+}
+
+/// Two seconds of sound, stored as the gateway would.
+pub async fn ingest(world: &World, tenant: &str, id: &str, call: &str) {
     let segment = recording::Segment {
-        tenant: a.tenant().into(),
-        recording: id.clone(),
-        call: CallId::new(now, chassis::random::u128()).to_string(),
+        tenant: tenant.into(),
+        recording: id.into(),
+        call: call.into(),
         number: 0,
-        started_at_ms: now.millis(),
+        started_at_ms: chassis::clock::now().millis(),
         audio: vec![1; 32_000].into(),
         last: true,
     };
@@ -95,7 +121,6 @@ async fn a_recording(world: &World, a: &Browser) -> String {
     let segments = futures::StreamExt::chain(tokio_stream::iter([segment]), futures::stream::pending());
     let mut stored = client.ingest(segments).await.expect("a stream").into_inner();
     stored.message().await.expect("stored").expect("an acknowledgement");
-    id
 }
 
 #[tokio::test]

@@ -1,12 +1,15 @@
 //! The services behind the API in one process, on real PostgreSQL, asked over real HTTP.
 
 mod accounts;
+mod contract;
 mod desk;
 mod documents;
 mod history;
 mod isolation;
+mod people;
 mod problems;
 mod protocol;
+mod rights;
 mod roles;
 mod serving;
 

@@ -1,7 +1,13 @@
 use crate::*;
 
 /// Method, path, and the roles that may.
-const DOORS: [(&str, &str, &[&str]); 12] = [
+const DOORS: [(&str, &str, &[&str]); 18] = [
+    ("GET", "/v1/audit", &["admin", "auditor"]),
+    ("GET", "/v1/roles", &["admin", "supervisor", "auditor"]),
+    ("POST", "/v1/roles", &["admin"]),
+    ("POST", "/v1/departments", &["admin"]),
+    ("DELETE", "/v1/users/usr_x", &["admin"]),
+    ("PUT", "/v1/agents/agt_x/department", &["admin", "supervisor"]),
     ("GET", "/v1/trunks", &["admin", "supervisor", "auditor", "developer"]),
     ("GET", "/v1/queues", &["admin", "supervisor", "agent", "auditor", "developer"]),
     ("POST", "/v1/skills", &["admin", "developer"]),

@@ -198,6 +198,7 @@ fn configure(log: &Log, tenant: &TenantId, agent: &AgentId, auth: TrunkAuth) {
         phone: Some(phone),
         ring_timeout_ms: None,
         wrap_up_ms: None,
+        department: None,
     };
     save(log, tenant, Kind::Agent, agent.as_str(), &ana);
 }

@@ -77,4 +77,61 @@ impl accounts_server::Accounts for Accounts {
     async fn keys(&self, _: Request<wire::Done>) -> Result<Response<wire::Jwks>, Status> {
         Ok(Response::new(self.jwks().await?))
     }
+
+    async fn update_user(
+        &self,
+        request: Request<wire::UpdateUserRequest>,
+    ) -> Result<Response<wire::User>, Status> {
+        Ok(Response::new(Accounts::update_user(self, request.into_inner()).await?))
+    }
+
+    async fn remove_user(&self, request: Request<wire::UserRequest>) -> Result<Response<wire::Done>, Status> {
+        Ok(done(Accounts::remove_user(self, request.into_inner()).await?))
+    }
+
+    async fn invite_many(
+        &self,
+        request: Request<wire::InviteManyRequest>,
+    ) -> Result<Response<wire::InviteManyReply>, Status> {
+        Ok(Response::new(Accounts::invite_many(self, request.into_inner()).await?))
+    }
+
+    async fn revoke_invite(
+        &self,
+        request: Request<wire::RevokeInviteRequest>,
+    ) -> Result<Response<wire::Done>, Status> {
+        Ok(done(Accounts::revoke_invite(self, request.into_inner()).await?))
+    }
+
+    async fn list_sessions(
+        &self,
+        request: Request<wire::UserRequest>,
+    ) -> Result<Response<wire::Sessions>, Status> {
+        Ok(Response::new(self.sessions(request.into_inner()).await?))
+    }
+
+    async fn end_session(
+        &self,
+        request: Request<wire::EndSessionRequest>,
+    ) -> Result<Response<wire::Done>, Status> {
+        Ok(done(Accounts::end_session(self, request.into_inner()).await?))
+    }
+
+    async fn offer_totp(
+        &self,
+        request: Request<wire::UserRequest>,
+    ) -> Result<Response<wire::TotpOffer>, Status> {
+        Ok(Response::new(Accounts::offer_totp(self, request.into_inner()).await?))
+    }
+
+    async fn confirm_totp(
+        &self,
+        request: Request<wire::TotpRequest>,
+    ) -> Result<Response<wire::RecoveryCodes>, Status> {
+        Ok(Response::new(Accounts::confirm_totp(self, request.into_inner()).await?))
+    }
+
+    async fn drop_totp(&self, request: Request<wire::TotpRequest>) -> Result<Response<wire::Done>, Status> {
+        Ok(done(Accounts::drop_totp(self, request.into_inner()).await?))
+    }
 }

@@ -1,21 +1,25 @@
 //! Colleagues join by a link.
 
 use super::{
-    Accounts, DAY, Form, ROLES, normal_email,
+    Accounts, DAY, Form, normal_email,
     store::{self, NewUser},
 };
 use crate::{
     Error, Result,
+    audit::{self, Deed},
     documents::{self, Change, store::Stored},
     error::told,
     mail::Letter,
     secret::fingerprint,
 };
-use proto::tenancy::v1 as wire;
+use bytes::Bytes;
+use proto::tenancy::v1::{self as wire, invite_many_reply::Result as Outcome, invite_many_request};
 use sqlx::{FromRow, PgConnection};
-use types::{AgentId, InviteId, Timestamp, UserId, config::Kind};
+use std::collections::HashSet;
+use types::{AgentId, InviteId, TenantId, Timestamp, UserId, config::Kind};
 
-const OPEN_MAX: i64 = 200;
+const OPEN_MAX: i64 = 1_000;
+const ROWS_MAX: usize = 1_000;
 
 #[derive(FromRow)]
 struct Open {
@@ -30,26 +34,62 @@ struct Open {
 
 impl Accounts {
     pub(super) async fn invite(&self, request: wire::InviteRequest) -> Result<wire::InviteReply> {
-        let email = normal_email(&request.email);
+        let tenant = documents::tenant(&request.tenant)?;
+        let row = invite_many_request::Row { email: request.email, name: request.name, role: request.role };
+        self.invite_one(&tenant, &request.actor, row, false).await
+    }
+
+    /// Each row by itself: one that is refused keeps the others from nothing.
+    pub(super) async fn invite_many(
+        &self,
+        request: wire::InviteManyRequest,
+    ) -> Result<wire::InviteManyReply> {
+        let tenant = documents::tenant(&request.tenant)?;
+        if request.rows.len() > ROWS_MAX {
+            return Err(Error::invalid("rows", "too_many", "are more than 1000"));
+        }
+        let mut seen = HashSet::new();
+        let mut results = Vec::new();
+        for row in request.rows {
+            let done = match seen.insert(normal_email(&row.email)) {
+                true => self.invite_one(&tenant, &request.actor, row, request.dry_run).await,
+                false => Err(Error::invalid("email", "twice", "stands there twice")),
+            };
+            results.push(match done {
+                Ok(reply) => Outcome { id: reply.id, token: reply.token, refusal: Default::default() },
+                Err(error) => Outcome { refusal: refusal(error)?, ..Default::default() },
+            });
+        }
+        Ok(wire::InviteManyReply { results })
+    }
+
+    async fn invite_one(
+        &self,
+        tenant: &TenantId,
+        actor: &str,
+        row: invite_many_request::Row,
+        dry_run: bool,
+    ) -> Result<wire::InviteReply> {
+        let email = normal_email(&row.email);
         let mut form = Form::default();
-        form.text("name", &request.name);
+        form.text("name", &row.name);
         form.email("email", &email);
-        if request.role == "owner" || !ROLES.contains(&request.role.as_str()) {
-            form.problem("role", "unknown_role", "is none of admin, supervisor, agent, auditor, developer");
+        if row.role == "owner" {
+            form.problem("role", "unknown_role", "is none that one is invited as");
         }
         form.done()?;
+        self.role_exists(tenant, &row.role).await?;
         let now = chassis::clock::now();
-        let tenant = documents::tenant(&request.tenant)?;
         let mut tx = self.db.platform().await?;
         if store::by_email(&mut tx, &email).await?.is_some() {
             return Err(Error::Conflict(super::address_taken()));
         }
-        let waiting = open_invites(&mut tx, tenant.as_str(), now).await?;
-        if waiting.len() as i64 >= OPEN_MAX {
-            return Err(Error::Exhausted(
-                told("too_many_invitations", format!("{OPEN_MAX} invitations are open already"))
-                    .with("max", OPEN_MAX),
-            ));
+        if open_count(&mut tx, tenant.as_str(), now).await? >= OPEN_MAX {
+            let refusal = told("too_many_invitations", format!("{OPEN_MAX} invitations are open already"));
+            return Err(Error::Exhausted(refusal.with("max", OPEN_MAX)));
+        }
+        if dry_run {
+            return Ok(wire::InviteReply::default());
         }
         // A second invitation replaces the first.
         sqlx::query("delete from invites where tenant = $1 and email = $2 and accepted_at_ms is null")
@@ -68,27 +108,57 @@ impl Accounts {
         .bind(fingerprint(&token))
         .bind(tenant.as_str())
         .bind(&email)
-        .bind(request.name.trim())
-        .bind(&request.role)
-        .bind(&request.actor)
+        .bind(row.name.trim())
+        .bind(&row.role)
+        .bind(actor)
         .bind(now.millis())
         .bind((now + 7 * DAY).millis())
         .execute(&mut *tx)
         .await?;
         let language = open(&mut tx, &token, now).await?.language;
+        let mut tx = tx.into_tenant(tenant).await?;
+        let detail = serde_json::json!({ "email": email, "role": row.role });
+        let deed = Deed { actor, action: "user.invite", subject: format!("invite/{id}"), detail };
+        audit::note(&mut tx, now, deed).await?;
         tx.commit().await?;
         self.post.send(Letter::Invite, &email, &language, &token);
         Ok(wire::InviteReply { id, token })
     }
 
+    pub(super) async fn revoke_invite(&self, request: wire::RevokeInviteRequest) -> Result<()> {
+        let tenant = documents::tenant(&request.tenant)?;
+        let mut tx = self.db.platform().await?;
+        let gone =
+            sqlx::query("delete from invites where tenant = $1 and id = $2 and accepted_at_ms is null")
+                .bind(tenant.as_str())
+                .bind(&request.id)
+                .execute(&mut *tx)
+                .await?;
+        if gone.rows_affected() == 0 {
+            return Err(Error::NotFound(told("not_found", format!("no invitation {}", request.id))));
+        }
+        let mut tx = tx.into_tenant(&tenant).await?;
+        let subject = format!("invite/{}", request.id);
+        let deed =
+            Deed { actor: &request.actor, action: "invite.revoke", subject, detail: serde_json::json!({}) };
+        audit::note(&mut tx, chassis::clock::now(), deed).await?;
+        Ok(tx.commit().await?)
+    }
+
     pub(super) async fn look_at_invite(&self, token: &str) -> Result<wire::InviteView> {
         let mut tx = self.db.platform().await?;
         let invite = open(&mut tx, token, chassis::clock::now()).await?;
+        tx.commit().await?;
+        let tenant = documents::tenant(&invite.tenant)?;
+        let mut tx = self.db.begin(&tenant).await?;
+        // A role of their own is told by its name: the reader is not signed in.
+        let own = documents::store::get(&mut tx, Kind::Role, &invite.role).await?;
+        let name = own.and_then(|role| role.body["name"].as_str().map(str::to_owned));
         Ok(wire::InviteView {
             company: invite.company,
             email: invite.email,
             name: invite.name,
-            role: invite.role,
+            role: name.unwrap_or(invite.role),
         })
     }
 
@@ -127,29 +197,34 @@ impl Accounts {
         };
         let inserted = store::insert_user(&mut tx, &account, now).await;
         inserted.map_err(|error| error.or_taken(super::address_taken()))?;
-        let opened = store::open_session(&mut tx, user.as_str(), now, self.session_lifetime).await?;
+        let opened =
+            store::open_session(&mut tx, user.as_str(), now, self.session_lifetime, request.device.clone())
+                .await?;
         let mut tx = tx.into_tenant(&tenant).await?;
         let draft = agent_draft(&mut tx, request.name.trim(), &user).await?;
         let change = Change { tenant: &tenant, actor: user.as_str(), now, expected_version: 0 };
         documents::store::insert(&mut tx, &Stored::first(&draft, agent.to_string(), &change)).await?;
         tx.commit().await?;
-        self.session(user.as_str(), opened).await
+        self.session(opened).await
     }
+}
 
-    pub(super) async fn users(&self, tenant: &str) -> Result<wire::Users> {
-        let mut tx = self.db.platform().await?;
-        let users = store::of_tenant(&mut tx, tenant).await?;
-        let invites = open_invites(&mut tx, tenant, chassis::clock::now()).await?;
-        let to_wire = |user: store::User| wire::User {
-            id: user.id,
-            agent: user.agent,
-            name: user.name,
-            email: user.email,
-            role: user.role,
-            email_verified: user.email_verified,
-        };
-        Ok(wire::Users { users: users.into_iter().map(to_wire).collect(), invites })
+/// What was refused of one row, as a status would carry it; what broke breaks all.
+fn refusal(error: Error) -> Result<Bytes> {
+    match error {
+        Error::Db(_) | Error::Sql(_) | Error::Internal(_) => Err(error),
+        refused => Ok(Bytes::copy_from_slice(tonic::Status::from(refused).details())),
     }
+}
+
+async fn open_count(conn: &mut PgConnection, tenant: &str, now: Timestamp) -> Result<i64> {
+    Ok(sqlx::query_scalar(
+        "select count(*) from invites where tenant = $1 and accepted_at_ms is null and expires_at_ms > $2",
+    )
+    .bind(tenant)
+    .bind(now.millis())
+    .fetch_one(conn)
+    .await?)
 }
 
 /// Without the skill "general" where the tenant has done away with it.
@@ -180,7 +255,7 @@ async fn open(conn: &mut PgConnection, token: &str, now: Timestamp) -> Result<Op
     found.ok_or_else(no_invite)
 }
 
-async fn open_invites(
+pub(super) async fn open_invites(
     conn: &mut PgConnection,
     tenant: &str,
     now: Timestamp,

@@ -3,16 +3,19 @@
 mod api;
 mod emails;
 mod invites;
+mod people;
 mod sessions;
 mod sign_up;
 mod store;
 mod tokens;
+mod totp;
 
 use crate::{
     Config, Error, Result,
     error::{Told, told},
     keys::Keys,
     mail::Post,
+    seal::MasterKey,
     secret::Passwords,
     throttle::Throttle,
 };
@@ -26,6 +29,7 @@ const DAY: Millis = 24 * 3_600 * 1000;
 pub struct Accounts {
     db: TenantDb,
     keys: Keys,
+    master: MasterKey,
     post: Post,
     passwords: Passwords,
     sign_ins: Throttle,
@@ -34,10 +38,17 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    pub fn new(config: &Config, db: TenantDb, keys: Keys, post: Post) -> anyhow::Result<Accounts> {
+    pub fn new(
+        config: &Config,
+        db: TenantDb,
+        keys: Keys,
+        master: MasterKey,
+        post: Post,
+    ) -> anyhow::Result<Accounts> {
         Ok(Accounts {
             db,
             keys,
+            master,
             post,
             passwords: Passwords::new(config.hashes_at_once)?,
             // Ten wrong passwords at once, then one every half a minute.

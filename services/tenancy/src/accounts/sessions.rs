@@ -26,27 +26,28 @@ impl Accounts {
         let Some(user) = user.filter(|_| fits) else {
             return Err(Error::Denied(told("wrong_password", "the e-mail address or the password is wrong")));
         };
+        let mut tx = self.db.platform().await?;
+        self.second_factor(&mut tx, &user.tenant, &user.id, &request.code).await?;
+        tx.commit().await?;
         self.sign_ins.forgive(&email);
-        self.open(&user.id).await
+        self.open(&user.id, request.device).await
     }
 
     /// A new session of a user who has proved who they are.
-    pub(super) async fn open(&self, user: &str) -> Result<wire::Session> {
+    pub(super) async fn open(&self, user: &str, device: Option<wire::Device>) -> Result<wire::Session> {
+        let now = chassis::clock::now();
         let mut tx = self.db.platform().await?;
-        let opened = store::open_session(&mut tx, user, chassis::clock::now(), self.session_lifetime).await?;
+        let opened = store::open_session(&mut tx, user, now, self.session_lifetime, device).await?;
         tx.commit().await?;
-        self.session(user, opened).await
+        self.session(opened).await
     }
 
-    pub(super) async fn session(&self, user: &str, opened: Opened) -> Result<wire::Session> {
-        let mut tx = self.db.platform().await?;
-        let user = store::by_id(&mut tx, user).await?;
-        tx.commit().await?;
-        let user = user.ok_or_else(|| Error::NotFound(told("account_gone", "the account is gone")))?;
+    pub(super) async fn session(&self, opened: Opened) -> Result<wire::Session> {
+        let identity = self.resume(&opened.token).await?;
         Ok(wire::Session {
             token: opened.token,
             expires_at_ms: opened.expires_at.millis(),
-            identity: Some(self.identity(user, opened.csrf).await?),
+            identity: Some(identity),
         })
     }
 
@@ -63,17 +64,18 @@ impl Accounts {
         let mut tx = self.db.platform().await?;
         let found = store::resume(&mut tx, token, chassis::clock::now()).await?;
         tx.commit().await?;
-        let (user, csrf) =
-            found.ok_or_else(|| Error::Denied(told("session_ended", "the session has ended")))?;
-        self.identity(user, csrf).await
+        let ended = || Error::Denied(told("session_ended", "the session has ended"));
+        let (user, session) = found.ok_or_else(ended)?;
+        self.identity(user, session).await
     }
 
-    async fn identity(&self, user: store::User, csrf: String) -> Result<wire::Identity> {
+    async fn identity(&self, user: store::User, session: store::Session) -> Result<wire::Identity> {
         let tenant = documents::tenant(&user.tenant)?;
         let mut tx = self.db.begin(&tenant).await?;
         let company = documents::store::get(&mut tx, Kind::Tenant, tenant.as_str()).await?;
+        let permissions = super::people::permissions_of(&mut tx, &user.role).await?;
         tx.commit().await?;
         let zone = company.and_then(|c| c.body["time_zone"].as_str().map(str::to_owned));
-        Ok(store::identity(user, csrf, zone.unwrap_or_else(|| "UTC".into())))
+        Ok(store::identity(user, session, zone.unwrap_or_else(|| "UTC".into()), permissions))
     }
 }

@@ -62,11 +62,13 @@ impl Accounts {
         };
         let inserted = store::insert_user(&mut tx, &account, now).await;
         inserted.map_err(|error| error.or_taken(address_taken()))?;
-        let opened = store::open_session(&mut tx, user.as_str(), now, self.session_lifetime).await?;
+        let opened =
+            store::open_session(&mut tx, user.as_str(), now, self.session_lifetime, request.device.clone())
+                .await?;
         let letter = self.email_token(&mut tx, user.as_str(), Letter::Verify, now).await?;
         plant(tx, &who, now).await?.commit().await?;
         self.post.send(Letter::Verify, &email, who.language, &letter);
-        self.session(user.as_str(), opened).await
+        self.session(opened).await
     }
 }
 

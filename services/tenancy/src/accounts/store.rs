@@ -3,7 +3,12 @@
 use crate::{Result, secret::fingerprint};
 use proto::tenancy::v1 as wire;
 use sqlx::{FromRow, PgConnection};
-use types::{AgentId, TenantId, Timestamp, UserId};
+use types::{AgentId, SessionId, TenantId, Timestamp, UserId};
+
+/// How stale `seen_at_ms` may be: not every request writes.
+const SEEN_NOTED_EVERY_MS: i64 = 60_000;
+/// Of a browser's name, characters kept.
+const DEVICE_MAX: usize = 200;
 
 /// A user with the tenant's name.
 #[derive(Debug, Clone, FromRow)]
@@ -18,6 +23,9 @@ pub(super) struct User {
     pub role: String,
     pub language: String,
     pub email_verified: bool,
+    pub scope: String,
+    /// Signs in with a second factor.
+    pub totp: bool,
 }
 
 /// What a new account is made of.
@@ -57,7 +65,7 @@ pub(super) async fn insert_user(conn: &mut PgConnection, user: &NewUser<'_>, now
 pub(super) async fn by_email(conn: &mut PgConnection, email: &str) -> Result<Option<User>> {
     Ok(sqlx::query_as(
         "select u.id, u.tenant, t.name as tenant_name, u.agent, u.email, u.name, u.password_hash,
-                u.role, u.language, u.email_verified
+                u.role, u.language, u.email_verified, u.scope, u.sealed_totp is not null as totp
          from users u join tenants t on t.id = u.tenant where u.email = $1",
     )
     .bind(email)
@@ -68,7 +76,7 @@ pub(super) async fn by_email(conn: &mut PgConnection, email: &str) -> Result<Opt
 pub(super) async fn by_id(conn: &mut PgConnection, id: &str) -> Result<Option<User>> {
     Ok(sqlx::query_as(
         "select u.id, u.tenant, t.name as tenant_name, u.agent, u.email, u.name, u.password_hash,
-                u.role, u.language, u.email_verified
+                u.role, u.language, u.email_verified, u.scope, u.sealed_totp is not null as totp
          from users u join tenants t on t.id = u.tenant where u.id = $1",
     )
     .bind(id)
@@ -79,7 +87,7 @@ pub(super) async fn by_id(conn: &mut PgConnection, id: &str) -> Result<Option<Us
 pub(super) async fn of_tenant(conn: &mut PgConnection, tenant: &str) -> Result<Vec<User>> {
     Ok(sqlx::query_as(
         "select u.id, u.tenant, t.name as tenant_name, u.agent, u.email, u.name, u.password_hash,
-                u.role, u.language, u.email_verified
+                u.role, u.language, u.email_verified, u.scope, u.sealed_totp is not null as totp
          from users u join tenants t on t.id = u.tenant where u.tenant = $1 order by u.id",
     )
     .bind(tenant)
@@ -99,7 +107,9 @@ pub(super) async fn open_session(
     user: &str,
     now: Timestamp,
     lifetime: i64,
+    device: Option<wire::Device>,
 ) -> Result<Opened> {
+    let device = device.unwrap_or_default();
     let opened = Opened {
         token: chassis::random::token(),
         csrf: chassis::random::token(),
@@ -110,36 +120,63 @@ pub(super) async fn open_session(
         .execute(&mut *conn)
         .await?;
     sqlx::query(
-        "insert into sessions (token_hash, user_id, csrf, created_at_ms, expires_at_ms)
-         values ($1, $2, $3, $4, $5)",
+        "insert into sessions
+           (token_hash, user_id, csrf, created_at_ms, expires_at_ms, id, device, address, seen_at_ms)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $4)",
     )
     .bind(fingerprint(&opened.token))
     .bind(user)
     .bind(&opened.csrf)
     .bind(now.millis())
     .bind(opened.expires_at.millis())
+    .bind(SessionId::new(now, chassis::random::u128()).as_str())
+    .bind(device.user_agent.chars().take(DEVICE_MAX).collect::<String>())
+    .bind(&device.address)
     .execute(conn)
     .await?;
     Ok(opened)
 }
 
-/// The user of a session that has not ended, with its CSRF value.
+/// A session that has not ended.
+#[derive(FromRow)]
+pub(super) struct Session {
+    pub id: String,
+    pub user_id: String,
+    pub csrf: String,
+    pub seen_at_ms: i64,
+}
+
+/// The user of a session that has not ended.
 pub(super) async fn resume(
     conn: &mut PgConnection,
     token: &str,
     now: Timestamp,
-) -> Result<Option<(User, String)>> {
-    let found: Option<(String, String)> =
-        sqlx::query_as("select user_id, csrf from sessions where token_hash = $1 and expires_at_ms > $2")
-            .bind(fingerprint(token))
+) -> Result<Option<(User, Session)>> {
+    let found: Option<Session> = sqlx::query_as(
+        "select id, user_id, csrf, seen_at_ms from sessions where token_hash = $1 and expires_at_ms > $2",
+    )
+    .bind(fingerprint(token))
+    .bind(now.millis())
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(session) = found else { return Ok(None) };
+    if session.seen_at_ms + SEEN_NOTED_EVERY_MS < now.millis() {
+        sqlx::query("update sessions set seen_at_ms = $2 where id = $1")
+            .bind(&session.id)
             .bind(now.millis())
-            .fetch_optional(&mut *conn)
+            .execute(&mut *conn)
             .await?;
-    let Some((user, csrf)) = found else { return Ok(None) };
-    Ok(by_id(conn, &user).await?.map(|user| (user, csrf)))
+    }
+    Ok(by_id(conn, &session.user_id).await?.map(|user| (user, session)))
 }
 
-pub(super) fn identity(user: User, csrf: String, time_zone: String) -> wire::Identity {
+/// `permissions`: of a role of the tenant's own.
+pub(super) fn identity(
+    user: User,
+    session: Session,
+    time_zone: String,
+    permissions: Vec<String>,
+) -> wire::Identity {
     wire::Identity {
         tenant: user.tenant,
         tenant_name: user.tenant_name,
@@ -151,7 +188,10 @@ pub(super) fn identity(user: User, csrf: String, time_zone: String) -> wire::Ide
         role: user.role,
         language: user.language,
         time_zone,
-        scopes: Vec::new(),
-        csrf,
+        scopes: permissions,
+        csrf: session.csrf,
+        session: session.id,
+        scope: user.scope,
+        totp: user.totp,
     }
 }

@@ -19,6 +19,7 @@ impl Accounts {
             name: who.name,
             role: who.role,
             scopes: who.scopes,
+            scope: who.scope,
         };
         let jwt = self.keys.sign(now, &claims).await?;
         Ok(wire::Jwt { jwt, expires_at_ms: expires_at.millis() })

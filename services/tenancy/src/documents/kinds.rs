@@ -8,17 +8,18 @@ use serde_json::Value;
 use sip::Uri;
 use std::{fmt::Display, net::IpAddr};
 use types::{
-    AgentId, CategoryId, DidId, DispositionId, FlowId, PromptId, QueueId, Skill, SkillId, TenantId,
-    Timestamp, TrunkId,
+    AgentId, CategoryId, DepartmentId, DidId, DispositionId, FlowId, PromptId, QueueId, RoleId, Skill,
+    SkillId, TenantId, Timestamp, TrunkId,
     config::{
-        Agent, Category, Credentials, Did, Disposition, Kind, Outbound, Prompt, SkillName, Tenant, Trunk,
-        TrunkAuth,
+        Agent, Category, Credentials, Department, Did, Disposition, Kind, Outbound, Prompt, Role, SkillName,
+        Tenant, Trunk, TrunkAuth,
     },
 };
 
 const TEXT_MAX: usize = 100;
 const ADDRESSES_MAX: usize = 100;
 const GATEWAYS_MAX: usize = 8;
+const PERMISSIONS_MAX: usize = 100;
 const BODY_MAX: usize = 256 * 1024;
 
 /// Reads and checks a document by itself; whether what it names exists is asked later.
@@ -29,11 +30,13 @@ pub(crate) fn check(kind: Kind, json: &str) -> Result<Draft> {
     let (body, claims, problems) = match kind {
         Kind::Agent => checked::<Agent>(json, check_agent)?,
         Kind::Category => checked::<Category>(json, |c, report| named(&c.name, report))?,
+        Kind::Department => checked::<Department>(json, |d, report| named(&d.name, report))?,
         Kind::Did => checked::<Did>(json, check_did)?,
         Kind::Disposition => checked::<Disposition>(json, |d, report| named(&d.name, report))?,
         Kind::Flow => checked::<flow::Flow>(json, check_flow)?,
         Kind::Prompt => checked::<Prompt>(json, check_prompt)?,
         Kind::Queue => checked::<routing::QueueConfig>(json, check_queue)?,
+        Kind::Role => checked::<Role>(json, check_role)?,
         Kind::Skill => checked::<SkillName>(json, |s, report| named(&s.name, report))?,
         Kind::Tenant => checked::<Tenant>(json, check_tenant)?,
         Kind::Trunk => checked::<Trunk>(json, check_trunk)?,
@@ -158,6 +161,18 @@ fn check_flow(flow: &flow::Flow, report: &mut Report) {
     report.problems.extend(rest.map(|p| Fault::new(p.place, "refused", p.message)));
 }
 
+fn check_role(role: &Role, report: &mut Report) {
+    named(&role.name, report);
+    if role.permissions.len() > PERMISSIONS_MAX {
+        report.problem("permissions", "too_many", "are more than 100");
+    }
+    for (i, name) in role.permissions.iter().enumerate() {
+        if role.permissions[..i].contains(name) {
+            report.problem(format!("permissions[{i}]"), "twice", "stands there twice");
+        }
+    }
+}
+
 fn check_prompt(prompt: &Prompt, report: &mut Report) {
     named(&prompt.name, report);
     if prompt.hash.len() != 64 || !prompt.hash.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -266,11 +281,23 @@ pub(crate) fn needs(kind: Kind, body: &Value) -> Vec<Need> {
     match kind {
         Kind::Did => vec![document(Kind::Flow, body["flow"].as_str().unwrap_or_default(), "flow")],
         Kind::Flow => flow_needs(body),
-        Kind::Agent => skill_needs(body),
-        Kind::Queue => skill_needs(body).into_iter().chain(seat_needs(body)).collect(),
-        Kind::Category | Kind::Disposition | Kind::Prompt | Kind::Skill | Kind::Tenant | Kind::Trunk => {
-            Vec::new()
+        Kind::Agent => {
+            let department = body["department"].as_str();
+            let department = department.map(|id| document(Kind::Department, id, "department"));
+            skill_needs(body).into_iter().chain(department).collect()
         }
+        Kind::Department => {
+            let parent = body["parent"].as_str();
+            parent.map(|id| document(Kind::Department, id, "parent")).into_iter().collect()
+        }
+        Kind::Queue => skill_needs(body).into_iter().chain(seat_needs(body)).collect(),
+        Kind::Category
+        | Kind::Disposition
+        | Kind::Prompt
+        | Kind::Role
+        | Kind::Skill
+        | Kind::Tenant
+        | Kind::Trunk => Vec::new(),
     }
 }
 
@@ -324,11 +351,13 @@ pub(crate) fn new_id(kind: Kind, now: Timestamp, random: u128) -> String {
     match kind {
         Kind::Agent => AgentId::new(now, random).into(),
         Kind::Category => CategoryId::new(now, random).into(),
+        Kind::Department => DepartmentId::new(now, random).into(),
         Kind::Did => DidId::new(now, random).into(),
         Kind::Disposition => DispositionId::new(now, random).into(),
         Kind::Flow => FlowId::new(now, random).into(),
         Kind::Prompt => PromptId::new(now, random).into(),
         Kind::Queue => QueueId::new(now, random).into(),
+        Kind::Role => RoleId::new(now, random).into(),
         Kind::Skill => SkillId::new(now, random).into(),
         Kind::Tenant => TenantId::new(now, random).into(),
         Kind::Trunk => TrunkId::new(now, random).into(),

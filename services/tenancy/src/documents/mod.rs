@@ -8,7 +8,7 @@ mod seeds;
 pub(crate) mod store;
 
 pub(crate) use api::tenant;
-pub(crate) use claims::Claim;
+pub(crate) use claims::{Claim, release as release_claims};
 pub(crate) use kinds::check;
 pub(crate) use seeds::{Newcomer, agent_document, seeds};
 
@@ -102,6 +102,9 @@ impl Documents {
     pub async fn delete(&self, change: &Change<'_>, kind: Kind, id: &str) -> Result<()> {
         let mut tx = self.lock(change.tenant).await?;
         claims::release(&mut tx, change.tenant, kind, id).await?;
+        if kind == Kind::Role {
+            nobody_has(&mut tx, change.tenant, id).await?;
+        }
         let mut tx = tx.into_tenant(change.tenant).await?;
         let before = latest(&mut tx, kind, id).await?;
         if matches!(kind, Kind::Agent | Kind::Tenant) {
@@ -121,15 +124,37 @@ impl Documents {
         latest(&mut self.db.begin(tenant).await?, kind, id).await.map(drop)
     }
 
-    /// Changes of one tenant come one after the other: references stay true,
-    /// and facts are told in the order of the versions.
     async fn lock(&self, tenant: &TenantId) -> Result<PlatformTx> {
-        let mut tx = self.db.platform().await?;
-        sqlx::query("select pg_advisory_xact_lock(hashtextextended('config ' || $1, 0))")
-            .bind(tenant.as_str())
-            .execute(&mut *tx)
-            .await?;
-        Ok(tx)
+        lock(&self.db, tenant).await
+    }
+}
+
+/// Changes of one tenant come one after the other: references stay true,
+/// and facts are told in the order of the versions.
+pub(crate) async fn lock(db: &TenantDb, tenant: &TenantId) -> Result<PlatformTx> {
+    let mut tx = db.platform().await?;
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('config ' || $1, 0))")
+        .bind(tenant.as_str())
+        .execute(&mut *tx)
+        .await?;
+    Ok(tx)
+}
+
+/// Nobody's role goes away under them.
+async fn nobody_has(tx: &mut PlatformTx, tenant: &TenantId, role: &str) -> Result<()> {
+    let holder: Option<String> = sqlx::query_scalar(
+        "select name from users where tenant = $1 and role = $2
+         union all select name from invites where tenant = $1 and role = $2 and accepted_at_ms is null limit 1",
+    )
+    .bind(tenant.as_str())
+    .bind(role)
+    .fetch_optional(&mut **tx)
+    .await?;
+    match holder {
+        Some(name) => {
+            Err(Error::Conflict(told("role_held", format!("{name} has this role")).with("name", name)))
+        }
+        None => Ok(()),
     }
 }
 

@@ -81,8 +81,24 @@ pub(crate) async fn may_become(tx: &mut TenantTx, before: &Stored, body: &Value)
         Kind::Agent if before.body["user"] != body["user"] => {
             Err(Error::invalid("user", "unchangeable", "cannot be changed"))
         }
+        Kind::Department => is_a_tree(tx, &before.id, body["parent"].as_str()).await,
         _ => Ok(()),
     }
+}
+
+/// A department is not above itself.
+async fn is_a_tree(tx: &mut TenantTx, id: &str, parent: Option<&str>) -> Result<()> {
+    let all = store::list(tx, Kind::Department).await?;
+    let mut above = parent.map(str::to_owned);
+    // As many steps as there are departments: more would be a loop.
+    for _ in 0..=all.len() {
+        let Some(at) = above else { return Ok(()) };
+        if at == id {
+            break;
+        }
+        above = all.iter().find(|d| d.id == at).and_then(|d| d.body["parent"].as_str().map(str::to_owned));
+    }
+    Err(Error::invalid("parent", "loop", "is below this department"))
 }
 
 /// No other document names this one.

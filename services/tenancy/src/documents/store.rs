@@ -1,7 +1,10 @@
 //! The table `config`: one row per version.
 
 use super::{Change, Draft};
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    audit::{self, Deed},
+};
 use eventlog::{Topic, codec};
 use serde_json::Value;
 use sqlx::FromRow;
@@ -73,15 +76,14 @@ pub(crate) async fn insert(tx: &mut TenantTx, document: &Stored) -> Result<()> {
     .bind(document.at_ms)
     .execute(&mut **tx)
     .await?;
-    let action = if document.deleted { "config.delete" } else { "config.put" };
-    sqlx::query("insert into audit (at_ms, actor, action, subject, detail) values ($1, $2, $3, $4, $5)")
-        .bind(document.at_ms)
-        .bind(&document.actor)
-        .bind(action)
-        .bind(format!("{kind}/{}", document.id))
-        .bind(serde_json::json!({ "version": document.version }))
-        .execute(&mut **tx)
-        .await?;
+    let name = ["name", "number"].iter().find_map(|field| document.body[field].as_str()).unwrap_or_default();
+    let deed = Deed {
+        actor: &document.actor,
+        action: if document.deleted { "config.delete" } else { "config.put" },
+        subject: format!("{kind}/{}", document.id),
+        detail: serde_json::json!({ "version": document.version, "name": name }),
+    };
+    audit::note(tx, Timestamp::from_millis(document.at_ms), deed).await?;
     tell(tx, document).await
 }
 

@@ -1,7 +1,7 @@
 use crate::*;
 
 fn log_in(email: &str, password: &str) -> wire::LogInRequest {
-    wire::LogInRequest { email: email.into(), password: password.into() }
+    wire::LogInRequest { email: email.into(), password: password.into(), ..Default::default() }
 }
 
 fn token(token: &str) -> wire::Token {
@@ -82,6 +82,7 @@ async fn a_form_is_refused_with_every_field_that_is_wrong() -> anyhow::Result<()
         time_zone: "Mars/Olympus".into(),
         language: "xx".into(),
         country_code: "0".into(),
+        ..Default::default()
     };
     let status = world.accounts.clone().sign_up(request).await.expect_err("refused");
     assert_eq!(status.code(), Code::InvalidArgument);
@@ -175,6 +176,7 @@ async fn a_colleague_joins_by_a_link_and_becomes_an_agent() -> anyhow::Result<()
         token: link.clone(),
         name: "Ben B".into(),
         password: "correct horse battery".into(),
+        ..Default::default()
     };
     let joined = accounts.accept_invite(accept.clone()).await?.into_inner().identity.expect("an identity");
     assert_eq!((joined.role.as_str(), &joined.tenant), ("agent", &owner.tenant));

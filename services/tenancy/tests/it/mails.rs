@@ -123,7 +123,8 @@ async fn mails_reach_a_mail_server_and_their_links_work() -> anyhow::Result<()> 
     assert_eq!(reset.to, owner.email);
     let password = "another long password";
     accounts.reset(wire::ResetRequest { token: reset.token("reset"), password: password.into() }).await?;
-    accounts.log_in(wire::LogInRequest { email: owner.email.clone(), password: password.into() }).await?;
+    let (email, password) = (owner.email.clone(), password.to_owned());
+    accounts.log_in(wire::LogInRequest { email, password, ..Default::default() }).await?;
 
     let invite = wire::InviteRequest {
         tenant: owner.tenant.clone(),

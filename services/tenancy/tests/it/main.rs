@@ -149,6 +149,7 @@ fn form(company: &str) -> wire::SignUpRequest {
         time_zone: "Europe/Bucharest".into(),
         language: "en".into(),
         country_code: "40".into(),
+        ..Default::default()
     }
 }
 

@@ -99,7 +99,7 @@ impl TestCalls {
 
 /// Places a test call and answers at once; GET tells how it goes.
 #[utoipa::path(post, path = "/v1/test-calls", operation_id = "placeTestCall", tag = "test-calls",
-    responses((status = 201, body = TestCall)))]
+    request_body = NewTestCall, responses((status = 201, body = TestCall)))]
 async fn place(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -1,0 +1,179 @@
+//! Whom somebody sees: the whole company, or the people of their department and of those below it.
+
+use super::documents;
+use crate::{
+    App,
+    auth::Caller,
+    problem::{Problem, Result},
+};
+use proto::crm::v1::Interaction;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use types::{Skill, config::Kind};
+
+/// What one sees of the company.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight {
+    Company,
+    Part(Part),
+}
+
+/// The people below a head, the departments, and the queues that those people serve.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    pub agents: BTreeSet<String>,
+    pub departments: BTreeSet<String>,
+    pub queues: BTreeSet<String>,
+}
+
+#[derive(Deserialize)]
+struct Agent {
+    #[serde(default)]
+    department: Option<String>,
+    #[serde(default)]
+    skills: Vec<Skill>,
+}
+
+#[derive(Deserialize)]
+struct Department {
+    #[serde(default)]
+    parent: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Queue {
+    #[serde(default)]
+    skills: Vec<Skill>,
+}
+
+impl Sight {
+    pub async fn of(app: &App, caller: &Caller) -> Result<Sight> {
+        if caller.identity.scope != "department" {
+            return Ok(Sight::Company);
+        }
+        let agents = documents::all(app, caller, Kind::Agent).await?;
+        let departments = documents::all(app, caller, Kind::Department).await?;
+        let queues = documents::all(app, caller, Kind::Queue).await?;
+        Ok(Sight::Part(part(&caller.identity.agent, &agents, &departments, &queues)))
+    }
+
+    pub fn agent(&self, id: &str) -> bool {
+        match self {
+            Sight::Company => true,
+            Sight::Part(part) => part.agents.contains(id),
+        }
+    }
+
+    pub fn queue(&self, id: &str) -> bool {
+        match self {
+            Sight::Company => true,
+            Sight::Part(part) => part.queues.contains(id),
+        }
+    }
+
+    /// A call belongs to whom it talks with or rings, before that to the queue.
+    pub fn call(&self, agent: Option<&str>, queue: Option<&str>) -> bool {
+        match (self, agent, queue) {
+            (Sight::Company, ..) => true,
+            (_, Some(agent), _) => self.agent(agent),
+            (_, None, Some(queue)) => self.queue(queue),
+            (_, None, None) => false,
+        }
+    }
+
+    /// A call as history knows it.
+    pub fn interaction(&self, of: &Interaction) -> bool {
+        let known = |id| Some(id).filter(|id: &&str| !id.is_empty());
+        self.call(known(&of.agent), known(&of.queue))
+    }
+
+    /// Refuses what concerns somebody who is not seen.
+    pub fn must_see(&self, agent: &str) -> Result<()> {
+        if self.agent(agent) { Ok(()) } else { Err(out_of_sight()) }
+    }
+
+    pub fn must_see_department(&self, id: &str) -> Result<()> {
+        match self {
+            Sight::Part(part) if !part.departments.contains(id) => Err(out_of_sight()),
+            _ => Ok(()),
+        }
+    }
+}
+
+pub fn out_of_sight() -> Problem {
+    Problem::forbidden("this is outside your department").coded("outside_department")
+}
+
+fn part(
+    own: &str,
+    agents: &BTreeMap<String, Agent>,
+    departments: &BTreeMap<String, Department>,
+    queues: &BTreeMap<String, Queue>,
+) -> Part {
+    let head = agents.get(own).and_then(|agent| agent.department.as_deref());
+    let below: BTreeSet<String> = departments
+        .keys()
+        .filter(|id| head.is_some_and(|head| is_below(id, head, departments)))
+        .cloned()
+        .collect();
+    let theirs = |agent: &Agent| agent.department.as_ref().is_some_and(|id| below.contains(id));
+    let people: BTreeMap<&String, &Agent> =
+        agents.iter().filter(|(id, agent)| id.as_str() == own || theirs(agent)).collect();
+    let served = |queue: &Queue| people.values().any(|agent| serves(agent, queue));
+    Part {
+        queues: queues.iter().filter(|(_, queue)| served(queue)).map(|(id, _)| id.clone()).collect(),
+        agents: people.into_keys().cloned().collect(),
+        departments: below,
+    }
+}
+
+/// Itself included.
+fn is_below(id: &str, head: &str, departments: &BTreeMap<String, Department>) -> bool {
+    let mut at = Some(id);
+    for _ in 0..=departments.len() {
+        match at {
+            Some(id) if id == head => return true,
+            Some(id) => at = departments.get(id).and_then(|department| department.parent.as_deref()),
+            None => return false,
+        }
+    }
+    false
+}
+
+fn serves(agent: &Agent, queue: &Queue) -> bool {
+    let has = |wanted: &Skill| agent.skills.iter().any(|s| s.name == wanted.name && s.level >= wanted.level);
+    queue.skills.iter().all(has)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agent(department: &str, skill: &str) -> Agent {
+        let skills = vec![Skill { name: skill.into(), level: 5 }];
+        Agent { department: (!department.is_empty()).then(|| department.into()), skills }
+    }
+
+    #[test]
+    fn a_head_sees_down_the_tree_and_nothing_beside_it() {
+        let departments = [("sales", None), ("north", Some("sales")), ("support", None)];
+        let departments = departments
+            .map(|(id, parent)| (id.to_owned(), Department { parent: parent.map(str::to_owned) }))
+            .into();
+        let agents = [
+            ("head", agent("sales", "lead")),
+            ("ana", agent("north", "sell")),
+            ("ben", agent("support", "help")),
+            ("carol", agent("", "help")),
+        ];
+        let agents = agents.map(|(id, agent)| (id.to_owned(), agent)).into();
+        let queue = |skill: &str| Queue { skills: vec![Skill { name: skill.into(), level: 5 }] };
+        let queues = [("q_sell".to_owned(), queue("sell")), ("q_help".to_owned(), queue("help"))].into();
+        let seen = part("head", &agents, &departments, &queues);
+        let texts = |all: &[&str]| all.iter().map(|one| one.to_string()).collect::<BTreeSet<_>>();
+        assert_eq!(seen.agents, texts(&["ana", "head"]));
+        assert_eq!(seen.departments, texts(&["north", "sales"]));
+        assert_eq!(seen.queues, texts(&["q_sell"]));
+        assert_eq!(part("carol", &agents, &departments, &queues).agents, texts(&["carol"]));
+    }
+}
