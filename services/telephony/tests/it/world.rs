@@ -128,6 +128,7 @@ impl World {
             phone: Some(phone),
             ring_timeout_ms: None,
             wrap_up_ms: None,
+            department: None,
         };
         save(&self.log, &self.tenant, Kind::Agent, agent.as_str(), &profile);
         tokio::time::sleep(Duration::from_millis(300)).await;
