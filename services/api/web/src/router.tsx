@@ -179,6 +179,11 @@ const dispositions = createRoute({
   path: "/dispositions",
   component: lazyRouteComponent(() => import("./pages/admin/names"), "DispositionsPage"),
 });
+const categories = createRoute({
+  getParentRoute: () => shell,
+  path: "/categories",
+  component: lazyRouteComponent(() => import("./pages/admin/names"), "CategoriesPage"),
+});
 const skills = createRoute({
   getParentRoute: () => shell,
   path: "/skills",
@@ -220,6 +225,7 @@ const tree = root.addChildren([
     security,
     prompts,
     dispositions,
+    categories,
     skills,
     apiKeys,
     company,

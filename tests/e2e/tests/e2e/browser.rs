@@ -18,7 +18,7 @@ use tokio::{
 };
 
 /// Every page without an id in its path.
-const PAGES: [&str; 21] = [
+const PAGES: [&str; 22] = [
     "/",
     "/desk",
     "/live",
@@ -35,6 +35,7 @@ const PAGES: [&str; 21] = [
     "/roles",
     "/prompts",
     "/dispositions",
+    "/categories",
     "/skills",
     "/company",
     "/api-keys",

@@ -55,6 +55,7 @@ export type Collection =
   | "agents"
   | "skills"
   | "dispositions"
+  | "categories"
   | "departments"
   | "roles"
   | "prompts";

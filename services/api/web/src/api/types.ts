@@ -65,7 +65,33 @@ export type Queue = Stored & {
   service_level_ms: number;
   short_abandon_ms: number;
   waiting_max: number;
+  strategy: Strategy;
+  levels: Levels;
+  wrap_up: WrapUp;
+  weight: number;
+  starvation_guard_ms: number;
+  pause_after_missed: number;
+  wait_max_ms: number;
+  emergency: boolean;
 };
+/** Who of several free agents gets the caller. */
+export const STRATEGIES = [
+  "longest_idle",
+  "round_robin",
+  "least_calls",
+  "least_talk",
+  "linear",
+  "sequential",
+  "random",
+  "ring_all",
+] as const;
+export type Strategy = (typeof STRATEGIES)[number];
+/** What a level beyond the lowest that suffices is good for. */
+export const LEVELS = ["enough", "highest_first", "lowest_first"] as const;
+export type Levels = (typeof LEVELS)[number];
+/** How wrap-up ends. */
+export const WRAP_UPS = ["timed", "until_done", "fixed", "none"] as const;
+export type WrapUp = (typeof WRAP_UPS)[number];
 export type Agent = Stored & {
   name: string;
   user: string;
@@ -114,6 +140,8 @@ export type FlowBody = { name: string; language: string; start: string; nodes: R
 export type Flow = Stored & FlowBody;
 
 export type Interaction = {
+  /** What the contact is about. */
+  category?: string | null;
   id: string;
   call: string;
   contact: string | null;

@@ -4,8 +4,8 @@ import { Download } from "lucide-react";
 import { lazy, Suspense, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { get } from "@/api/client";
-import { useMay, useMe, useNames } from "@/api/queries";
-import type { Interaction, List, Recording } from "@/api/types";
+import { documents, useMay, useMe, useNames } from "@/api/queries";
+import type { Interaction, List, Named, Recording } from "@/api/types";
 import { Button, Card, EmptyState, Loaded, Notice, Page, PhoneNumber, Waiting } from "@/components/ui";
 import { Outcome } from "@/components/interactions";
 import { dateTime, span } from "@/format/format";
@@ -50,6 +50,7 @@ function Details({ call }: { call: Interaction }) {
   const me = useMe();
   const names = useNames();
   const stage = useStageName();
+  const categories = useQuery({ ...documents<Named>("categories"), enabled: Boolean(call.category) });
   const contact = call.contact ? (
     <Link
       key="c"
@@ -73,6 +74,7 @@ function Details({ call }: { call: Interaction }) {
           [t("fact.outcome"), <Outcome key="o" of={call} />],
           [t("fact.stage"), stage(call.stage)],
           [t("fact.path"), call.path || "—"],
+          [t("fact.category"), categories.data?.find((one) => one.id === call.category)?.name ?? "—"],
           [t("fact.queue"), names.queue(call.queue) || "—"],
           [t("fact.agent"), names.agent(call.agent) || "—"],
           [t("fact.wait"), span(call.wait_ms)],

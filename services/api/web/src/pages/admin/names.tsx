@@ -6,9 +6,10 @@ import type { Named } from "@/api/types";
 import { Button, Card, type Column, Field, Input, Notice } from "@/components/ui";
 import { DocumentForm, Documents, useDocumentForm } from "./documents";
 
-type Kind = Extract<Collection, "skills" | "dispositions">;
+type Kind = Extract<Collection, "skills" | "dispositions" | "categories">;
 
 export const SkillsPage = () => <NamesPage kind="skills" />;
+export const CategoriesPage = () => <NamesPage kind="categories" />;
 export const DispositionsPage = () => <NamesPage kind="dispositions" />;
 
 /** Documents that have but a name. */

@@ -1,8 +1,8 @@
 import { Controller } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 import { required, z } from "@/api/schema";
-import type { Queue } from "@/api/types";
-import { type Column, Field, Input } from "@/components/ui";
+import { LEVELS, type Queue, STRATEGIES, WRAP_UPS } from "@/api/types";
+import { Badge, Checkbox, type Column, Field, Input, Select } from "@/components/ui";
 import { DocumentForm, Documents, useDocumentForm } from "./documents";
 import { SkillBadges, SkillLevels } from "./skill-levels";
 
@@ -11,7 +11,16 @@ const seconds = (ms: number) => ms / 1000;
 export function QueuesPage() {
   const { t } = useTranslation();
   const columns: Column<Queue>[] = [
-    { head: t("common.name"), cell: (queue) => queue.name, className: "font-medium" },
+    {
+      head: t("common.name"),
+      cell: (queue) => (
+        <span className="flex flex-wrap items-center gap-2 font-medium">
+          {queue.name}
+          {queue.emergency && <Badge tone="bad">{t("queues.emergencyOn")}</Badge>}
+        </span>
+      ),
+    },
+    { head: t("queues.strategy"), cell: (queue) => t(`strategy.${queue.strategy}`) },
     {
       head: t("queues.skills"),
       cell: (queue) =>
@@ -43,6 +52,14 @@ const schema = z.object({
   service_level_ms: count,
   short_abandon_ms: count,
   waiting_max: count,
+  strategy: z.enum(STRATEGIES),
+  levels: z.enum(LEVELS),
+  wrap_up: z.enum(WRAP_UPS),
+  weight: count,
+  starvation_guard_ms: count,
+  pause_after_missed: count,
+  wait_max_ms: count,
+  emergency: z.boolean(),
 });
 
 const TIMES = [
@@ -50,6 +67,16 @@ const TIMES = [
   ["wrap_up_ms", "wrapUp", 30],
   ["service_level_ms", "serviceLevel", 20],
   ["short_abandon_ms", "shortAbandon", 5],
+] as const;
+/** 0: never. */
+const RARE_TIMES = [
+  ["starvation_guard_ms", "starvationGuard"],
+  ["wait_max_ms", "waitMax"],
+] as const;
+const COUNTS = [
+  ["waiting_max", "waitingMax", 1],
+  ["weight", "weight", 0],
+  ["pause_after_missed", "pauseAfterMissed", 0],
 ] as const;
 
 /** Times are typed in seconds and kept in milliseconds. */
@@ -69,10 +96,18 @@ function QueueForm({ queue, onDone }: { queue: Queue | null; onDone: () => void 
       service_level_ms: initial("service_level_ms", 20),
       short_abandon_ms: initial("short_abandon_ms", 5),
       waiting_max: queue?.waiting_max ?? 1000,
+      strategy: queue?.strategy ?? "longest_idle",
+      levels: queue?.levels ?? "enough",
+      wrap_up: queue?.wrap_up ?? "timed",
+      weight: queue?.weight ?? 0,
+      starvation_guard_ms: seconds(queue?.starvation_guard_ms ?? 0),
+      pause_after_missed: queue?.pause_after_missed ?? 1,
+      wait_max_ms: seconds(queue?.wait_max_ms ?? 0),
+      emergency: queue?.emergency ?? false,
     },
     body: (values) => {
       const body = { ...values };
-      for (const [name] of TIMES) body[name] = Math.round(values[name] * 1000);
+      for (const [name] of [...TIMES, ...RARE_TIMES]) body[name] = Math.round(values[name] * 1000);
       return body;
     },
     onDone,
@@ -101,10 +136,47 @@ function QueueForm({ queue, onDone }: { queue: Queue | null; onDone: () => void 
             <Input type="number" step="any" min={0} {...register(name, { valueAsNumber: true })} />
           </Field>
         ))}
-        <Field label={t("queues.waitingMax")} error={errorOf("waiting_max")}>
-          <Input type="number" min={1} {...register("waiting_max", { valueAsNumber: true })} />
+        {COUNTS.map(([name, label, min]) => (
+          <Field key={name} label={t(`queues.${label}`)} error={errorOf(name)}>
+            <Input type="number" min={min} {...register(name, { valueAsNumber: true })} />
+          </Field>
+        ))}
+        {RARE_TIMES.map(([name, label]) => (
+          <Field key={name} label={t(`queues.${label}`)} hint={t("queues.never")} error={errorOf(name)}>
+            <Input type="number" step="any" min={0} {...register(name, { valueAsNumber: true })} />
+          </Field>
+        ))}
+      </div>
+      <Field label={t("queues.strategy")} hint={t("queues.strategyHint")} error={errorOf("strategy")}>
+        <Select {...register("strategy")} data-testid="queue-strategy">
+          {STRATEGIES.map((one) => (
+            <option key={one} value={one}>
+              {t(`strategy.${one}`)}
+            </option>
+          ))}
+        </Select>
+      </Field>
+      <div className="grid gap-3 sm:grid-cols-2">
+        <Field label={t("queues.levels")} error={errorOf("levels")}>
+          <Select {...register("levels")}>
+            {LEVELS.map((one) => (
+              <option key={one} value={one}>
+                {t(`levels.${one}`)}
+              </option>
+            ))}
+          </Select>
+        </Field>
+        <Field label={t("queues.wrapUpMode")} error={errorOf("wrap_up")}>
+          <Select {...register("wrap_up")}>
+            {WRAP_UPS.map((one) => (
+              <option key={one} value={one}>
+                {t(`wrapUpMode.${one}`)}
+              </option>
+            ))}
+          </Select>
         </Field>
       </div>
+      <Checkbox label={t("queues.emergency")} {...register("emergency")} />
     </DocumentForm>
   );
 }
