@@ -431,6 +431,7 @@ async fn a_changed_level_alters_the_decision_and_the_log_names_the_skill() {
         assert_eq!((&why["rule"], &why["skill"]), (&json!("skill"), &json!("law")), "{why}");
         assert_eq!(told, [&json!(highest), &json!(lowest)]);
     }
+}
 
 /// From the supervisor's screen to the agent's within a second each, and on record.
 #[tokio::test]
