@@ -13,6 +13,15 @@ type Props = {
   children: ReactNode;
 };
 
+/** Who opened a form wants to type, not to close it. */
+function toFirstField(event: Event) {
+  const dialog = event.currentTarget;
+  const field = dialog instanceof HTMLElement && dialog.querySelector<HTMLElement>("input, select, textarea");
+  if (!field) return;
+  event.preventDefault();
+  field.focus();
+}
+
 export function Dialog({ open, onClose, title, description, wide, children }: Props) {
   const { t } = useTranslation();
   return (
@@ -21,6 +30,7 @@ export function Dialog({ open, onClose, title, description, wide, children }: Pr
         <Radix.Overlay className="fixed inset-0 z-40 bg-black/45" />
         <Radix.Content
           aria-describedby={undefined}
+          onOpenAutoFocus={toFirstField}
           className={`animate-rise fixed top-1/2 left-1/2 z-50 max-h-[92dvh] w-[calc(100vw-1.5rem)] -translate-x-1/2 -translate-y-1/2 overflow-y-auto rounded-lg border border-line bg-surface shadow-xl ${wide ? "max-w-3xl" : "max-w-lg"}`}
         >
           <header className="flex items-start justify-between gap-3 px-5 pt-4">
