@@ -9,7 +9,13 @@ use types::{
 /// One call: the ledger of what was told, and what is going on right now.
 #[derive(Debug, Clone)]
 pub struct Call {
-    pub(crate) entry: Entry,
+    id: CallId,
+    /// The customer's leg: who called, or whom the agent called.
+    pub(crate) customer: LegId,
+    /// `None`: it is not recorded.
+    pub(crate) recording: Option<RecordingId>,
+    /// How the customer came in; `None`: an agent called.
+    pub(crate) entry: Option<Entry>,
     pub(crate) ledger: Ledger,
     pub(crate) phase: Phase,
     last_play: u32,
@@ -55,9 +61,21 @@ impl Call {
         let first = CallFact { call: entry.call.clone(), seq: 0, at: now, event };
         let ledger = Ledger::open(&first).expect("the first fact is Offered");
         let phase = Phase::InFlow(InFlow::opening());
-        let call =
-            Call { entry, ledger, phase, last_play: 0, ignored: 0, recorded: None, seats_shown: false };
+        let (id, customer, recording) =
+            (entry.call.clone(), entry.caller_leg.clone(), entry.recording.clone());
+        let entry = Some(entry);
+        let call = Call::new((id, customer, recording), entry, ledger, phase);
         (call, vec![Effect::Fact(first), Effect::OpenMedia, Effect::AskIvr(IvrInput::Start)])
+    }
+
+    pub(crate) fn new(
+        (id, customer, recording): (CallId, LegId, Option<RecordingId>),
+        entry: Option<Entry>,
+        ledger: Ledger,
+        phase: Phase,
+    ) -> Call {
+        let (last_play, ignored, recorded, seats_shown) = (0, 0, None, false);
+        Call { id, customer, recording, entry, ledger, phase, last_play, ignored, recorded, seats_shown }
     }
 
     /// What happened, and what to do about it.
@@ -72,7 +90,7 @@ impl Call {
             (_, Input::CallerHungUp) => self.caller_hung_up(&mut step),
             (_, Input::HangUp(cause)) => self.end(&mut step, Party::System, cause),
             (_, Input::MediaFailed(cause)) => self.end(&mut step, Party::System, cause),
-            (_, Input::MediaLost(leg)) if leg == self.entry.caller_leg => {
+            (_, Input::MediaLost(leg)) if self.entry.is_some() && leg == self.customer => {
                 self.end(&mut step, Party::System, HangupCause::MediaLost)
             }
             (Phase::InFlow(_), input) => self.while_in_flow(&mut step, input),
@@ -96,7 +114,8 @@ impl Call {
     /// When a caller who was not connected must be, whoever is there.
     fn answer_due(&self) -> Option<Timestamp> {
         let hears = !matches!(self.phase, Phase::InFlow(InFlow::Opening { .. }) | Phase::Ended);
-        let after = self.entry.answer_after.filter(|_| hears && !self.entry.auto_connect);
+        let entry = self.entry.as_ref().filter(|entry| hears && !entry.auto_connect)?;
+        let after = entry.answer_after;
         after.filter(|_| !self.ledger.connected).map(|after| self.ledger.offered_at + after)
     }
 
@@ -113,8 +132,26 @@ impl Call {
         &self.ledger
     }
 
-    pub fn entry(&self) -> &Entry {
-        &self.entry
+    pub fn id(&self) -> &CallId {
+        &self.id
+    }
+
+    /// The leg of who called, or of whom the agent called.
+    pub fn customer(&self) -> &LegId {
+        &self.customer
+    }
+
+    /// How the caller came in; `None`: an agent called.
+    pub fn entry(&self) -> Option<&Entry> {
+        self.entry.as_ref()
+    }
+
+    /// Who leads the conversation: the leg and, unless it is a number, the agent.
+    pub fn lead(&self) -> Option<(&LegId, Option<&AgentId>)> {
+        match &self.phase {
+            Phase::Talking(talking) => Some((&talking.lead.leg, talking.lead.agent.as_ref())),
+            _ => None,
+        }
     }
 
     pub fn ended(&self) -> bool {
@@ -127,14 +164,14 @@ impl Call {
     }
 
     pub(crate) fn tell(&mut self, step: &mut Step, event: CallEvent) {
-        let fact = CallFact { call: self.entry.call.clone(), seq: self.ledger.next_seq, at: step.now, event };
+        let fact = CallFact { call: self.id.clone(), seq: self.ledger.next_seq, at: step.now, event };
         self.ledger.apply(&fact);
         step.does(Effect::Fact(fact));
     }
 
     /// To the caller.
     pub(crate) fn play(&mut self, step: &mut Step, prompts: &[String], repeat: bool) -> PlayId {
-        self.play_to(step, self.entry.caller_leg.clone(), prompts, repeat)
+        self.play_to(step, self.customer.clone(), prompts, repeat)
     }
 
     pub(crate) fn play_to(

@@ -28,7 +28,7 @@ impl Call {
             }
             Phase::InFlow(_) | Phase::Ended => {}
         }
-        if let (Some(_), Some(recording)) = (self.recorded.take(), self.entry.recording.clone()) {
+        if let (Some(_), Some(recording)) = (self.recorded.take(), self.recording.clone()) {
             self.tell(step, CallEvent::RecordingStopped { recording: recording.clone() });
             step.does(Effect::StopRecord(recording));
         }
@@ -45,7 +45,7 @@ impl Call {
             duration: step.now.since(ledger.offered_at),
         };
         self.tell(step, ended);
-        if by != Party::Caller {
+        if by != Party::Caller && self.entry.is_some() {
             step.does(Effect::HangUpCaller(cause));
         }
         step.does(Effect::ReleaseMedia);

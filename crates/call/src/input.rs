@@ -24,6 +24,21 @@ pub struct Entry {
     pub answer_after: Option<Millis>,
 }
 
+/// A call that an agent makes: what it begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    pub call: CallId,
+    pub agent: AgentId,
+    /// The ids that the legs will have: the agent's, and the other side's.
+    pub agent_leg: LegId,
+    pub other_leg: LegId,
+    pub recording: RecordingId,
+    /// A number, or a colleague.
+    pub to: Target,
+    /// What the other side is shown.
+    pub from: String,
+}
+
 /// What happens to a call. Late signals are normal: an input that no longer
 /// applies is ignored and counted.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,8 @@ pub struct Ledger {
     pub offered_at: Timestamp,
     pub from: String,
     pub caller_name: Option<String>,
-    pub did: E164,
+    /// The number that was called; `None`: an agent called.
+    pub did: Option<E164>,
     pub did_label: String,
     pub connected: bool,
     pub stage: Stage,
@@ -78,17 +79,28 @@ impl Ledger {
 
     /// The ledger of a call's first fact.
     pub fn open(first: &CallFact) -> Option<Ledger> {
-        let CallEvent::Offered { from, caller_name, did, did_label, .. } = &first.event else { return None };
+        let none = String::new();
+        let (from, caller_name, did, did_label, agent) = match &first.event {
+            CallEvent::Offered { from, caller_name, did, did_label, .. } => {
+                (from.clone(), caller_name.clone(), Some(did.clone()), did_label, None)
+            }
+            CallEvent::Placed { agent, to: Target::Number { number }, .. } => {
+                (number.to_string(), None, None, &none, Some(agent.clone()))
+            }
+            CallEvent::Placed { agent, from, .. } => (from.clone(), None, None, &none, Some(agent.clone())),
+            _ => return None,
+        };
+        let stage = if agent.is_some() { Stage::Ringing } else { Stage::Arriving };
         Some(Ledger {
             call: first.call.clone(),
             next_seq: first.seq + 1,
             offered_at: first.at,
-            from: from.clone(),
-            caller_name: caller_name.clone(),
-            did: did.clone(),
+            from,
+            caller_name,
+            did,
             did_label: did_label.clone(),
             connected: false,
-            stage: Stage::Arriving,
+            stage,
             stage_since: first.at,
             node: String::new(),
             path: String::new(),
@@ -98,7 +110,7 @@ impl Ledger {
             position: None,
             offer: None,
             attempts: 0,
-            agent: None,
+            agent,
             talking_since: None,
             talked: 0,
             led_since: None,
@@ -164,9 +176,13 @@ impl Ledger {
                 self.held_since = None;
             }
             CallEvent::Transferred { to, .. } => self.transferred(to, at),
+            CallEvent::Joined { purpose: Purpose::Dial, .. } => {
+                (self.connected, self.talking_since, self.led_since) = (true, Some(at), Some(at));
+                self.enter(Stage::Talking, at);
+            }
             CallEvent::Placed { .. }
-            | CallEvent::Invited { .. }
             | CallEvent::Joined { .. }
+            | CallEvent::Invited { .. }
             | CallEvent::Left { .. }
             | CallEvent::Supervised { .. } => {}
             CallEvent::RecordingStarted { recording } => self.recording = Some(recording.clone()),

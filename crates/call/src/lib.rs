@@ -11,12 +11,15 @@ mod ending;
 mod input;
 mod ledger;
 mod parties;
+mod placed;
 mod queued;
 mod talking;
 mod while_in_flow;
 
 pub use aggregate::Call;
 pub use effect::{Effect, IvrInput, Seat};
-pub use input::{Collect, Command, Entry, HandOver, Input, Instruction, Next, PlayId, QueueNode, Reserved};
+pub use input::{
+    Collect, Command, Entry, HandOver, Input, Instruction, Next, Placement, PlayId, QueueNode, Reserved,
+};
 pub use ledger::{Ended, Ledger, Offer};
 pub use talking::RINGBACK;

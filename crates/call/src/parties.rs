@@ -9,7 +9,7 @@ use crate::{
 use types::{fact::CallEvent, *};
 
 /// How long a party may ring; the ACD gives up on an agent sooner.
-const RING_MAX: Millis = 60_000;
+pub(crate) const RING_MAX: Millis = 60_000;
 
 type Done = Result<(), &'static str>;
 
@@ -97,7 +97,8 @@ impl Call {
         match purpose {
             Purpose::Transfer => self.hand_over(step, at),
             Purpose::Supervise => self.set_supervision(step, leg, supervision),
-            Purpose::Consult | Purpose::Conference | Purpose::Dial => {
+            Purpose::Dial => self.dialled(step),
+            Purpose::Consult | Purpose::Conference => {
                 self.bridge(step);
                 true
             }
@@ -107,8 +108,8 @@ impl Call {
     /// A party other than the lead is out.
     pub(crate) fn left(&mut self, step: &mut Step, leg: &LegId, outcome: OfferOutcome) -> bool {
         let Some(at) = self.talking().find(leg) else { return false };
-        let Some(guest) = self.talking().others[at].guest.clone() else {
-            return self.end(step, Party::Caller, HangupCause::Normal);
+        let Some(guest) = self.talking().others[at].guest.clone().filter(|_| at > 0) else {
+            return self.customer_left(step, outcome);
         };
         let other = self.talking().others.remove(at);
         let rang = !other.joined();
@@ -138,6 +139,9 @@ impl Call {
     }
 
     pub(crate) fn rings_too_long(&mut self, step: &mut Step) -> bool {
+        if self.talking_ref().lead.rings.as_ref().is_some_and(|(until, _)| *until <= step.now) {
+            return self.end(step, Party::System, HangupCause::NotReached);
+        }
         let due = |other: &Other| matches!(other.place, Place::Rings(until) if until <= step.now);
         let late: Vec<_> = self.talking().others.iter().filter(|o| due(o)).map(|o| o.leg.clone()).collect();
         for leg in &late {
@@ -219,7 +223,8 @@ impl Call {
         self.transferred(step, guest.target.clone());
         let agent = guest.target.agent().cloned();
         let (leg, muted) = (other.leg, other.muted);
-        self.talking().lead = Lead { leg, agent, muted, queued: false, gone: None, ringback: None };
+        self.talking().lead =
+            Lead { leg, agent, rings: None, muted, queued: false, gone: None, ringback: None };
         self.bridge(step);
         true
     }
@@ -284,8 +289,8 @@ impl Call {
             let guest = other.guest.as_ref();
             other.joined() && guest.is_some_and(|guest| guest.purpose != Purpose::Supervise)
         };
-        if let Some(at) = talking.others.iter().position(heir) {
-            return self.hand_over(step, at);
+        if let Some(at) = talking.others.iter().skip(1).position(heir) {
+            return self.hand_over(step, at + 1);
         }
         let transfers = |other: &Other| other.guest.as_ref().is_some_and(|g| g.purpose == Purpose::Transfer);
         if talking.others.iter().any(transfers) {

@@ -193,7 +193,7 @@ impl Call {
         let connected =
             CallEvent::AgentConnected { queue, agent: agent.clone(), wait, attempt: ring.attempt };
         self.tell(step, connected);
-        let caller = self.entry.caller_leg.clone();
+        let caller = self.customer.clone();
         self.phase = Phase::Talking(Talking::new(ring.leg.clone(), agent, caller, node));
         self.bridge(step);
         step.does(Effect::LineTalking(ring.leg));

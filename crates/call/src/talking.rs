@@ -28,6 +28,8 @@ pub(crate) struct Talking {
 pub(crate) struct Lead {
     pub(crate) leg: LegId,
     pub(crate) agent: Option<AgentId>,
+    /// An agent who called is rung first: until then, and what follows.
+    pub(crate) rings: Option<(Timestamp, Target)>,
     pub(crate) muted: bool,
     /// The ACD gave the agent to the call: it must be told of the end.
     pub(crate) queued: bool,
@@ -68,12 +70,24 @@ pub(crate) enum Place {
 
 impl Talking {
     pub(crate) fn new(leg: LegId, agent: AgentId, caller: LegId, node: QueueNode) -> Talking {
-        let lead = Lead { leg, agent: Some(agent), muted: false, queued: true, gone: None, ringback: None };
+        let lead = Lead {
+            leg,
+            agent: Some(agent),
+            rings: None,
+            muted: false,
+            queued: true,
+            gone: None,
+            ringback: None,
+        };
         let customer = Other { leg: caller, guest: None, place: Place::Here, muted: false };
         Talking { lead, others: vec![customer], music: node.music.clone(), node: Some(node) }
     }
 
     pub(crate) fn leads(&self, leg: &LegId) -> bool {
+        self.leads_or_rings(leg) && self.lead.rings.is_none()
+    }
+
+    pub(crate) fn leads_or_rings(&self, leg: &LegId) -> bool {
         self.lead.gone.is_none() && self.lead.leg == *leg
     }
 
@@ -92,7 +106,7 @@ impl Talking {
             Place::Rings(until) => Some(until),
             _ => None,
         });
-        rings.min()
+        rings.chain(self.lead.rings.as_ref().map(|(until, _)| *until)).min()
     }
 
     /// Whose voice everybody present hears.
@@ -182,18 +196,18 @@ impl Call {
             Input::Command { leg, command } if talking.leads(&leg) => self.command(step, command),
             Input::Supervise { leg, agent, how } => self.supervise(step, leg, agent, how),
             Input::SetSupervision { leg, how } => self.set_supervision(step, &leg, how),
+            Input::LineAnswered(leg) if talking.leads_or_rings(&leg) => self.lead_answered(step),
             Input::LineAnswered(leg) => self.joined(step, &leg),
             Input::EarlyMedia(leg) if talking.find(&leg).is_some() => self.hush(step),
-            Input::LineRefused { leg, outcome } if talking.leads(&leg) => {
-                let _ = outcome;
+            Input::LineRefused { leg, .. } if talking.leads_or_rings(&leg) => {
                 self.lead_left(step, Party::Agent, HangupCause::MediaLost)
             }
             Input::LineRefused { leg, outcome } => self.left(step, &leg, outcome),
-            Input::LineHungUp(leg) if talking.leads(&leg) => {
+            Input::LineHungUp(leg) if talking.leads_or_rings(&leg) => {
                 self.lead_left(step, Party::Agent, HangupCause::Normal)
             }
             Input::LineHungUp(leg) => self.left(step, &leg, OfferOutcome::Declined),
-            Input::MediaLost(leg) if talking.leads(&leg) => {
+            Input::MediaLost(leg) if talking.leads_or_rings(&leg) => {
                 self.lead_left(step, Party::System, HangupCause::MediaLost)
             }
             Input::MediaLost(leg) => self.left(step, &leg, OfferOutcome::MediaFailed),
@@ -236,7 +250,7 @@ impl Call {
     }
 
     pub(crate) fn start_recording(&mut self, step: &mut Step) {
-        let Some(recording) = self.entry.recording.clone() else { return };
+        let Some(recording) = self.recording.clone() else { return };
         if self.recorded.is_none() {
             self.tell(step, CallEvent::RecordingStarted { recording });
         }
@@ -252,8 +266,8 @@ impl Call {
     }
 
     fn record(&mut self, step: &mut Step, right: Vec<LegId>) {
-        let Some(recording) = self.entry.recording.clone() else { return };
-        let left = self.entry.caller_leg.clone();
+        let Some(recording) = self.recording.clone() else { return };
+        let left = self.customer.clone();
         self.recorded = Some(right.clone());
         step.does(Effect::Record { recording, left, right });
     }

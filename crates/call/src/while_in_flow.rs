@@ -76,7 +76,7 @@ impl Call {
     fn open(&mut self, step: &mut Step) -> bool {
         let Phase::InFlow(InFlow::Opening { media: true, first }) = &mut self.phase else { return true };
         let Some(next) = first.take() else { return true };
-        if self.entry.auto_connect {
+        if self.entry.as_ref().is_some_and(|entry| entry.auto_connect) {
             self.connect(step);
         } else {
             step.does(Effect::EarlyMedia);
@@ -85,7 +85,7 @@ impl Call {
     }
 
     pub(crate) fn connect(&mut self, step: &mut Step) {
-        if !self.ledger.connected {
+        if !self.ledger.connected && self.entry.is_some() {
             self.tell(step, CallEvent::Connected);
             step.does(Effect::Connect);
         }

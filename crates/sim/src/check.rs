@@ -79,7 +79,7 @@ impl World {
         let talking = line.call.ledger().stage == Stage::Talking;
         let ports = (line.media, line.records) == (u32::from(!ended), u32::from(talking));
         let legs = line.legs.len() == usize::from(talking || line.call.ledger().offer.is_some());
-        let id = &line.call.entry().call;
+        let id = line.call.id();
         let check = &mut self.check;
         check.hold(once, Invariant::OneEnd, || format!("{id} told {} ends, ended: {ended}", line.ends));
         check.hold(whole, Invariant::Replay, || {
@@ -121,7 +121,7 @@ impl World {
         });
         if let Some(line) = busy {
             let message =
-                format!("{} talks in {} and is offered {}", offer.agent, line.call.entry().call, offer.call);
+                format!("{} talks in {} and is offered {}", offer.agent, line.call.id(), offer.call);
             self.check.breaks(Invariant::OneCall, message);
         }
     }
@@ -163,7 +163,7 @@ impl World {
         let talks = |line: &&crate::telephony::Line| {
             line.truth.answered.as_ref().is_some_and(|(_, whose, _)| *whose == n) && !line.call.ended()
         };
-        let calls: Vec<_> = self.lines.iter().filter(talks).map(|line| &line.call.entry().call).collect();
+        let calls: Vec<_> = self.lines.iter().filter(talks).map(|line| line.call.id()).collect();
         if calls.len() > 1 {
             found.push((
                 Invariant::OneCall,
@@ -180,7 +180,7 @@ impl World {
         for (leg, held) in &desk.legs {
             let line = &self.lines[held.call];
             if line.call.ended() || !line.legs.contains_key(leg) {
-                let message = format!("{leg} of {} still rings", line.call.entry().call);
+                let message = format!("{leg} of {} still rings", line.call.id());
                 found.push((Invariant::NoGhosts, leg.to_string(), message));
             }
         }
@@ -215,7 +215,7 @@ impl World {
     pub(crate) fn evening(&mut self) {
         self.balance();
         for line in &self.lines {
-            let id = &line.call.entry().call;
+            let id = line.call.id();
             self.check.hold(line.call.ended(), Invariant::OneEnd, || format!("{id} never ended"));
         }
         let left: Vec<_> = self.check.order.open_reservations().cloned().collect();
@@ -240,7 +240,7 @@ impl World {
             told.entry(&fact.call).or_default().extend([fact, fact]);
         }
         for line in &self.lines {
-            let replayed = told.remove(&line.call.entry().call).and_then(Ledger::replay);
+            let replayed = told.remove(line.call.id()).and_then(Ledger::replay);
             let same = replayed.as_ref() == Some(line.call.ledger());
             self.check
                 .hold(same, Invariant::Replay, || format!("{replayed:?} is not {:?}", line.call.ledger()));

@@ -233,7 +233,7 @@ impl World {
             Effect::StopRinging { leg, outcome } => self.stop_ringing(n, leg, outcome),
             Effect::TellAnswered(reservation) => self.tell_answered(n, reservation),
             Effect::TellOfferEnded { reservation, outcome } => {
-                let call = line.call.entry().call.clone();
+                let call = line.call.id().clone();
                 let ended = routing::Input::OfferEnded { call, reservation, outcome };
                 self.send(Stream::EdgeToAcd, What::Acd(ended));
             }
@@ -310,7 +310,7 @@ impl World {
         };
         self.send(Stream::Media(n), What::Call(n, ready));
         if self.chance(10) {
-            let leg = self.lines[n].call.entry().caller_leg.clone();
+            let leg = self.lines[n].call.customer().clone();
             let after = self.rng.random_range(1_000..200_000);
             self.at(after, What::Call(n, Input::MediaLost(leg)));
         }
@@ -399,7 +399,7 @@ impl World {
     fn join(&mut self, n: usize, queue: QueueId, since: Timestamp, priority: i32) {
         let line = &mut self.lines[n];
         let tenant = self.tenants[line.tenant].clone();
-        let call = line.call.entry().call.clone();
+        let call = line.call.id().clone();
         line.truth.stage = Stage::Queue;
         line.truth.stays.push(Stay { queue: queue.clone(), at: since, left: None });
         let join = routing::Input::Join { tenant, call, queue, since, priority, preferred: None };
@@ -412,7 +412,7 @@ impl World {
     fn release(&mut self, n: usize) {
         let line = &mut self.lines[n];
         (line.join, line.answered) = (None, None);
-        let call = line.call.entry().call.clone();
+        let call = line.call.id().clone();
         if line.truth.answered.is_none() || !self.faulty(Fault::KeepsAgentBusy) {
             self.send(Stream::EdgeToAcd, What::Acd(routing::Input::Release { call }));
         }
@@ -420,7 +420,7 @@ impl World {
 
     fn tell_answered(&mut self, n: usize, reservation: ReservationId) {
         let line = &mut self.lines[n];
-        let call = line.call.entry().call.clone();
+        let call = line.call.id().clone();
         let offer = line.truth.offers.iter().find(|offer| offer.reservation == reservation);
         let queue = line.truth.stays.last().map(|stay| stay.queue.clone());
         let agent = offer.map(|offer| self.desks[offer.desk].id.clone());

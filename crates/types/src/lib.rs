@@ -39,6 +39,8 @@ pub enum HangupCause {
     NoCommonCodec,
     /// The call could not be served (media, flow or queue unavailable).
     Unavailable,
+    /// Whom an agent called did not answer.
+    NotReached,
     /// Media stopped arriving.
     MediaLost,
     /// A limit was reached, such as the longest wait.

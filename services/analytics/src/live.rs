@@ -33,7 +33,7 @@ fn call(ledger: &Ledger) -> LiveCall {
     LiveCall {
         call: ledger.call.to_string(),
         from: ledger.from.clone(),
-        did: ledger.did.to_string(),
+        did: ledger.did.as_ref().map(ToString::to_string).unwrap_or_default(),
         did_label: ledger.did_label.clone(),
         stage: types::name(ledger.stage),
         stage_since_ms: ledger.stage_since.millis(),

@@ -4,17 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use call::Placement;
 use proto::telephony::v1::edge_server::Edge as Contract;
 use proto::telephony::v1::ladder_reply::Message;
 use proto::telephony::v1::phones_reply::Phone;
 use proto::telephony::v1::{
-    HangUpReply, HangUpRequest, LadderReply, LadderRequest, PhonesReply, PhonesRequest, WhereReply,
-    WhereRequest,
+    CommandReply, CommandRequest, HangUpReply, HangUpRequest, LadderReply, LadderRequest, PhonesReply,
+    PhonesRequest, PlaceReply, PlaceRequest, SuperviseReply, SuperviseRequest, WhereReply, WhereRequest,
 };
 use tonic::{Request, Response, Status};
-use types::{CallId, HangupCause, TenantId};
+use types::{AgentId, CallId, HangupCause, LegId, RecordingId, Target, TenantId};
 
-use crate::driver::Shared;
+use crate::driver::{self, Shared, Signal};
 use crate::edge::Edge;
 use crate::{ladder, pcap};
 
@@ -36,7 +37,7 @@ impl Contract for Api {
         let request = request.into_inner();
         let tenant = request.tenant.parse().map_err(invalid)?;
         let call = request.call.parse().map_err(invalid)?;
-        let found = self.shared.calls.hang_up(&tenant, &call, HangupCause::Normal);
+        let found = self.shared.calls.tell(&tenant, &call, Signal::HangUp(HangupCause::Normal));
         Ok(Response::new(HangUpReply { found }))
     }
 
@@ -46,6 +47,64 @@ impl Contract for Api {
         let phones = self.shared.edge.ask(move |edge, now| phones(edge, now, &tenant, wall.millis())).await;
         let phones = phones.ok_or_else(|| Status::unavailable("the edge is going down"))?;
         Ok(Response::new(PhonesReply { phones }))
+    }
+
+    async fn place(&self, request: Request<PlaceRequest>) -> Result<Response<PlaceReply>, Status> {
+        let request = request.into_inner();
+        let tenant: TenantId = request.tenant.parse().map_err(invalid)?;
+        let agent: AgentId = request.agent.parse().map_err(invalid)?;
+        let bad = |message: &str| Status::from(chassis::Error::invalid(message));
+        let directory = self.shared.directory.borrow().clone();
+        let name = directory.agent_name(&tenant, &agent).ok_or_else(|| bad("there is no such agent"))?;
+        let to = request.to.ok_or_else(|| bad("whom to call is missing"))?;
+        let to = driver::callee(&directory, &tenant, to).map_err(bad)?;
+        if to.agent() == Some(&agent) {
+            return Err(bad("nobody can call themselves"));
+        }
+        let from = match &to {
+            Target::Agent { .. } => name.to_owned(),
+            _ => directory.own_number(&tenant).map(|number| number.to_string()).unwrap_or_default(),
+        };
+        let (now, random) = (chassis::clock::now(), chassis::random::u128);
+        let placement = Placement {
+            call: CallId::new(now, random()),
+            agent,
+            agent_leg: LegId::new(now, random()),
+            other_leg: LegId::new(now, random()),
+            recording: RecordingId::new(now, random()),
+            to,
+            from,
+        };
+        let call = placement.call.to_string();
+        tokio::spawn(driver::place(self.shared.clone(), tenant, placement));
+        Ok(Response::new(PlaceReply { call }))
+    }
+
+    async fn command(&self, request: Request<CommandRequest>) -> Result<Response<CommandReply>, Status> {
+        let request = request.into_inner();
+        let tenant = request.tenant.parse().map_err(invalid)?;
+        let call = request.call.parse().map_err(invalid)?;
+        let agent = request.agent.parse().map_err(invalid)?;
+        let what = request.command.and_then(|command| command.what);
+        let what = what.ok_or_else(|| Status::invalid_argument("what to do is missing"))?;
+        let found = self.shared.calls.tell(&tenant, &call, Signal::Command(agent, what));
+        Ok(Response::new(CommandReply { found }))
+    }
+
+    async fn supervise(
+        &self,
+        request: Request<SuperviseRequest>,
+    ) -> Result<Response<SuperviseReply>, Status> {
+        let request = request.into_inner();
+        let tenant: TenantId = request.tenant.parse().map_err(invalid)?;
+        let call = request.call.parse().map_err(invalid)?;
+        let agent: AgentId = request.agent.parse().map_err(invalid)?;
+        let known = self.shared.directory.borrow().agent_name(&tenant, &agent).is_some();
+        let how = crate::events::read(&request.how).filter(|_| known);
+        let how =
+            how.ok_or_else(|| Status::invalid_argument("no such agent, or no such way to supervise"))?;
+        let found = self.shared.calls.tell(&tenant, &call, Signal::Supervise(agent, how));
+        Ok(Response::new(SuperviseReply { found }))
     }
 
     async fn ladder(&self, request: Request<LadderRequest>) -> Result<Response<LadderReply>, Status> {

@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use call::{Call, Effect, Entry, Input, Next};
+use call::{Call, Effect, Entry, Input, Next, Placement};
 use proto::{acd, line, media};
 use sip::Event;
 use tokio::sync::{mpsc, watch};
-use types::{CallId, HangupCause, LegId, TenantId, Timestamp};
+use types::{AgentId, CallId, HangupCause, LegId, Supervision, TenantId, Timestamp};
 
 use crate::edge::Handle;
 use crate::gateways::{Gateways, Session};
@@ -26,6 +26,7 @@ use crate::line::{Browsers, Line};
 use crate::queue::{Place, Queues};
 use crate::trunk::Directory;
 use parties::Reaching;
+pub use parties::callee;
 
 /// Signals that wait for one call.
 const SIGNALS_MAX: usize = 256;
@@ -60,11 +61,11 @@ impl Calls {
         self.running().len()
     }
 
-    /// Ends a call of this tenant; false if there is none.
-    pub fn hang_up(&self, tenant: &TenantId, call: &CallId, cause: HangupCause) -> bool {
+    /// Tells a call of this tenant; false if there is none.
+    pub fn tell(&self, tenant: &TenantId, call: &CallId, signal: Signal) -> bool {
         let running = self.running();
         let found = running.get(call).filter(|(owner, _)| owner == tenant);
-        found.is_some_and(|(_, signals)| signals.try_send(Signal::HangUp(cause)).is_ok())
+        found.is_some_and(|(_, signals)| signals.try_send(signal).is_ok())
     }
 
     /// Ends all calls.
@@ -95,6 +96,10 @@ pub enum Signal {
     /// The flow's answer, with the next cursor.
     Ivr(Option<(Bytes, Next)>),
     Announcement(Vec<String>),
+    /// What the agent who leads the call wants, said elsewhere than on the line.
+    Command(AgentId, line::v1::command::What),
+    /// A supervisor comes in.
+    Supervise(AgentId, Supervision),
     HangUp(HangupCause),
 }
 
@@ -142,10 +147,11 @@ impl Drop for PhoneLeg {
 
 /// One call.
 struct Driver {
-    shared: std::sync::Arc<Shared>,
+    shared: Arc<Shared>,
     tenant: TenantId,
     call: Call,
-    caller: PhoneLeg,
+    /// `None`: an agent called.
+    caller: Option<PhoneLeg>,
     /// The caller's offer, until the gateway has it.
     offer: Option<Bytes>,
     /// Whether the INVITE had an offer.
@@ -166,53 +172,32 @@ struct Driver {
     inputs: VecDeque<Input>,
 }
 
-/// Runs a call to its end.
+/// Runs a caller's call to its end.
 #[tracing::instrument(name = "call", skip_all, fields(tenant = %new.tenant, call = %new.entry.call))]
 pub async fn run(
-    shared: std::sync::Arc<Shared>,
+    shared: Arc<Shared>,
     new: NewCall,
     signals: mpsc::Sender<Signal>,
-    mut waiting: mpsc::Receiver<Signal>,
+    waiting: mpsc::Receiver<Signal>,
 ) {
-    let id = new.entry.call.clone();
-    shared.calls.running().insert(id.clone(), (new.tenant.clone(), signals.clone()));
-    let _running = Running { shared: shared.clone(), id };
+    let caller = PhoneLeg::new(shared.edge.clone(), new.leg);
     let (call, effects) = Call::offered(chassis::clock::now(), new.entry);
-    let mut driver = Driver {
-        caller: PhoneLeg::new(shared.edge.clone(), new.leg),
-        shared,
-        tenant: new.tenant,
-        call,
-        offered: new.offer.is_some(),
-        offer: new.offer,
-        local: None,
-        media: None,
-        media_due: None,
-        cursor: Bytes::new(),
-        place: None,
-        lines: HashMap::new(),
-        reaching: HashMap::new(),
-        reoffers: HashMap::new(),
-        signals,
-        inputs: VecDeque::new(),
-    };
-    driver.perform(effects).await;
-    driver.settle().await;
-    while !driver.call.ended() {
-        let patience = driver.patience();
-        match tokio::time::timeout(patience, waiting.recv()).await {
-            Ok(Some(signal)) => driver.on_signal(signal).await,
-            Ok(None) => return,
-            Err(_) => driver.on_time().await,
-        }
-        driver.settle().await;
-    }
-    tracing::info!(ignored = driver.call.ignored(), "call ended");
+    let mut driver = Driver::new(shared, new.tenant, call, signals);
+    (driver.caller, driver.offered, driver.offer) = (Some(caller), new.offer.is_some(), new.offer);
+    driver.run(effects, waiting).await;
+}
+
+/// Runs an agent's call to its end.
+#[tracing::instrument(name = "call", skip_all, fields(%tenant, call = %placement.call))]
+pub async fn place(shared: Arc<Shared>, tenant: TenantId, placement: Placement) {
+    let (signals, waiting) = signals();
+    let (call, effects) = Call::placed(chassis::clock::now(), placement);
+    Driver::new(shared, tenant, call, signals).run(effects, waiting).await;
 }
 
 /// Takes the call off the list, whatever ends its task.
 struct Running {
-    shared: std::sync::Arc<Shared>,
+    shared: Arc<Shared>,
     id: CallId,
 }
 
@@ -223,6 +208,45 @@ impl Drop for Running {
 }
 
 impl Driver {
+    fn new(shared: Arc<Shared>, tenant: TenantId, call: Call, signals: mpsc::Sender<Signal>) -> Self {
+        Self {
+            shared,
+            tenant,
+            call,
+            caller: None,
+            offer: None,
+            offered: false,
+            local: None,
+            media: None,
+            media_due: None,
+            cursor: Bytes::new(),
+            place: None,
+            lines: HashMap::new(),
+            reaching: HashMap::new(),
+            reoffers: HashMap::new(),
+            signals,
+            inputs: VecDeque::new(),
+        }
+    }
+
+    async fn run(mut self, effects: Vec<Effect>, mut waiting: mpsc::Receiver<Signal>) {
+        let id = self.call.id().clone();
+        self.shared.calls.running().insert(id.clone(), (self.tenant.clone(), self.signals.clone()));
+        let _running = Running { shared: self.shared.clone(), id };
+        self.perform(effects).await;
+        self.settle().await;
+        while !self.call.ended() {
+            let patience = self.patience();
+            match tokio::time::timeout(patience, waiting.recv()).await {
+                Ok(Some(signal)) => self.on_signal(signal).await,
+                Ok(None) => return,
+                Err(_) => self.on_time().await,
+            }
+            self.settle().await;
+        }
+        tracing::info!(ignored = self.call.ignored(), "call ended");
+    }
+
     /// Until the next deadline of the call or of the gateway.
     fn patience(&self) -> Duration {
         const LONGEST: Duration = Duration::from_secs(3600);
@@ -269,6 +293,6 @@ impl Driver {
     }
 
     fn caller_leg(&self) -> LegId {
-        self.call.entry().caller_leg.clone()
+        self.call.customer().clone()
     }
 }

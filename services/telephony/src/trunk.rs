@@ -229,6 +229,13 @@ impl Directory {
         ordered
     }
 
+    /// A number of the company's, the lowest: what others are shown where nothing
+    /// else is said.
+    pub fn own_number(&self, tenant: &TenantId) -> Option<E164> {
+        let own = self.numbers.values().filter(|number| number.tenant == *tenant);
+        own.map(|number| number.number.clone()).min_by(|a, b| a.as_str().cmp(b.as_str()))
+    }
+
     /// The agent's name; `None`: there is no such agent in this company.
     pub fn agent_name(&self, tenant: &TenantId, agent: &AgentId) -> Option<&str> {
         self.agents.get(agent).filter(|(of, _)| of == tenant).map(|(_, name)| name.as_str())

@@ -148,7 +148,7 @@ proptest! {
     ) {
         let mut world = World::new(auto_connect);
         let mut effects = world.last.clone();
-        let mut legs = vec![world.call.entry().caller_leg.clone()];
+        let mut legs = vec![world.call.customer().clone()];
         for (kind, pick, span) in signals {
             let input = signal(&mut world, &mut legs, kind, pick);
             world.passes(span).gets(input);

@@ -42,7 +42,7 @@ fn a_caller_who_need_not_pay_is_connected_when_the_carriers_limit_nears() {
 #[test]
 fn an_agents_key_is_heard_by_the_caller_unless_held() {
     let (mut world, leg) = World::talking();
-    let caller = world.call.entry().caller_leg.clone();
+    let caller = world.call.customer().clone();
     world.gets(Input::LineKey { leg: leg.clone(), key: '5' });
     assert!(world.does(|e| *e == Effect::Press { leg: caller.clone(), key: '5' }));
     world.gets(Input::SetHold { leg: leg.clone(), on: true }).gets(Input::LineKey { leg, key: '6' });
@@ -106,7 +106,7 @@ fn a_caller_on_hold_hears_music_and_the_recording_goes_on() {
 #[test]
 fn a_muted_agent_hears_and_is_not_heard() {
     let (mut world, leg) = World::talking();
-    let caller = world.call.entry().caller_leg.clone();
+    let caller = world.call.customer().clone();
     world.gets(Input::SetMute { leg: leg.clone(), on: true });
     let wanted = vec![(caller.clone(), vec![]), (leg, vec![caller])];
     assert!(world.does(|e| *e == Effect::Hear(wanted.clone())));

@@ -39,7 +39,7 @@ struct Talk {
 impl Talk {
     fn new() -> Talk {
         let (world, agent) = World::talking();
-        let caller = world.call.entry().caller_leg.clone();
+        let caller = world.call.customer().clone();
         Talk { world, agent, caller }
     }
 

@@ -70,7 +70,8 @@ impl World {
             Instruction::Collect(_) => Stage::Menu,
             _ => Stage::Greeting,
         };
-        let (flow, node, label) = (self.call.entry().flow.clone(), "node".into(), "Node".into());
+        let (flow, node, label) =
+            (self.call.entry().expect("a caller").flow.clone(), "node".into(), "Node".into());
         Input::Ivr(Next { flow, version: 1, node, label, stage, category: None, instruction })
     }
 

@@ -112,7 +112,7 @@ impl World {
 
     /// How long the agent was seen in wrap-up for this call.
     fn wrapped_up(&self, line: &Line) -> Millis {
-        let call = &line.call.entry().call;
+        let call = line.call.id();
         let Some((_, desk, _)) = line.truth.answered else { return 0 };
         let spans = &self.desks[desk].spans;
         let ends = spans.iter().skip(1).map(|span| span.2).chain([self.now]);

@@ -1,7 +1,9 @@
 //! The desk's JSON messages.
 
 use crate::rest::Card;
+use proto::line::v1 as wire;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// From the browser.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -44,6 +46,16 @@ pub enum FromClient {
     },
     HangUp {
         leg: String,
+    },
+    /// Calls a number or a colleague: `ring` with the purpose `dial` follows.
+    Call {
+        to: Target,
+    },
+    /// Comes into a call as a supervisor: listen, whisper, barge or take_over.
+    /// `ring` with the purpose `supervise` follows. Needs calls:read.
+    SuperviseCall {
+        call: String,
+        how: String,
     },
     /// Hands the caller over without asking first. The caller hears music; the
     /// leg stays until somebody answers, and has the caller back if nobody does
@@ -99,12 +111,23 @@ pub enum FromClient {
 }
 
 /// Whom: `{"agent": id}`, `{"queue": id}` (for a transfer) or `{"number": text}`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
     Agent(String),
     Queue(String),
     Number(String),
+}
+
+impl From<Target> for wire::Target {
+    fn from(target: Target) -> wire::Target {
+        let who = match target {
+            Target::Agent(agent) => wire::target::Who::Agent(agent),
+            Target::Queue(queue) => wire::target::Who::Queue(queue),
+            Target::Number(number) => wire::target::Who::Number(number),
+        };
+        wire::Target { who: Some(who) }
+    }
 }
 
 /// To the browser. Times are milliseconds since 1970.

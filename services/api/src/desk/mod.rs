@@ -9,5 +9,5 @@ mod socket;
 pub use attend::Attendance;
 pub use desks::{Desks, Wish};
 pub use line::Line;
-pub use message::ToClient as Told;
+pub use message::{Target, ToClient as Told};
 pub use socket::{__path_socket, socket};

@@ -20,9 +20,9 @@ use futures::StreamExt;
 use http::{HeaderMap, header};
 use proto::{
     line::v1::{
-        self as line, Accepted, Command, Empty, HangUp, Key, Refused, Sdp, SetHold, SetMute, command,
-        from_line::What, target,
+        Accepted, Command, Empty, HangUp, Key, Refused, Sdp, SetHold, SetMute, command, from_line::What,
     },
+    telephony::v1::{PlaceRequest, SuperviseRequest},
     tenancy::v1::Token,
 };
 use std::{sync::Arc, time::Duration};
@@ -86,7 +86,7 @@ async fn serve(app: Arc<App>, caller: Caller, mut socket: WebSocket) {
     let Some(tab) = app.desks.open(&who.tenant, &who.agent, to.clone()) else {
         return close(&mut socket, TRY_LATER, "too many desks are open").await;
     };
-    let door = Door { desks: &app.desks, agent: &who.agent, tab };
+    let door = Door { app: &app, caller: &caller, desks: &app.desks, agent: &who.agent, tab };
     // Only the desks hold the other end: when they let go, this tab was too slow.
     let own = to.downgrade();
     drop(to);
@@ -100,6 +100,8 @@ async fn close(socket: &mut WebSocket, code: u16, why: &'static str) {
 }
 
 struct Door<'a> {
+    app: &'a Arc<App>,
+    caller: &'a Caller,
     desks: &'a Arc<Desks>,
     agent: &'a str,
     tab: u64,
@@ -163,12 +165,49 @@ impl Door<'_> {
     fn take(&self, text: &str, own: &mpsc::WeakSender<ToClient>) {
         let done = match serde_json::from_str(text) {
             _ if holds_nul(text.as_bytes()) => Err("a text holds the character U+0000".to_owned()),
+            Ok(FromClient::Call { to }) => {
+                self.place(to, own.clone());
+                Ok(())
+            }
+            Ok(FromClient::SuperviseCall { call, how }) => self.supervise(call, how, own.clone()),
             Ok(message) => self.act(message).map_err(str::to_owned),
             Err(error) => Err(format!("the message cannot be read: {error}")),
         };
         if let Err(message) = done {
             refuse(own, &message);
         }
+    }
+
+    /// What the edge says to it is told when it is there.
+    fn place(&self, to: Target, own: mpsc::WeakSender<ToClient>) {
+        let (app, tenant) = (self.app.clone(), self.caller.tenant().to_owned());
+        let request = PlaceRequest { tenant, agent: self.agent.to_owned(), to: Some(to.into()) };
+        tokio::spawn(async move {
+            if let Err(status) = app.telephony().place(request).await {
+                refuse(&own, status.message());
+            }
+        });
+    }
+
+    fn supervise(
+        &self,
+        call: String,
+        how: String,
+        own: mpsc::WeakSender<ToClient>,
+    ) -> std::result::Result<(), String> {
+        if !self.caller.has(Permission::CallsRead) {
+            return Err("this needs the permission calls:read".to_owned());
+        }
+        let (app, tenant) = (self.app.clone(), self.caller.tenant().to_owned());
+        let request = SuperviseRequest { tenant, call, agent: self.agent.to_owned(), how };
+        tokio::spawn(async move {
+            match app.telephony().supervise(request).await {
+                Ok(reply) if reply.get_ref().found => {}
+                Ok(_) => refuse(&own, "this call has ended"),
+                Err(status) => refuse(&own, status.message()),
+            }
+        });
+        Ok(())
     }
 
     fn act(&self, message: FromClient) -> std::result::Result<(), &'static str> {
@@ -195,15 +234,16 @@ impl Door<'_> {
                 k if k.len() == 1 && "0123456789*#ABCD".contains(k) => say(leg, What::Key(Key { key })),
                 _ => Err("the key is none of 0-9, *, #, A-D"),
             },
-            FromClient::Transfer { leg, to } => say(leg, wants(command::What::Transfer(wire(to)))),
-            FromClient::Consult { leg, to } => say(leg, wants(command::What::Consult(wire(to)))),
-            FromClient::Invite { leg, to } => say(leg, wants(command::What::Invite(wire(to)))),
+            FromClient::Transfer { leg, to } => say(leg, wants(command::What::Transfer(to.into()))),
+            FromClient::Consult { leg, to } => say(leg, wants(command::What::Consult(to.into()))),
+            FromClient::Invite { leg, to } => say(leg, wants(command::What::Invite(to.into()))),
             FromClient::Swap { leg } => say(leg, wants(command::What::Swap(Empty {}))),
             FromClient::Complete { leg } => say(leg, wants(command::What::Complete(Empty {}))),
             FromClient::Cancel { leg } => say(leg, wants(command::What::Cancel(Empty {}))),
             FromClient::Conference { leg } => say(leg, wants(command::What::Conference(Empty {}))),
             FromClient::Remove { leg, party } => say(leg, wants(command::What::Remove(party))),
             FromClient::Supervise { leg, how } => say(leg, wants(command::What::Supervise(how))),
+            FromClient::Call { .. } | FromClient::SuperviseCall { .. } => Err("this is not for a leg"),
             FromClient::HangUp { leg } => say(leg, What::HangUp(HangUp {})),
             FromClient::Hand { on } => {
                 self.desks.raise_hand(self.agent, on);
@@ -219,15 +259,6 @@ impl Door<'_> {
 
 fn wants(what: command::What) -> What {
     What::Command(Command { what: Some(what) })
-}
-
-fn wire(to: Target) -> line::Target {
-    let who = match to {
-        Target::Agent(agent) => target::Who::Agent(agent),
-        Target::Queue(queue) => target::Who::Queue(queue),
-        Target::Number(number) => target::Who::Number(number),
-    };
-    line::Target { who: Some(who) }
 }
 
 fn refuse(own: &mpsc::WeakSender<ToClient>, message: &str) {

@@ -3,6 +3,7 @@
 mod accounts;
 mod api_keys;
 mod audit;
+mod call_control;
 mod calls;
 mod contacts;
 mod directory;
@@ -120,6 +121,7 @@ pub fn routes_and_openapi() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi
         .merge(documents::routes())
         .merge(prompts::routes())
         .merge(calls::routes())
+        .merge(call_control::routes())
         .merge(ladders::routes())
         .merge(contacts::routes())
         .merge(recordings::routes())

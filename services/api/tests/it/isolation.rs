@@ -42,7 +42,14 @@ async fn target(world: &World, a: &Browser, path: &str) -> Option<Target> {
             Target { id: id_of(&a.first("agents").await), body }
         }
         "contacts" => Target { id: contact(world, a).await, body: json!({ "vip": true }) },
-        "calls" => Target { id: call(world, a).await, body: Value::Null },
+        "calls" => {
+            let body = match path.rsplit('/').next() {
+                Some("commands") => json!({ "type": "swap" }),
+                Some("supervision") => json!({ "how": "listen" }),
+                _ => Value::Null,
+            };
+            Target { id: call(world, a).await, body }
+        }
         "recordings" => Target { id: a_recording(world, a).await, body: Value::Null },
         // Lives in the API's memory and needs an edge; an id that nobody has must do.
         "test-calls" => Target { id: "test_01J00000000000000000000000".into(), body: Value::Null },
@@ -147,6 +154,7 @@ async fn the_ids_of_one_tenant_are_not_there_for_another_on_any_route() {
             match (path.as_str(), answer.status) {
                 // No edge runs here: the live call is asked for where it would be.
                 ("/v1/calls/{id}", 503) if method == Method::DELETE => {}
+                ("/v1/calls/{id}/commands" | "/v1/calls/{id}/supervision", 503) => {}
                 _ => drop(answer.problem(404).to_owned()),
             }
             tried += 1;

@@ -6,7 +6,7 @@ use proto::line::v1::Ring;
 use sip::Answer;
 use types::{AgentId, HangupCause, LegId, OfferOutcome, QueueId, ReservationId, Timestamp, name};
 
-use super::{Driver, MEDIA_TIMEOUT_MS, Signal};
+use super::{Driver, MEDIA_TIMEOUT_MS, PhoneLeg, Signal};
 use crate::events;
 use crate::ivr;
 use crate::line::{Device, Line};
@@ -101,12 +101,16 @@ impl Driver {
     }
 
     async fn open_media(&mut self) {
-        let (call, leg) = (self.call.entry().call.clone(), self.caller_leg());
+        let (call, leg) = (self.call.id().clone(), self.caller_leg());
         let opened = self.shared.gateways.open(&self.tenant, &call, self.signals.clone()).await;
         let Some(mut media) = opened else {
             tracing::warn!("no media gateway takes calls");
             return self.inputs.push_back(Input::MediaFailed(HangupCause::Unavailable));
         };
+        if self.caller.is_none() {
+            self.media = Some(media);
+            return;
+        }
         media.add_rtp(&leg, self.offer.take().as_deref()).await;
         self.media = Some(media);
         self.media_due = Some(chassis::clock::now() + MEDIA_TIMEOUT_MS);
@@ -114,7 +118,7 @@ impl Driver {
 
     fn ask_ivr(&self, input: IvrInput) {
         let (shared, signals) = (self.shared.clone(), self.signals.clone());
-        let entry = self.call.entry().clone();
+        let Some(entry) = self.call.entry().cloned() else { return };
         let now = chassis::clock::now();
         let question = ivr::question(&self.tenant, &entry, self.cursor.clone(), input, now);
         tokio::spawn(async move {
@@ -137,7 +141,7 @@ impl Driver {
             Some(sdp) => Answer::new(183).sdp(sdp),
             None => Answer::new(180),
         };
-        let leg = self.caller.leg();
+        let Some(leg) = self.caller.as_ref().map(PhoneLeg::leg) else { return };
         let send = move |edge: &mut crate::edge::Edge, now| {
             let _ = edge.stack.endpoint.progress(now, leg, &answer);
         };
@@ -145,7 +149,7 @@ impl Driver {
     }
 
     async fn connect(&mut self) {
-        let leg = self.caller.leg();
+        let Some(leg) = self.caller.as_ref().map(PhoneLeg::leg) else { return };
         let answer = Answer { sdp: self.local.clone(), ..Answer::new(200) };
         let accept = move |edge: &mut crate::edge::Edge, now| {
             // Refused only when the caller is gone at this moment: that is told.
@@ -155,7 +159,8 @@ impl Driver {
     }
 
     async fn hang_up_caller(&mut self, cause: HangupCause) {
-        let (leg, code) = (self.caller.leg(), status(cause));
+        let Some(leg) = self.caller.as_ref().map(PhoneLeg::leg) else { return };
+        let code = status(cause);
         let hang_up = move |edge: &mut crate::edge::Edge, now| {
             let _ = edge.stack.endpoint.hang_up(now, leg, code, None);
         };
@@ -211,7 +216,7 @@ impl Driver {
         let ring = Ring {
             tenant: self.tenant.to_string(),
             agent: agent.to_string(),
-            call: self.call.entry().call.to_string(),
+            call: self.call.id().to_string(),
             leg: leg.to_string(),
             reservation: reservation.to_string(),
             purpose: self.reaching.get(leg).map(|r| name(r.purpose)).unwrap_or_default(),
@@ -258,7 +263,7 @@ fn status(cause: HangupCause) -> u16 {
         HangupCause::Unavailable | HangupCause::LimitReached | HangupCause::Shutdown => 503,
         HangupCause::MediaLost => 500,
         HangupCause::Cancelled => 487,
-        HangupCause::Normal | HangupCause::FlowEnded => 480,
+        HangupCause::Normal | HangupCause::FlowEnded | HangupCause::NotReached => 480,
     }
 }
 

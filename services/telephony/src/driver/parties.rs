@@ -4,7 +4,9 @@
 use call::{Command, HandOver, Input, QueueNode, RINGBACK, Seat};
 use proto::acd::v1::{Caller, caller_event, caller_request::Reach};
 use proto::line::v1::{self as line, command, seats, target, to_line};
-use types::{E164, HangupCause, LegId, OfferOutcome, Purpose, ReservationId, Target};
+use types::{
+    AgentId, E164, HangupCause, LegId, OfferOutcome, Purpose, ReservationId, Supervision, Target, TenantId,
+};
 
 use super::Driver;
 use crate::line::{Device, Line};
@@ -16,6 +18,7 @@ use crate::trunk::Directory;
 pub struct Reaching {
     place: Place,
     reservation: Option<ReservationId>,
+    agent: AgentId,
     pub purpose: Purpose,
     /// The ACD knows how it ended.
     told: bool,
@@ -39,12 +42,14 @@ impl Driver {
                     agent: agent.to_string(),
                     call: ledger.call.to_string(),
                     queue: queue.map(ToString::to_string).unwrap_or_default(),
-                    engage: matches!(purpose, Purpose::Supervise | Purpose::Dial),
+                    // Who is called by a colleague is asked, who calls or supervises is not.
+                    engage: purpose == Purpose::Supervise
+                        || purpose == Purpose::Dial && leg != *self.call.customer(),
                     caller: Some(self.card()),
                 };
                 let signals = self.signals.clone();
                 let place = self.shared.queues.reach(&self.tenant, reach, leg.clone(), signals).await;
-                let reaching = Reaching { place, reservation: None, purpose, told: false };
+                let reaching = Reaching { place, reservation: None, agent, purpose, told: false };
                 self.reaching.insert(leg, reaching);
             }
             Target::Number { number } => self.dial(leg, number).await,
@@ -61,7 +66,7 @@ impl Driver {
         Caller {
             number: ledger.from.clone(),
             name: ledger.caller_name.clone().unwrap_or_default(),
-            did: ledger.did.to_string(),
+            did: ledger.did.as_ref().map(ToString::to_string).unwrap_or_default(),
             did_label: ledger.did_label.clone(),
             path: ledger.path.clone(),
         }
@@ -152,11 +157,12 @@ impl Driver {
         &self,
         route: &Route,
         number: &E164,
-        of: (types::TenantId, types::CallId),
+        of: (TenantId, types::CallId),
         sdp: bytes::Bytes,
     ) -> Option<super::PhoneLeg> {
         let flow = route.resolve().await?;
-        let presented = self.call.ledger().did.clone();
+        let called = self.call.ledger().did.clone();
+        let presented = called.or_else(|| self.shared.directory.borrow().own_number(&self.tenant))?;
         let (edge, signals) = (self.shared.edge.clone(), self.signals.clone());
         crate::outbound::invite(&edge, route, flow, (number, &presented), of, sdp, signals).await
     }
@@ -202,6 +208,26 @@ impl Driver {
         }
     }
 
+    /// The same, said by REST for whoever leads the call.
+    pub(super) async fn on_outside_command(&mut self, agent: AgentId, what: command::What) {
+        let lead = self.call.lead().filter(|(_, of)| *of == Some(&agent)).map(|(leg, _)| leg.clone());
+        match (lead, what) {
+            (Some(leg), what) => self.on_command(leg, what).await,
+            (None, _) => tracing::info!(%agent, "a command of somebody who does not lead the call"),
+        }
+    }
+
+    /// A supervisor comes in, or goes on another way.
+    pub(super) async fn supervise(&mut self, agent: AgentId, how: Supervision) {
+        let supervises = |r: &Reaching| r.purpose == Purpose::Supervise && r.agent == agent;
+        let found = self.reaching.iter().find(|(_, r)| supervises(r)).map(|(leg, _)| leg.clone());
+        let input = match found {
+            Some(leg) => Input::SetSupervision { leg, how },
+            None => Input::Supervise { leg: new_leg(), agent, how },
+        };
+        self.input(input).await;
+    }
+
     /// A phone transfers by REFER: `user` is what its Refer-To names.
     pub(super) async fn on_refer(&mut self, leg: LegId, user: String) {
         let agent = {
@@ -227,36 +253,8 @@ impl Driver {
         }
     }
 
-    /// Who that is, in this company.
     fn resolve(&self, to: line::Target) -> Result<To, &'static str> {
-        let directory = self.shared.directory.borrow();
-        match to.who {
-            Some(target::Who::Agent(agent)) => {
-                let agent = agent.parse().map_err(|_| "there is no such agent")?;
-                let known = directory.agent_name(&self.tenant, &agent).is_some();
-                known.then_some(To::Party(Target::Agent { agent })).ok_or("there is no such agent")
-            }
-            Some(target::Who::Queue(queue)) => {
-                let queue = queue.parse().map_err(|_| "there is no such queue")?;
-                let card = directory.queue(&self.tenant, &queue).ok_or("there is no such queue")?;
-                Ok(To::Queue(Box::new(QueueNode {
-                    queue,
-                    priority: 0,
-                    welcome: Vec::new(),
-                    music: vec![RINGBACK.to_owned()],
-                    announce_every: 0,
-                    service_level: card.service_level_ms,
-                    short_abandon: card.short_abandon_ms,
-                })))
-            }
-            Some(target::Who::Number(number)) => {
-                let country = directory.country(&self.tenant);
-                let number = E164::from_dialled(&number, country);
-                let number = number.map_err(|_| "this is no telephone number")?;
-                Ok(To::Party(Target::Number { number }))
-            }
-            None => Err("whom to reach is missing"),
-        }
+        resolve(&self.shared.directory.borrow(), &self.tenant, to)
     }
 
     pub(super) async fn refuse_command(&self, leg: &LegId, message: &str) {
@@ -308,4 +306,43 @@ impl Driver {
 
 fn new_leg() -> LegId {
     LegId::new(chassis::clock::now(), chassis::random::u128())
+}
+
+/// Who that is, in this company.
+fn resolve(directory: &Directory, tenant: &TenantId, to: line::Target) -> Result<To, &'static str> {
+    match to.who {
+        Some(target::Who::Agent(agent)) => {
+            let agent = agent.parse().map_err(|_| "there is no such agent")?;
+            let known = directory.agent_name(tenant, &agent).is_some();
+            known.then_some(To::Party(Target::Agent { agent })).ok_or("there is no such agent")
+        }
+        Some(target::Who::Queue(queue)) => {
+            let queue = queue.parse().map_err(|_| "there is no such queue")?;
+            let card = directory.queue(tenant, &queue).ok_or("there is no such queue")?;
+            Ok(To::Queue(Box::new(QueueNode {
+                queue,
+                priority: 0,
+                welcome: Vec::new(),
+                music: vec![RINGBACK.to_owned()],
+                announce_every: 0,
+                service_level: card.service_level_ms,
+                short_abandon: card.short_abandon_ms,
+            })))
+        }
+        Some(target::Who::Number(number)) => {
+            let country = directory.country(tenant);
+            let number = E164::from_dialled(&number, country);
+            let number = number.map_err(|_| "this is no telephone number")?;
+            Ok(To::Party(Target::Number { number }))
+        }
+        None => Err("whom to reach is missing"),
+    }
+}
+
+/// Whom an agent calls: a number or a colleague.
+pub fn callee(directory: &Directory, tenant: &TenantId, to: line::Target) -> Result<Target, &'static str> {
+    match resolve(directory, tenant, to)? {
+        To::Party(target) => Ok(target),
+        To::Queue(_) => Err("a queue takes a transfer only"),
+    }
 }

@@ -15,7 +15,9 @@ use crate::line::{Caller, Device, Line, ring_phone};
 impl Driver {
     pub(super) async fn on_signal(&mut self, signal: Signal) {
         match signal {
-            Signal::Sip(leg, event) if leg == self.caller.leg() => self.on_caller(leg, event).await,
+            Signal::Sip(leg, event) if self.caller.as_ref().is_some_and(|caller| caller.leg() == leg) => {
+                self.on_caller(leg, event).await;
+            }
             Signal::Sip(leg, event) => self.on_phone(leg, event).await,
             Signal::Media { op, what } => self.on_media(op, what).await,
             Signal::MediaGone => self.input(Input::HangUp(HangupCause::MediaLost)).await,
@@ -29,6 +31,10 @@ impl Driver {
             }
             Signal::Ivr(None) => self.input(Input::IvrFailed).await,
             Signal::Announcement(prompts) => self.input(Input::Announcement(prompts)).await,
+            Signal::Command(agent, what) => self.on_outside_command(agent, what).await,
+            Signal::Supervise(agent, how) => {
+                self.supervise(agent, how).await;
+            }
             Signal::HangUp(cause) => self.input(Input::HangUp(cause)).await,
         }
     }

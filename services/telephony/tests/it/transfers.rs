@@ -3,6 +3,7 @@
 use proto::acd::v1::{CallerRequest, caller_event, caller_request};
 use proto::line::v1::{Accepted, Command, Empty, Target, command, from_line, target, to_line};
 use proto::media::v1::request;
+use proto::telephony::v1::PlaceRequest;
 use softphone::{Call, Dial, Phone, Protocol};
 use types::fact::CallEvent;
 use types::{AgentId, Purpose};
@@ -190,4 +191,39 @@ async fn a_colleague_who_is_busy_gives_the_caller_back() {
     let told = world.peers.desk(&agent, "failure", failed).await;
     assert_eq!(told, ("ben".to_owned(), "declined".to_owned()));
     drop(call);
+}
+
+#[tokio::test]
+async fn an_agent_calls_a_number_by_the_own_phone_first() {
+    let mut world = World::new(by_address("127.0.0.1")).await;
+    let carrier = world.phone(Protocol::Udp).await;
+    world.calls_out_by(&[carrier.address()]).await;
+    let (phone, _registration) = world.ana_registers(Protocol::Udp).await;
+    let request =
+        PlaceRequest { tenant: world.tenant.to_string(), agent: world.agent.to_string(), to: Some(number()) };
+    world.api.place(request.clone()).await.unwrap();
+    let (session, agent) = world.peers.queue("reach", reach).await;
+    assert_eq!(agent, world.agent.to_string());
+    let reserved = caller_event::Reserved {
+        reservation: types::ReservationId::new(chassis::clock::now(), 7).to_string(),
+        agent: agent.clone(),
+        agent_name: "Ana".to_owned(),
+        line: "sip:ana".to_owned(),
+        deadline_ms: 0,
+        attempt: 1,
+    };
+    world.peers.queue_tells_session(&session, caller_event::What::Reserved(reserved)).await;
+    let own = phone.incoming(SOON).await.unwrap().answer().await.unwrap();
+    let callee = carrier.incoming(SOON).await.unwrap();
+    callee.ring().await.unwrap();
+    let callee = callee.answer().await.unwrap();
+    world.hear_each_other(2).await;
+    own.hang_up().await.unwrap();
+    callee.wait_ended(SOON).await.unwrap();
+    let facts = world.facts().await;
+    assert!(matches!(facts[0].event, CallEvent::Placed { .. }));
+    let CallEvent::Ended { by, .. } = facts.last().unwrap().event else { panic!() };
+    assert_eq!(by, types::Party::Agent);
+    let foreign = types::TenantId::new(chassis::clock::now(), 1).to_string();
+    assert!(world.api.place(PlaceRequest { tenant: foreign, ..request }).await.is_err());
 }

@@ -13,6 +13,7 @@ mod platform;
 mod recordings;
 mod separate;
 mod topics;
+mod transfers;
 mod watch;
 
 use std::time::Duration;

@@ -1,0 +1,171 @@
+//! Calls in the making and going on: placed, handed over, supervised.
+
+use crate::{
+    App,
+    auth::{Caller, Permission},
+    desk::Target,
+    problem::{Body, Path, Problem, Result},
+};
+use axum::{Json, extract::State};
+use http::StatusCode;
+use proto::{
+    line::v1::{Command, Empty, command::What},
+    telephony::v1::{CommandRequest, PlaceRequest, SuperviseRequest},
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(place_call))
+        .routes(routes!(command_call))
+        .routes(routes!(supervise_call))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Placed {
+    to: Target,
+    /// The agent whose line rings first; absent: one's own. An API key names one.
+    #[serde(default)]
+    agent: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct CallId {
+    call: String,
+}
+
+/// What the agent who leads a call wants of its parties.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+enum Wanted {
+    /// Without asking first; the caller hears music until somebody answers.
+    Transfer { to: Target },
+    /// Talk with somebody while the caller hears music.
+    Consult { to: Target },
+    /// Add somebody to those who talk.
+    Invite { to: Target },
+    /// Caller and consulted party change places.
+    Swap,
+    /// The consulted party gets the caller.
+    Complete,
+    /// The consultation, or a transfer that rings, is off.
+    Cancel,
+    /// Caller, consulted party and agent talk together.
+    Conference,
+    /// A party is out; by its leg.
+    Remove { party: String },
+}
+
+impl From<Wanted> for What {
+    fn from(wanted: Wanted) -> What {
+        match wanted {
+            Wanted::Transfer { to } => What::Transfer(to.into()),
+            Wanted::Consult { to } => What::Consult(to.into()),
+            Wanted::Invite { to } => What::Invite(to.into()),
+            Wanted::Swap => What::Swap(Empty {}),
+            Wanted::Complete => What::Complete(Empty {}),
+            Wanted::Cancel => What::Cancel(Empty {}),
+            Wanted::Conference => What::Conference(Empty {}),
+            Wanted::Remove { party } => What::Remove(party),
+        }
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Supervision {
+    how: How,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum How {
+    /// Nobody hears the supervisor.
+    Listen,
+    /// The agent alone hears the supervisor.
+    Whisper,
+    /// Everybody hears the supervisor.
+    Barge,
+    /// The supervisor gets the call, the agent is out.
+    TakeOver,
+}
+
+impl How {
+    fn name(&self) -> &'static str {
+        match self {
+            How::Listen => "listen",
+            How::Whisper => "whisper",
+            How::Barge => "barge",
+            How::TakeOver => "take_over",
+        }
+    }
+}
+
+/// The agent that the caller is.
+fn own_agent(caller: &Caller) -> Result<String> {
+    caller.may(Permission::Desk)?;
+    let own = &caller.identity.agent;
+    if own.is_empty() { Err(Problem::forbidden("this is for agents")) } else { Ok(own.clone()) }
+}
+
+/// Calls a number or a colleague: the agent's line rings first.
+#[utoipa::path(post, path = "/v1/calls", operation_id = "placeCall", tag = "calls",
+    request_body = Placed, responses((status = 201, body = CallId)))]
+async fn place_call(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Body(placed): Body<Placed>,
+) -> Result<(StatusCode, Json<CallId>)> {
+    caller.may(Permission::Desk)?;
+    let agent = match placed.agent {
+        Some(agent) if caller.session.is_none() || agent == caller.identity.agent => agent,
+        Some(_) => return Err(Problem::forbidden("a person calls from their own line")),
+        None => own_agent(&caller)?,
+    };
+    let request = PlaceRequest { tenant: caller.tenant().into(), agent, to: Some(placed.to.into()) };
+    let call = app.telephony().place(request).await?.into_inner().call;
+    Ok((StatusCode::CREATED, Json(CallId { call })))
+}
+
+/// Transfer, consultation, conference, for the agent who leads the call.
+#[utoipa::path(post, path = "/v1/calls/{id}/commands", operation_id = "commandCall", tag = "calls",
+    params(("id" = String, Path)), request_body = Wanted, responses((status = 202)))]
+async fn command_call(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(wanted): Body<Wanted>,
+) -> Result<StatusCode> {
+    let agent = own_agent(&caller)?;
+    let command = Some(Command { what: Some(wanted.into()) });
+    let request = CommandRequest { tenant: caller.tenant().into(), call: id.clone(), agent, command };
+    match app.telephony().command(request).await?.into_inner().found {
+        true => Ok(StatusCode::ACCEPTED),
+        false => Err(Problem::not_found(format!("no call {id} goes on"))),
+    }
+}
+
+/// Listens, whispers, joins in or takes over: the supervisor's line rings, and
+/// again another way where the supervisor is in the call already. It is written
+/// into the call's facts.
+#[utoipa::path(post, path = "/v1/calls/{id}/supervision", operation_id = "superviseCall", tag = "calls",
+    params(("id" = String, Path)), request_body = Supervision, responses((status = 202)))]
+async fn supervise_call(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(supervision): Body<Supervision>,
+) -> Result<StatusCode> {
+    caller.may(Permission::CallsRead)?;
+    let agent = own_agent(&caller)?;
+    let how = supervision.how.name().to_owned();
+    let request = SuperviseRequest { tenant: caller.tenant().into(), call: id.clone(), agent, how };
+    match app.telephony().supervise(request).await?.into_inner().found {
+        true => Ok(StatusCode::ACCEPTED),
+        false => Err(Problem::not_found(format!("no call {id} goes on"))),
+    }
+}

@@ -1,0 +1,281 @@
+//! Calls handed over, consulted about, held in conference and supervised, with
+//! tones in every direction.
+
+use crate::{
+    AGENT, CALLER, SOON,
+    company::{AgentPhone, Company, live_agent, text},
+    platform::Running,
+};
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+use softphone::{Call, Protocol, Sound};
+use std::time::{Duration, Instant};
+
+const FROM: &str = "+40214440000";
+/// What the second agent says.
+const SECOND: f64 = 900.0;
+/// The first note of the built-in music.
+const MUSIC: f64 = 261.6;
+
+/// An agent's own session: what the desk's buttons do, by REST.
+struct Desk {
+    at: &'static Running,
+    http: Client,
+    csrf: String,
+}
+
+impl Desk {
+    async fn of(company: &Company, agent: &AgentPhone) -> Desk {
+        let profile = company.get(&format!("/v1/agents/{}", agent.agent)).await;
+        let email = format!("{}@example.com", text(&profile["phone"]["username"]));
+        let http = Client::builder().cookie_store(true).build().expect("a client");
+        let form = json!({ "email": email, "password": crate::company::PASSWORD });
+        let reply =
+            http.post(format!("{}/v1/login", company.at.url)).json(&form).send().await.expect("a reply");
+        assert_eq!(reply.status(), StatusCode::OK);
+        let me: Value = reply.json().await.expect("who I am");
+        Desk { at: company.at, http, csrf: text(&me["csrf"]) }
+    }
+
+    async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        let request = self.http.post(format!("{}{path}", self.at.url)).header("x-csrf-token", &self.csrf);
+        let reply = request.json(&body).send().await.expect("a reply");
+        let status = reply.status();
+        (status, reply.json().await.unwrap_or_default())
+    }
+
+    async fn wants(&self, call: &str, command: Value) {
+        let (status, body) = self.post(&format!("/v1/calls/{call}/commands"), command).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    }
+}
+
+/// A caller who talks with the first agent, and the call's id.
+struct Talk {
+    company: Company,
+    ana: AgentPhone,
+    ben: AgentPhone,
+    caller: Call,
+    agent: Call,
+    call: String,
+}
+
+impl Talk {
+    /// Ben is on a break: the queue gives him nobody.
+    async fn new() -> Talk {
+        let company = Company::sign_up().await;
+        let number = company.queue_number(true).await;
+        let ana = company.agent("ana").await;
+        let caller = company.call(&number, FROM, Protocol::Udp).await;
+        let offer = ana.phone.incoming(SOON).await.unwrap();
+        offer.say(Sound::Tone(AGENT));
+        let agent = offer.answer().await.unwrap();
+        caller.hear(AGENT, SOON).await.unwrap();
+        agent.hear(CALLER, SOON).await.unwrap();
+        let ben = company.agent("ben").await;
+        let row = company.history(FROM, |row| row["agent"] == ana.agent.as_str()).await;
+        let call = text(&row["call"]);
+        Talk { company, ana, ben, caller, agent, call }
+    }
+
+    async fn ben_answers(&self) -> Call {
+        let offer = self.ben.phone.incoming(SOON).await.unwrap();
+        offer.say(Sound::Tone(SECOND));
+        offer.answer().await.unwrap()
+    }
+
+    fn to_ben(&self) -> Value {
+        json!({ "agent": self.ben.agent })
+    }
+}
+
+/// The longest time in which a party heard nothing, since `from` samples: gaps
+/// in which nothing came and stretches in which what came was silent.
+struct Hearing {
+    since: Instant,
+    from: usize,
+}
+
+impl Hearing {
+    #[expect(clippy::disallowed_methods, reason = "how much should have been heard is told by the clock")]
+    fn begin(call: &Call) -> Hearing {
+        Hearing { since: Instant::now(), from: call.heard().len() }
+    }
+
+    fn worst_silence(&self, call: &Call) -> Duration {
+        let heard = call.heard().split_off(self.from);
+        let came = Duration::from_millis(heard.len() as u64 / 8);
+        let missing = self.since.elapsed().saturating_sub(came);
+        let mut run = 0;
+        let mut longest = 0;
+        for frame in heard.chunks(160) {
+            let loud = frame.iter().any(|sample| sample.unsigned_abs() > 300);
+            run = if loud { 0 } else { run + frame.len() };
+            longest = longest.max(run);
+        }
+        missing + Duration::from_millis(longest as u64 / 8)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phones_transfer_gives_the_caller_music_and_then_the_colleague() {
+    let talk = Talk::new().await;
+    let profile = talk.company.get(&format!("/v1/agents/{}", talk.ben.agent)).await;
+    let hearing = Hearing::begin(&talk.caller);
+    talk.agent.refer(&text(&profile["phone"]["username"])).await.unwrap();
+    talk.caller.hear(MUSIC, SOON).await.unwrap();
+    let ben = talk.ben_answers().await;
+    talk.caller.hear(SECOND, SOON).await.unwrap();
+    ben.hear(CALLER, SOON).await.unwrap();
+    talk.agent.wait_ended(SOON).await.unwrap();
+    let silence = hearing.worst_silence(&talk.caller);
+    assert!(silence < Duration::from_secs(1), "the caller heard nothing for {silence:?}");
+    talk.caller.hang_up().await.unwrap();
+    ben.wait_ended(SOON).await.unwrap();
+    // Once for each agent, once in total.
+    let figures = talk.company.figures("agent", |f| f["handled"] == 2).await;
+    assert_eq!((&figures["answered"], &figures["handled"]), (&json!(2), &json!(2)));
+    let figures = talk.company.figures("queue", |f| f["handled"] == 1).await;
+    assert_eq!((&figures["offered"], &figures["answered"]), (&json!(1), &json!(1)));
+    let free =
+        |live: &Value| live_agent(live, &talk.ben.agent).is_some_and(|row| row["state"] == "available");
+    talk.company.until(free).await;
+    drop((talk.ana, talk.ben));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consultation_is_private_swaps_and_completes() {
+    let talk = Talk::new().await;
+    let desk = Desk::of(&talk.company, &talk.ana).await;
+    desk.wants(&talk.call, json!({ "type": "consult", "to": talk.to_ben() })).await;
+    talk.caller.hear(MUSIC, SOON).await.unwrap();
+    let ben = talk.ben_answers().await;
+    talk.agent.hear(SECOND, SOON).await.unwrap();
+    ben.hear(AGENT, SOON).await.unwrap();
+    desk.wants(&talk.call, json!({ "type": "swap" })).await;
+    ben.hear(MUSIC, SOON).await.unwrap();
+    talk.caller.hear(AGENT, SOON).await.unwrap();
+    talk.agent.hear(CALLER, SOON).await.unwrap();
+    desk.wants(&talk.call, json!({ "type": "swap" })).await;
+    talk.agent.hear(SECOND, SOON).await.unwrap();
+    desk.wants(&talk.call, json!({ "type": "complete" })).await;
+    talk.agent.wait_ended(SOON).await.unwrap();
+    talk.caller.hear(SECOND, SOON).await.unwrap();
+    ben.hear(CALLER, SOON).await.unwrap();
+    let heard = ben.report(&[CALLER]).tones;
+    assert!(heard.iter().any(|tone| tone.hz == CALLER), "{heard:?}");
+    talk.caller.hang_up().await.unwrap();
+    ben.wait_ended(SOON).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conference_of_three_grows_and_shrinks() {
+    let talk = Talk::new().await;
+    let desk = Desk::of(&talk.company, &talk.ana).await;
+    desk.wants(&talk.call, json!({ "type": "consult", "to": talk.to_ben() })).await;
+    let ben = talk.ben_answers().await;
+    talk.agent.hear(SECOND, SOON).await.unwrap();
+    desk.wants(&talk.call, json!({ "type": "conference" })).await;
+    for (who, hears) in
+        [(&talk.caller, [AGENT, SECOND]), (&talk.agent, [CALLER, SECOND]), (&ben, [CALLER, AGENT])]
+    {
+        who.hear(hears[0], SOON).await.unwrap();
+        who.hear(hears[1], SOON).await.unwrap();
+    }
+    ben.hang_up().await.unwrap();
+    talk.agent.hear(CALLER, SOON).await.unwrap();
+    talk.caller.hear(AGENT, SOON).await.unwrap();
+    talk.agent.hang_up().await.unwrap();
+    talk.caller.wait_ended(SOON).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_that_nobody_takes_returns_to_the_agent() {
+    let talk = Talk::new().await;
+    let desk = Desk::of(&talk.company, &talk.ana).await;
+    let hearing = Hearing::begin(&talk.caller);
+    desk.wants(&talk.call, json!({ "type": "transfer", "to": talk.to_ben() })).await;
+    let offer = talk.ben.phone.incoming(SOON).await.unwrap();
+    talk.caller.hear(MUSIC, SOON).await.unwrap();
+    offer.reject(486).await.unwrap();
+    talk.caller.hear(AGENT, SOON).await.unwrap();
+    talk.agent.hear(CALLER, SOON).await.unwrap();
+    let silence = hearing.worst_silence(&talk.caller);
+    assert!(silence < Duration::from_secs(1), "the caller heard nothing for {silence:?}");
+    talk.caller.hang_up().await.unwrap();
+    talk.agent.wait_ended(SOON).await.unwrap();
+}
+
+/// Who listens is heard by nobody, who whispers by the agent alone, who joins by
+/// both; who takes over has the call.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_listens_whispers_joins_and_takes_over() {
+    let talk = Talk::new().await;
+    let path = format!("/v1/users/{}", user_of(&talk.company, &talk.ben.agent).await);
+    talk.company.send(Method::PATCH, &path, Some(json!({ "role": "supervisor" }))).await;
+    let desk = Desk::of(&talk.company, &talk.ben).await;
+    let supervises = async |how: &str| {
+        let path = format!("/v1/calls/{}/supervision", talk.call);
+        let (status, body) = desk.post(&path, json!({ "how": how })).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    };
+    supervises("listen").await;
+    let boss = talk.ben_answers().await;
+    boss.hear(CALLER, SOON).await.unwrap();
+    boss.hear(AGENT, SOON).await.unwrap();
+    let quiet = |call: &Call| !call.report(&[SECOND]).tones.iter().any(|t| t.hz == SECOND && t.ms > 0);
+    assert!(quiet(&talk.caller) && quiet(&talk.agent), "who listens is heard by nobody");
+    supervises("whisper").await;
+    talk.agent.hear(SECOND, SOON).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(quiet(&talk.caller), "the caller never hears the whisper");
+    supervises("barge").await;
+    talk.caller.hear(SECOND, SOON).await.unwrap();
+    talk.caller.hear(AGENT, SOON).await.unwrap();
+    supervises("take_over").await;
+    talk.agent.wait_ended(SOON).await.unwrap();
+    talk.caller.hear(SECOND, SOON).await.unwrap();
+    boss.hear(CALLER, SOON).await.unwrap();
+    talk.caller.hang_up().await.unwrap();
+    boss.wait_ended(SOON).await.unwrap();
+}
+
+async fn user_of(company: &Company, agent: &str) -> String {
+    text(&company.get(&format!("/v1/agents/{agent}")).await["user"])
+}
+
+/// A163: by name, with sound both ways, and in no queue's figures.
+/// Proves A163.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_calls_a_colleague_and_no_queue_counts_it() {
+    let company = Company::sign_up().await;
+    let (ana, ben) = (company.agent("ana").await, company.agent("ben").await);
+    let desk = Desk::of(&company, &ana).await;
+    let (status, placed) = desk.post("/v1/calls", json!({ "to": { "agent": ben.agent } })).await;
+    assert_eq!(status, StatusCode::CREATED, "{placed}");
+    let own = ana.phone.incoming(SOON).await.unwrap();
+    own.say(Sound::Tone(AGENT));
+    let own = own.answer().await.unwrap();
+    let offer = ben.phone.incoming(SOON).await.unwrap();
+    own.hear(425.0, SOON).await.unwrap();
+    offer.say(Sound::Tone(SECOND));
+    let other = offer.answer().await.unwrap();
+    own.hear(SECOND, SOON).await.unwrap();
+    other.hear(AGENT, SOON).await.unwrap();
+    let busy = |live: &Value| {
+        [&ana.agent, &ben.agent]
+            .iter()
+            .all(|agent| live_agent(live, agent).is_some_and(|row| row["state"] == "on_call"))
+    };
+    company.until(busy).await;
+    other.hang_up().await.unwrap();
+    own.wait_ended(SOON).await.unwrap();
+    let free = |live: &Value| {
+        [&ana.agent, &ben.agent]
+            .iter()
+            .all(|agent| live_agent(live, agent).is_some_and(|row| row["state"] == "available"))
+    };
+    company.until(free).await;
+    let report = company.report("queue").await;
+    assert_eq!(report["total"]["figures"]["offered"], json!(0), "{report}");
+}
