@@ -125,15 +125,12 @@ impl Talking {
             let heard = present.iter().filter(|(leg, muted)| !muted && *leg != but);
             heard.map(|(leg, _)| (*leg).clone()).collect()
         };
-        let mut matrix: Vec<_> = self
-            .others
-            .iter()
-            .map(|other| {
-                let heard = match other.place {
-                    Place::Here | Place::Watches => voices(&other.leg),
-                    Place::Rings(_) | Place::Away(_) => Vec::new(),
-                };
-                (other.leg.clone(), heard)
+        // Who still rings has no leg at the gateway yet, and hears nothing.
+        let listeners = self.others.iter().filter(|other| other.joined());
+        let mut matrix: Vec<_> = listeners
+            .map(|other| match other.place {
+                Place::Here | Place::Watches => (other.leg.clone(), voices(&other.leg)),
+                Place::Rings(_) | Place::Away(_) => (other.leg.clone(), Vec::new()),
             })
             .collect();
         if self.lead.gone.is_none() {

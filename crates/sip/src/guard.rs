@@ -43,13 +43,26 @@ pub struct Guard {
     current: HashMap<IpAddr, u32>,
     previous: HashMap<IpAddr, u32>,
     since: Duration,
+    bans: HashMap<IpAddr, Ban>,
 }
+
+/// Silence towards a source that used up its answers: one window, and twice as
+/// long each time it comes again.
+#[derive(Debug, Clone, Copy)]
+struct Ban {
+    until: Duration,
+    times: u32,
+}
+
+/// The longest silence, in windows; a source that behaved for as long after a
+/// ban is a stranger again.
+const BAN_MAX: u32 = 256;
 
 impl Guard {
     /// A guard that knows nobody yet.
     pub fn new(limits: Limits) -> Self {
         let (current, previous) = (HashMap::new(), HashMap::new());
-        Self { limits, current, previous, since: Duration::ZERO }
+        Self { limits, current, previous, since: Duration::ZERO, bans: HashMap::new() }
     }
 
     /// A request from this source must be refused: with an answer or silently?
@@ -58,6 +71,9 @@ impl Guard {
         let before = self.count(source);
         let count = before.saturating_add(1);
         self.current.insert(source, count);
+        if count >= self.limits.answers_max {
+            self.ban(now, source);
+        }
         if count <= self.limits.answers_max { Refuse::Answer } else { Refuse::Silently }
     }
 
@@ -66,12 +82,25 @@ impl Guard {
     pub fn is_silent(&mut self, now: Duration, source: IpAddr) -> bool {
         self.turn(now);
         self.count(source) >= self.limits.answers_max
+            || self.bans.get(&source).is_some_and(|ban| ban.until > now)
+    }
+
+    fn ban(&mut self, now: Duration, source: IpAddr) {
+        if self.bans.len() >= self.limits.sources_max && !self.bans.contains_key(&source) {
+            return;
+        }
+        let ban = self.bans.entry(source).or_insert(Ban { until: Duration::ZERO, times: 0 });
+        if ban.until <= now {
+            let windows = 1u32.checked_shl(ban.times).unwrap_or(BAN_MAX).min(BAN_MAX);
+            *ban = Ban { until: now + self.limits.window * windows, times: ban.times + 1 };
+        }
     }
 
     /// The source proved itself (a valid digest, or it became a trunk).
     pub fn forgive(&mut self, source: IpAddr) {
         self.current.remove(&source);
         self.previous.remove(&source);
+        self.bans.remove(&source);
     }
 
     /// Sources remembered now.
@@ -95,6 +124,8 @@ impl Guard {
         if !full && age < self.limits.window {
             return;
         }
+        let behaved = self.limits.window * BAN_MAX;
+        self.bans.retain(|_, ban| ban.until + behaved > now);
         self.previous = std::mem::take(&mut self.current);
         if age >= 2 * self.limits.window {
             self.previous.clear();
@@ -133,6 +164,24 @@ mod tests {
         }
         assert!(guard.is_silent(at(301), SCANNER));
         assert!(!guard.is_silent(at(1000), SCANNER));
+    }
+
+    #[test]
+    fn who_comes_again_is_silenced_for_longer() {
+        let mut guard = Guard::new(Limits::default());
+        let offends = |guard: &mut Guard, second| {
+            (0..9).for_each(|_| {
+                guard.refuse(at(second), SCANNER);
+            })
+        };
+        offends(&mut guard, 1);
+        assert!(!guard.is_silent(at(1_000), SCANNER));
+        offends(&mut guard, 1_000);
+        assert!(guard.is_silent(at(1_590), SCANNER), "two windows");
+        assert!(!guard.is_silent(at(2_000), SCANNER));
+        offends(&mut guard, 2_000);
+        assert!(guard.is_silent(at(3_190), SCANNER), "four");
+        assert!(!guard.is_silent(at(3_300), SCANNER));
     }
 
     #[test]

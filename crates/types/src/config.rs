@@ -101,6 +101,16 @@ pub struct Outbound {
     pub caller_id: Option<E164>,
     #[serde(default)]
     pub number_format: NumberFormat,
+    /// What may be called: the beginnings of numbers, digits without `+`, such as
+    /// `40` or `4930`. Empty: the company's own country. Guards against toll fraud.
+    #[serde(default)]
+    pub prefixes: Vec<String>,
+    /// Calls to the outside at once.
+    #[serde(default = "ten")]
+    pub calls_max: u32,
+    /// Register with every gateway by the credentials.
+    #[serde(default)]
+    pub register: bool,
 }
 
 /// Our name at somebody who asks for it.
@@ -124,7 +134,7 @@ pub struct CarrierGateway {
     pub weight: u16,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
     #[default]
@@ -259,6 +269,10 @@ pub struct Prompt {
     /// SHA-256 of the file, hexadecimal.
     pub hash: String,
     pub duration_ms: Millis,
+}
+
+fn ten() -> u32 {
+    10
 }
 
 fn yes() -> bool {

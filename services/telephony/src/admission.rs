@@ -111,7 +111,7 @@ impl Edge {
 
     fn refuse_call(&mut self, now: Duration, invite: IncomingInvite) {
         metrics::counter!("telephony_refused_total").increment(1);
-        match self.gate.guard.refuse(now, invite.flow.remote.ip()) {
+        match self.gate.refuse(now, invite.flow.remote.ip()) {
             Refuse::Answer => {
                 tracing::info!(source = %invite.flow.remote, "unknown source");
                 let _ = self.stack.endpoint.reject(now, invite.leg, &Answer::new(403));
@@ -197,7 +197,7 @@ impl Edge {
 
     fn refuse_request(&mut self, now: Duration, id: RequestId, flow: Flow) {
         metrics::counter!("telephony_refused_total").increment(1);
-        match self.gate.guard.refuse(now, flow.remote.ip()) {
+        match self.gate.refuse(now, flow.remote.ip()) {
             Refuse::Answer => drop(self.stack.endpoint.respond(now, id, &Answer::new(403))),
             Refuse::Silently => self.stack.endpoint.ignore_request(id),
         }

@@ -18,6 +18,7 @@ pub struct Config {
     pub refusals_max: u32,
     pub refusals_window_ms: u64,
     pub drain_wait_ms: u64,
+    pub never_silenced: Vec<String>,
 }
 
 impl Config {

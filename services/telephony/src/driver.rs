@@ -24,6 +24,7 @@ use crate::gateways::{Gateways, Session};
 use crate::ivr::Ivr;
 use crate::line::{Browsers, Line};
 use crate::queue::{Place, Queues};
+use crate::tolls::Tolls;
 use crate::trunk::Directory;
 use parties::Reaching;
 pub use parties::callee;
@@ -42,6 +43,7 @@ pub struct Shared {
     pub queues: Queues,
     pub browsers: Browsers,
     pub directory: watch::Receiver<Arc<Directory>>,
+    pub tolls: Arc<Tolls>,
     pub calls: Calls,
 }
 

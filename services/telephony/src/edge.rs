@@ -19,6 +19,7 @@ use types::{CallId, TenantId};
 
 use crate::Config;
 use crate::attend::Attendance;
+use crate::carriers::Carriers;
 use crate::driver::{Shared, Signal};
 use crate::gate::Gate;
 use crate::trunk::{Directory, Place};
@@ -70,6 +71,7 @@ impl Handle {
 pub struct Edge {
     pub(crate) stack: Stack,
     pub(crate) gate: Gate,
+    pub(crate) carriers: Carriers,
     /// What peers know.
     pub(crate) address: SocketAddr,
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
@@ -114,6 +116,7 @@ impl Edge {
         Self {
             stack: Stack::new(Endpoint::new(settings, chassis::random::key()), transport),
             gate: Gate::new(config, directory.clone()),
+            carriers: Carriers::default(),
             address,
             directory,
             challenger: Challenger::new(config.realm.clone(), NONCE_LIFETIME, tokens),
@@ -170,7 +173,9 @@ impl Edge {
         match event {
             Event::Invite(invite) => self.on_invite(now, invite),
             Event::Request { id, flow, request } => self.on_request(now, id, flow, &request),
-            Event::Response { .. } => {}
+            Event::Response { id, code, response } => {
+                self.carriers.answered(now, id, code, response.as_ref());
+            }
             event => self.on_leg_event(now, event),
         }
     }
@@ -243,6 +248,8 @@ impl Edge {
         for user in &revoked {
             self.registrar.remove(user);
         }
+        let edge = self.shared.edge.clone();
+        self.carriers.look(now, directory.all_routes(), &mut self.stack.endpoint, &edge);
         self.gate.forget(now);
         metrics::gauge!("telephony_legs").set(self.stack.endpoint.load().0 as f64);
     }

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sip::Flow;
-use sip::guard::Guard;
+use sip::guard::{Guard, Refuse};
 use sipnet::{Direction, Tap};
 use tokio::sync::watch;
 
 use crate::Config;
+use crate::cidr::Blocks;
 use crate::ladder::{Ladders, Message};
 use crate::trunk::Directory;
 
@@ -25,11 +26,19 @@ pub struct Gate {
     pub proven: Proven,
     pub ladders: Ladders,
     directory: watch::Receiver<Arc<Directory>>,
+    never_silenced: Blocks<()>,
 }
 
 impl Gate {
     pub fn new(config: &Config, directory: watch::Receiver<Arc<Directory>>) -> Self {
+        let mut never_silenced = Blocks::default();
+        for block in &config.never_silenced {
+            if !never_silenced.insert(block, ()) {
+                tracing::warn!(block, "not an address block");
+            }
+        }
         Self {
+            never_silenced,
             guard: Guard::new(config.guard()),
             probes: Guard::new(config.guard()),
             proven: Proven::default(),
@@ -43,6 +52,14 @@ impl Gate {
         self.proven.holds(now, address) || self.directory.borrow().source(address).is_some()
     }
 
+    /// A call or registration of a stranger is refused: with an answer or silently?
+    pub fn refuse(&mut self, now: Duration, address: IpAddr) -> Refuse {
+        match self.never_silenced.get(address) {
+            Some(()) => Refuse::Answer,
+            None => self.guard.refuse(now, address),
+        }
+    }
+
     /// Drops what is too old.
     pub fn forget(&mut self, now: Duration) {
         self.proven.forget(now);
@@ -52,7 +69,8 @@ impl Gate {
 impl Tap for Gate {
     fn admits(&mut self, now: Duration, flow: Flow) -> bool {
         let address = flow.remote.ip();
-        if !self.guard.is_silent(now, address) || self.knows(now, address) {
+        let heard = self.never_silenced.get(address).is_some() || !self.guard.is_silent(now, address);
+        if heard || self.knows(now, address) {
             return true;
         }
         metrics::counter!("telephony_silenced_total").increment(1);

@@ -9,6 +9,7 @@
 mod admission;
 mod api;
 mod attend;
+mod carriers;
 mod cidr;
 mod config;
 mod driver;
@@ -23,6 +24,7 @@ mod link;
 mod outbound;
 mod pcap;
 mod queue;
+mod tolls;
 mod trunk;
 
 use std::net::SocketAddr;
@@ -63,6 +65,7 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
         queues: queue::Queues::connect(&deps.peers.acd, &stop)?,
         browsers: line::Browsers::default(),
         directory: directory.clone(),
+        tolls: Arc::default(),
         calls: driver::Calls::default(),
     });
     let attendance = attend::Attendance::connect(&deps.peers.acd, &stop)?;

@@ -12,6 +12,7 @@ use types::{CallId, E164, Millis, OfferOutcome, TenantId, Timestamp, TrunkId};
 
 use crate::driver::{PhoneLeg, Signal};
 use crate::edge::{Edge, Handle};
+use crate::tolls::Taken;
 
 /// A gateway that says nothing at all for so long is passed over.
 const SILENCE_MAX: Millis = 6_000;
@@ -30,9 +31,23 @@ pub struct Route {
     pub caller_id: Option<E164>,
     pub format: NumberFormat,
     pub country: Option<String>,
+    /// Beginnings of numbers that may be called; empty: the own country.
+    pub prefixes: Vec<String>,
+    pub calls_max: u32,
+    pub register: bool,
 }
 
 impl Route {
+    /// Whether the trunk may call this number.
+    pub fn allows(&self, number: &E164) -> bool {
+        let digits = number.as_str().trim_start_matches('+');
+        let begins = |prefix: &String| digits.starts_with(prefix.as_str());
+        match self.prefixes.is_empty() {
+            true => self.country.as_ref().is_some_and(begins),
+            false => self.prefixes.iter().any(begins),
+        }
+    }
+
     /// The gateway's address; the first that its name has.
     pub async fn resolve(&self) -> Option<Flow> {
         let protocol = match self.transport {
@@ -68,6 +83,8 @@ pub struct Dialling {
     /// Dropping it cancels or hangs up.
     pub leg: Option<PhoneLeg>,
     routes: VecDeque<Route>,
+    /// Our place among the calls that the trunk may carry.
+    pub taken: Option<Taken>,
     /// Without a word by then, the next way is tried.
     pub due: Option<Timestamp>,
     code: u16,
@@ -76,12 +93,12 @@ pub struct Dialling {
 impl Dialling {
     pub fn new(number: E164, mut routes: Vec<Route>) -> Self {
         routes.truncate(ROUTES_MAX);
-        Self { number, leg: None, routes: routes.into(), due: None, code: 503 }
+        Self { number, leg: None, routes: routes.into(), taken: None, due: None, code: 503 }
     }
 
     /// The next way; what was begun before is dropped.
     pub fn next(&mut self, now: Timestamp) -> Option<Route> {
-        self.leg = None;
+        (self.leg, self.taken) = (None, None);
         let route = self.routes.pop_front();
         self.due = route.is_some().then_some(now + SILENCE_MAX);
         route
@@ -163,6 +180,9 @@ mod tests {
             caller_id: None,
             format,
             country: Some("40".to_owned()),
+            prefixes: Vec::new(),
+            calls_max: 1,
+            register: false,
         }
     }
 
@@ -174,6 +194,17 @@ mod tests {
         assert_eq!(both(NumberFormat::E164), texts("+40211234567", "+36201234567"));
         assert_eq!(both(NumberFormat::Digits), texts("40211234567", "36201234567"));
         assert_eq!(both(NumberFormat::National), texts("0211234567", "0036201234567"));
+    }
+
+    #[test]
+    fn a_number_abroad_is_called_only_where_the_trunk_says_so() {
+        let (home, abroad): (E164, E164) = ("+40211234567".parse().unwrap(), "+36201234567".parse().unwrap());
+        let mut route = route(NumberFormat::E164);
+        assert!(route.allows(&home) && !route.allows(&abroad));
+        route.prefixes = vec!["3620".to_owned()];
+        assert!(!route.allows(&home) && route.allows(&abroad));
+        (route.prefixes, route.country) = (Vec::new(), None);
+        assert!(!route.allows(&home), "nothing is called where nothing is said");
     }
 
     #[test]

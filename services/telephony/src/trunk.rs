@@ -200,6 +200,9 @@ impl Directory {
                 caller_id: outbound.caller_id.clone(),
                 format: outbound.number_format,
                 country: of.country.clone(),
+                prefixes: outbound.prefixes.clone(),
+                calls_max: outbound.calls_max,
+                register: outbound.register,
             };
             let (priority, weight) = (gateway.priority, gateway.weight);
             self.routes.entry(of.tenant.clone()).or_default().push(Choice { priority, weight, route });
@@ -208,8 +211,9 @@ impl Directory {
 
     /// The ways to the outside in the order of trial: by priority, among equals
     /// by chance in proportion to their weights.
-    pub fn routes(&self, tenant: &TenantId, random: u128) -> Vec<Route> {
-        let mut choices: Vec<&Choice> = self.routes.get(tenant).into_iter().flatten().collect();
+    pub fn routes(&self, tenant: &TenantId, number: &E164, random: u128) -> Vec<Route> {
+        let all = self.routes.get(tenant).into_iter().flatten();
+        let mut choices: Vec<&Choice> = all.filter(|choice| choice.route.allows(number)).collect();
         let mut random = random;
         let mut ordered = Vec::new();
         while let Some(first) = choices.iter().map(|choice| choice.priority).min() {
@@ -234,6 +238,16 @@ impl Directory {
     pub fn own_number(&self, tenant: &TenantId) -> Option<E164> {
         let own = self.numbers.values().filter(|number| number.tenant == *tenant);
         own.map(|number| number.number.clone()).min_by(|a, b| a.as_str().cmp(b.as_str()))
+    }
+
+    /// Every gateway of every trunk that takes our calls.
+    pub fn all_routes(&self) -> Vec<Route> {
+        self.routes.values().flatten().map(|choice| choice.route.clone()).collect()
+    }
+
+    /// Whether this company may call the number at all.
+    pub fn may_call(&self, tenant: &TenantId, number: &E164) -> bool {
+        self.routes.get(tenant).into_iter().flatten().any(|choice| choice.route.allows(number))
     }
 
     /// The agent's name; `None`: there is no such agent in this company.

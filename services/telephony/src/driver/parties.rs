@@ -120,7 +120,9 @@ impl Driver {
     // ── numbers ─────────────────────────────────────────────────────────────
 
     async fn dial(&mut self, leg: LegId, number: E164) {
-        let routes = self.shared.directory.borrow().routes(&self.tenant, chassis::random::u128());
+        let routes = self.shared.directory.borrow().routes(&self.tenant, &number, chassis::random::u128());
+        let order = move |edge: &mut crate::edge::Edge, _| edge.carriers.order(routes);
+        let routes = self.shared.edge.ask(order).await.unwrap_or_default();
         if routes.is_empty() {
             tracing::info!(%number, "no trunk takes calls to the outside");
         }
@@ -140,6 +142,12 @@ impl Driver {
                 let outcome = dialling.outcome();
                 return self.inputs.push_back(Input::LineRefused { leg: party, outcome });
             };
+            dialling.taken = self.shared.tolls.take(&route.trunk, route.calls_max);
+            if dialling.taken.is_none() {
+                tracing::warn!(trunk = %route.trunk, "the trunk carries all the calls that it may");
+                dialling.failed(503);
+                continue;
+            }
             let number = dialling.number.clone();
             let of = (self.tenant.clone(), self.call.ledger().call.clone());
             let leg = self.send_invite(&route, &number, of, sdp).await;
@@ -333,6 +341,10 @@ fn resolve(directory: &Directory, tenant: &TenantId, to: line::Target) -> Result
             let country = directory.country(tenant);
             let number = E164::from_dialled(&number, country);
             let number = number.map_err(|_| "this is no telephone number")?;
+            if !directory.may_call(tenant, &number) {
+                tracing::info!(%tenant, %number, "a number that no trunk may call");
+                return Err("no trunk may call this number");
+            }
             Ok(To::Party(Target::Number { number }))
         }
         None => Err("whom to reach is missing"),

@@ -186,7 +186,7 @@ impl Driver {
     async fn on_leg_answer(&mut self, op: u64, answer: LegAnswer) {
         let Ok(party) = answer.leg.parse::<LegId>() else { return };
         let sdp = Bytes::from(answer.sdp.clone());
-        let is_caller = party == self.caller_leg();
+        let is_caller = self.caller.is_some() && party == self.caller_leg();
         if is_caller {
             self.local = Some(sdp.clone());
         } else if let Some(line) = self.lines.get_mut(&party) {

@@ -227,3 +227,46 @@ async fn an_agent_calls_a_number_by_the_own_phone_first() {
     let foreign = types::TenantId::new(chassis::clock::now(), 1).to_string();
     assert!(world.api.place(PlaceRequest { tenant: foreign, ..request }).await.is_err());
 }
+
+/// The guard against toll fraud.
+#[tokio::test]
+async fn a_number_that_no_trunk_may_call_is_not_called_and_a_trunk_carries_so_many_calls() {
+    let world = World::new(by_address("127.0.0.1")).await;
+    let carrier = world.phone(Protocol::Udp).await;
+    world.calls_out_by(&[carrier.address()]).await;
+    let (call, _phone) = world.talking_at_the_desk().await;
+    let premium = Target { who: Some(target::Who::Number("+88213001".to_owned())) };
+    world.desk(wants(command::What::Transfer(premium))).await;
+    let refusal = |w: &to_line::What| match w {
+        to_line::What::Refusal(refusal) => Some(refusal.message.clone()),
+        _ => None,
+    };
+    let agent = world.agent.to_string();
+    assert_eq!(world.peers.desk(&agent, "refusal", refusal).await, "no trunk may call this number");
+    let mut ringing = Vec::new();
+    for _ in 0..2 {
+        world.desk(wants(command::What::Invite(number()))).await;
+        let callee = carrier.incoming(SOON).await.unwrap();
+        callee.ring().await.unwrap();
+        ringing.push(callee);
+    }
+    world.desk(wants(command::What::Invite(number()))).await;
+    let failed = |w: &to_line::What| matches!(w, to_line::What::InviteFailed(_)).then_some(());
+    world.peers.desk(&agent, "failure", failed).await;
+    let quiet = std::time::Duration::from_millis(300);
+    assert!(carrier.incoming(quiet).await.is_err(), "the third is one too many");
+    drop(call);
+}
+
+#[tokio::test]
+async fn a_trunk_registers_with_its_carrier_and_stays_registered() {
+    let carrier = World::new(by_address("203.0.113.0/24")).await;
+    carrier.save_phone(&AgentId::new(chassis::clock::now(), 5), "acme").await;
+    let world = World::new(by_address("127.0.0.1")).await;
+    world.calls_out(&[carrier.edge], true).await;
+    let registered = |r: &proto::acd::v1::DeviceRequest| match &r.what {
+        Some(proto::acd::v1::device_request::What::Available(available)) => Some(available.line.clone()),
+        _ => None,
+    };
+    assert_eq!(carrier.peers.attend("registration", registered).await, "sip:acme");
+}

@@ -136,6 +136,11 @@ impl World {
 
     /// Calls to the outside go to these gateways, in this order.
     pub async fn calls_out_by(&self, gateways: &[SocketAddr]) {
+        self.calls_out(gateways, false).await;
+    }
+
+    /// The same, registering with them or not.
+    pub async fn calls_out(&self, gateways: &[SocketAddr], register: bool) {
         let gateway = |(n, address): (usize, &SocketAddr)| config::CarrierGateway {
             address: address.to_string(),
             transport: config::Transport::Udp,
@@ -144,9 +149,13 @@ impl World {
         };
         let outbound = config::Outbound {
             gateways: gateways.iter().enumerate().map(gateway).collect(),
-            credentials: None,
+            credentials: register
+                .then(|| config::Credentials { username: "acme".to_owned(), password: "pass".to_owned() }),
             caller_id: Some("+40310000000".parse().unwrap()),
             number_format: config::NumberFormat::E164,
+            prefixes: vec!["36".to_owned()],
+            calls_max: 2,
+            register,
         };
         let auth = by_address("203.0.113.7");
         let trunk = config::Trunk { name: "Out".to_owned(), auth, enabled: true, outbound: Some(outbound) };

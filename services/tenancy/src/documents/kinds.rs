@@ -20,6 +20,8 @@ const TEXT_MAX: usize = 100;
 const ADDRESSES_MAX: usize = 100;
 const GATEWAYS_MAX: usize = 8;
 const PERMISSIONS_MAX: usize = 100;
+const PREFIXES_MAX: usize = 300;
+const CALLS_MAX: u32 = 10_000;
 const BODY_MAX: usize = 256 * 1024;
 
 /// Reads and checks a document by itself; whether what it names exists is asked later.
@@ -240,6 +242,20 @@ fn check_outbound(outbound: &Outbound, report: &mut Report) {
         if !host || port.parse::<u16>().is_err() {
             report.problem(format!("outbound.gateways[{i}].address"), "bad_gateway", "is no host and port");
         }
+    }
+    let prefix = |text: &String| (1..=15).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    if outbound.prefixes.len() > PREFIXES_MAX || !outbound.prefixes.iter().all(prefix) {
+        report.problem(
+            "outbound.prefixes",
+            "bad_prefixes",
+            "are not up to 300 beginnings of numbers in digits",
+        );
+    }
+    if !(1..=CALLS_MAX).contains(&outbound.calls_max) {
+        report.problem("outbound.calls_max", "bad_calls_max", "is not between 1 and 10000");
+    }
+    if outbound.register && outbound.credentials.is_none() {
+        report.problem("outbound.credentials", "bad_credentials", "are needed to register");
     }
     if let Some(Credentials { username, password }) = &outbound.credentials {
         let fine = |text: &str| (1..=128).contains(&text.len()) && !text.contains(['"', '\r', '\n']);

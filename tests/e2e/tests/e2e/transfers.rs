@@ -8,7 +8,7 @@ use crate::{
 };
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
-use softphone::{Call, Protocol, Sound};
+use softphone::{Call, Config, Phone, Protocol, Registration, Sound};
 use std::time::{Duration, Instant};
 
 const FROM: &str = "+40214440000";
@@ -211,16 +211,15 @@ async fn a_transfer_that_nobody_takes_returns_to_the_agent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_supervisor_listens_whispers_joins_and_takes_over() {
     let talk = Talk::new().await;
-    let path = format!("/v1/users/{}", user_of(&talk.company, &talk.ben.agent).await);
-    talk.company.send(Method::PATCH, &path, Some(json!({ "role": "supervisor" }))).await;
-    let desk = Desk::of(&talk.company, &talk.ben).await;
+    let (phone, _registration) = owners_phone(&talk.company).await;
     let supervises = async |how: &str| {
         let path = format!("/v1/calls/{}/supervision", talk.call);
-        let (status, body) = desk.post(&path, json!({ "how": how })).await;
-        assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+        talk.company.send(Method::POST, &path, Some(json!({ "how": how }))).await;
     };
     supervises("listen").await;
-    let boss = talk.ben_answers().await;
+    let offer = phone.incoming(SOON).await.unwrap();
+    offer.say(Sound::Tone(SECOND));
+    let boss = offer.answer().await.unwrap();
     boss.hear(CALLER, SOON).await.unwrap();
     boss.hear(AGENT, SOON).await.unwrap();
     let quiet = |call: &Call| !call.report(&[SECOND]).tones.iter().any(|t| t.hz == SECOND && t.ms > 0);
@@ -240,8 +239,24 @@ async fn a_supervisor_listens_whispers_joins_and_takes_over() {
     boss.wait_ended(SOON).await.unwrap();
 }
 
-async fn user_of(company: &Company, agent: &str) -> String {
-    text(&company.get(&format!("/v1/agents/{agent}")).await["user"])
+/// The owner may supervise, and gets a SIP phone.
+async fn owners_phone(company: &Company) -> (Phone, Registration) {
+    let agent = text(&company.get("/v1/me").await["agent"]);
+    let (path, username) = (format!("/v1/agents/{agent}"), format!("owner-{:x}", crate::company::unique()));
+    let mut profile = crate::company::body(&company.get(&path).await);
+    profile["phone"] = json!({ "username": username, "password": "secret phone" });
+    company.send(Method::PUT, &path, Some(profile)).await;
+    let phone = Phone::bind(Config::default()).await.unwrap();
+    for wait in [300, 500, 1_000, 2_000] {
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        if let Ok(registration) = phone.register(company.at.sip, &username, "secret phone").await {
+            company
+                .until(|live| live_agent(live, &agent).is_some_and(|row| row["state"] == "available"))
+                .await;
+            return (phone, registration);
+        }
+    }
+    panic!("the registrar never knew {username}");
 }
 
 /// A163: by name, with sound both ways, and in no queue's figures.

@@ -77,6 +77,8 @@ export default {
     bad_time_zone: "Такой часовой пояс неизвестен",
     bad_country_code: "От 1 до 3 цифр, например 40",
     gateways: "От 1 до 8 шлюзов",
+    bad_prefixes: "До 300 начал номеров, только цифры",
+    bad_calls_max: "От 1 до 10000 звонков",
     bad_gateway: "Хост и порт, например sip.carrier.example:5060",
     bad_credentials: "По 1–128 печатных символов",
     answer_after: "От 1 секунды до 1 часа",
