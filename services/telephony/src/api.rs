@@ -100,7 +100,7 @@ impl Contract for Api {
         let call = request.call.parse().map_err(invalid)?;
         let agent: AgentId = request.agent.parse().map_err(invalid)?;
         let known = self.shared.directory.borrow().agent_name(&tenant, &agent).is_some();
-        let how = crate::events::read(&request.how).filter(|_| known);
+        let how = types::named(&request.how).filter(|_| known);
         let how =
             how.ok_or_else(|| Status::invalid_argument("no such agent, or no such way to supervise"))?;
         let found = self.shared.calls.tell(&tenant, &call, Signal::Supervise(agent, how));
