@@ -148,6 +148,10 @@ fn changed_by(event: &CallEvent) -> Change {
         CallEvent::AgentConnected { agent, .. } => {
             Change { agent: Some(agent.to_string()), stage: stage("talking"), ..none }
         }
+        // Whose history it is: the last who handled it.
+        CallEvent::Transferred { to: Target::Agent { agent }, .. } => {
+            Change { agent: Some(agent.to_string()), ..none }
+        }
         CallEvent::RecordingStarted { recording } => {
             Change { recording: Some(recording.to_string()), ..none }
         }

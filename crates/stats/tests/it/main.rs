@@ -246,8 +246,7 @@ fn transferred(to: Target, talk: i64, hold: i64) -> CallEvent {
     CallEvent::Transferred { from: Some(agent()), to, talk: talk * SECOND, hold: hold * SECOND }
 }
 
-/// A transferred call counts once for each agent who handled it, and once in total.
-/// Proves A169.
+/// A169: a transferred call counts once for each agent who handled it, and once in total.
 #[test]
 fn a_transferred_call_counts_once_per_handling_agent_and_once_in_total() {
     let mut story = Story::new();

@@ -260,7 +260,6 @@ async fn owners_phone(company: &Company) -> (Phone, Registration) {
 }
 
 /// A163: by name, with sound both ways, and in no queue's figures.
-/// Proves A163.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_calls_a_colleague_and_no_queue_counts_it() {
     let company = Company::sign_up().await;
