@@ -79,7 +79,14 @@ pub struct QueueConfig {
     /// The emergency switch: everybody who waits or comes overflows.
     #[serde(default)]
     pub emergency: bool,
+    /// What agents say, on their desk during the call. `{name}` stands for the
+    /// caller's name, `{agent}` for the agent's, `{company}` for the company's.
+    #[serde(default)]
+    pub script: String,
 }
+
+/// Characters of a script.
+const SCRIPT_MAX: usize = 4_000;
 
 /// Who of several free agents gets the caller. `docs/routing.md` compares the
 /// names with those of other systems.
@@ -192,6 +199,7 @@ impl Default for QueueConfig {
             wait_max_ms: 0,
             no_agents_after_ms: None,
             emergency: false,
+            script: String::new(),
         }
     }
 }
@@ -225,6 +233,7 @@ impl QueueConfig {
         report(!wait, "wait_max_ms", "is not between 0 and 86400000");
         let empty = self.no_agents_after_ms.is_none_or(|after| (0..=24 * HOUR).contains(&after));
         report(!empty, "no_agents_after_ms", "is not between 0 and 86400000");
+        report(self.script.chars().count() > SCRIPT_MAX, "script", "is longer than 4000 characters");
         self.check_seats(&mut report);
         self.check_relax(&mut report);
         if problems.is_empty() { Ok(()) } else { Err(problems) }

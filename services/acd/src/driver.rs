@@ -57,7 +57,7 @@ struct Driver {
     view: Arc<ConfigView>,
     /// The versions that the router knows.
     known: HashMap<(TenantId, Kind, String), u32>,
-    queue_names: HashMap<QueueId, String>,
+    queues: HashMap<QueueId, wire::Face>,
     moved: HashSet<QueueId>,
 }
 
@@ -71,7 +71,7 @@ pub fn start(config: Config, log: Log, view: Arc<ConfigView>, drain: Drain) -> (
         log,
         view,
         known: HashMap::new(),
-        queue_names: HashMap::new(),
+        queues: HashMap::new(),
         moved: HashSet::new(),
     };
     driver.learn();
@@ -195,10 +195,10 @@ impl Driver {
             }
             Effect::Offer(offer) => {
                 let agent_name = self.router.agent(&offer.agent).map(|a| a.name.clone()).unwrap_or_default();
-                let queue_name = self.queue_names.get(&offer.queue).cloned().unwrap_or_default();
+                let queue = self.queues.get(&offer.queue).cloned().unwrap_or_default();
                 let card = self.sessions.card(&offer.call);
                 tracing::info!(call = %offer.call, agent = %offer.agent, attempt = offer.attempt, "agent reserved");
-                let pop = wire::device_event(&offer.agent, wire::offer(&offer, &queue_name, card));
+                let pop = wire::device_event(&offer.agent, wire::offer(&offer, queue, card));
                 self.sessions.tell_agent(&offer.agent, &pop);
                 let reserved = wire::caller_event(&offer.call, wire::reserved(&offer, &agent_name));
                 self.sessions.tell_caller(&offer.call, reserved);
@@ -233,11 +233,11 @@ impl Driver {
     fn tell_reached(&mut self, reached: &routing::Reached) {
         let agent = &reached.agent;
         let name = self.router.agent(agent).map(|a| a.name.clone()).unwrap_or_default();
-        let queue = reached.queue.as_ref().and_then(|queue| self.queue_names.get(queue));
+        let queue = reached.queue.as_ref().and_then(|queue| self.queues.get(queue));
         tracing::info!(call = %reached.call, %agent, "agent reached in person");
         if !reached.engaged {
             let card = self.sessions.card(&reached.session);
-            let offer = wire::personal_offer(reached, queue.map_or("", String::as_str), card);
+            let offer = wire::personal_offer(reached, queue.cloned().unwrap_or_default(), card);
             self.sessions.tell_agent(agent, &wire::device_event(agent, offer));
         }
         let reserved = wire::caller_event(&reached.session, wire::reached(reached, &name));
@@ -301,7 +301,8 @@ impl Driver {
                 let Ok(queue) = id.parse::<QueueId>() else { return };
                 let config: Option<routing::QueueConfig> = doc.and_then(Doc::read);
                 if let Some(config) = &config {
-                    self.queue_names.insert(queue.clone(), config.name.clone());
+                    let face = wire::Face { name: config.name.clone(), script: config.script.clone() };
+                    self.queues.insert(queue.clone(), face);
                 }
                 self.handle(Input::Queue { tenant, queue, config });
             }

@@ -89,16 +89,24 @@ pub fn reserved(offer: &Offer, agent_name: &str) -> caller_event::What {
     })
 }
 
-pub fn offer(offer: &Offer, queue_name: &str, caller: Caller) -> device_event::What {
+/// What desks show of a queue.
+#[derive(Debug, Clone, Default)]
+pub struct Face {
+    pub name: String,
+    pub script: String,
+}
+
+pub fn offer(offer: &Offer, queue: Face, caller: Caller) -> device_event::What {
     device_event::What::Offer(device_event::Offer {
         reservation: offer.reservation.to_string(),
         call: offer.call.to_string(),
         queue: offer.queue.to_string(),
-        queue_name: queue_name.to_owned(),
+        queue_name: queue.name,
         caller: Some(caller),
         waiting_since_ms: offer.since.millis(),
         deadline_ms: offer.deadline.millis(),
         attempt: offer.attempt,
+        script: queue.script,
     })
 }
 
@@ -115,15 +123,16 @@ pub fn reached(reached: &Reached, agent_name: &str) -> caller_event::What {
 }
 
 /// The same for the agent's device.
-pub fn personal_offer(reached: &Reached, queue_name: &str, caller: Caller) -> device_event::What {
+pub fn personal_offer(reached: &Reached, queue: Face, caller: Caller) -> device_event::What {
     device_event::What::Offer(device_event::Offer {
         reservation: reached.reservation.to_string(),
         call: reached.call.to_string(),
         queue: reached.queue.as_ref().map(ToString::to_string).unwrap_or_default(),
-        queue_name: queue_name.to_owned(),
+        queue_name: queue.name,
         caller: Some(caller),
         waiting_since_ms: reached.since.millis(),
         deadline_ms: reached.deadline.millis(),
         attempt: 1,
+        script: queue.script,
     })
 }

@@ -140,6 +140,7 @@ fn to_offer(offer: tell::Offer) -> Offer {
         waiting_since_ms: offer.waiting_since_ms,
         deadline_ms: offer.deadline_ms,
         attempt: offer.attempt,
+        script: offer.script,
         contact: None,
     }
 }

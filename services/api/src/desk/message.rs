@@ -253,6 +253,8 @@ pub struct Offer {
     pub waiting_since_ms: i64,
     pub deadline_ms: i64,
     pub attempt: u32,
+    /// What the queue wants said; `{name}`, `{agent}` and `{company}` are filled in by the desk.
+    pub script: String,
     /// Absent while the CRM has not answered.
     pub contact: Option<Card>,
 }

@@ -1,6 +1,6 @@
 //! People.
 
-use super::{Page, calls::Interaction, sight::Sight, some};
+use super::{Page, calls::Interaction, recordings, sight::Sight, some};
 use crate::{
     App,
     auth::{Caller, Permission},
@@ -115,6 +115,8 @@ async fn get_contact(
     let mut card = app.crm().get_contact(request).await?.into_inner();
     let sight = Sight::of(&app, &caller).await?;
     card.interactions.retain(|interaction| sight.interaction(interaction));
+    let unheard = card.interactions.iter_mut().filter(|call| !recordings::may_hear(&caller, &sight, call));
+    unheard.for_each(|call| call.recording.clear());
     Ok(Json(card.into()))
 }
 

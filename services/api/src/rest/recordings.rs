@@ -16,7 +16,10 @@ use axum::{
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
 use http::{HeaderMap, StatusCode, header};
-use proto::{crm::v1::GetInteractionRequest, recording::v1 as wire};
+use proto::{
+    crm::v1::{GetInteractionRequest, Interaction},
+    recording::v1 as wire,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tonic::Streaming;
@@ -172,6 +175,14 @@ async fn heard(app: &App, caller: &Caller, id: &str) -> Result<wire::Item> {
         own(app, caller, &item.call).await.map_err(of_others)?;
     }
     Ok(item)
+}
+
+/// Whether somebody may hear what was recorded of a call: then they are shown
+/// that there is a recording.
+pub(super) fn may_hear(caller: &Caller, sight: &Sight, call: &Interaction) -> bool {
+    let own = !call.agent.is_empty() && call.agent == caller.identity.agent;
+    caller.has(Permission::CallsOwn) && own
+        || caller.has(Permission::RecordingsRead) && sight.interaction(call)
 }
 
 /// Of the whole company; a head of a department hears its calls.

@@ -99,3 +99,26 @@ async fn the_details_of_a_call_are_recorded_by_themselves_and_an_agent_cannot_ed
     }
     assert_eq!(ben.get(&path).await.body, row);
 }
+
+/// One history of the person, newest first; that there is a recording is shown
+/// to whoever may hear it.
+/// Proves A143.
+#[tokio::test]
+async fn previous_interactions_come_newest_first_with_recordings_for_those_who_may_hear_them() {
+    let world = World::start().await;
+    let owner = world.owner("acme").await;
+    let ben = world.colleague(&owner, "agent").await;
+    let first = a_whole_call(&world, &owner, ben.agent()).await;
+    let second = a_whole_call(&world, &owner, owner.agent()).await;
+    let contact = owner.get(&format!("/v1/calls/{second}")).await.body["contact"].clone();
+    let card = format!("/v1/contacts/{}", contact.as_str().expect("a contact"));
+    for (who, hears) in [(&owner, [true, true]), (&ben, [false, true])] {
+        let card = who.get(&card).await.body;
+        let history = card["interactions"].as_array().expect("a history");
+        let calls: Vec<&Value> = history.iter().map(|row| &row["call"]).collect();
+        assert_eq!(calls, [&json!(second), &json!(first)]);
+        let shown: Vec<bool> = history.iter().map(|row| row["recording"].is_string()).collect();
+        assert_eq!(shown, hears);
+    }
+    assert_eq!(ben.get(&format!("/v1/recordings?call={second}")).await.status, 403);
+}

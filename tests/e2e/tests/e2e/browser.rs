@@ -185,13 +185,8 @@ async fn the_monitor_the_pop_and_the_history_tell_the_same_of_a_caller() {
     company.change_queue(json!({ "ring_timeout_ms": 60_000, "wrap_up_ms": 60_000 })).await;
     let Some(mut desk) = Browser::start(&company.at.url).await else { return };
     let number = company.number(three_menus(&company), "one", true).await;
-    let first = company.call(&number, KNOWN, Protocol::Udp).await;
-    first.wait_answered(SOON).await.unwrap();
-    first.hang_up().await.unwrap();
-    let row = company.history(KNOWN, |row| !row["contact"].is_null()).await;
-    let contact = format!("/v1/contacts/{}", row["contact"].as_str().unwrap());
     let who = json!({ "name": "Ion Vasile", "organisation": "Vasile SRL" });
-    company.send(reqwest::Method::PATCH, &contact, Some(who)).await;
+    let contact = becomes_known(&company, &number, KNOWN, who).await;
 
     desk.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
     desk.does("available", Value::Null).await;
@@ -261,6 +256,17 @@ async fn a_waiting_caller_becomes_important_at_once() {
     assert_eq!(card["contact"]["vip"], true, "the mark is in the address book");
     call.hang_up().await.unwrap();
     monitor.close().await;
+}
+
+/// Calls once, and is given a name in the address book; where the card is.
+async fn becomes_known(company: &Company, number: &str, from: &str, who: Value) -> String {
+    let first = company.call(number, from, Protocol::Udp).await;
+    first.wait_answered(SOON).await.unwrap();
+    first.hang_up().await.unwrap();
+    let row = company.history(from, |row| !row["contact"].is_null()).await;
+    let contact = format!("/v1/contacts/{}", row["contact"].as_str().unwrap());
+    company.send(reqwest::Method::PATCH, &contact, Some(who)).await;
+    contact
 }
 
 /// 1, then 3, then 0 leads into the queue.
@@ -343,5 +349,36 @@ async fn an_agent_works_by_the_keyboard_alone() {
     desk.does("state", json!("available")).await;
     let row = company.history(FROM, |row| row["note"] == "sent a form").await;
     assert!(row["disposition"].is_string(), "{row}");
+    desk.close().await;
+}
+
+/// The caller's name in the offer, in the queue's script and in the word about a missed call.
+/// Proves A196.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_desk_addresses_the_caller_by_name() {
+    const KNOWN: &str = "+40214445566";
+    let mut company = Company::sign_up().await;
+    let script = "Good day {name}, this is {agent} of {company}.";
+    company.change_queue(json!({ "script": script, "ring_timeout_ms": 6_000, "wrap_up_ms": 60_000 })).await;
+    let number = company.queue_number(true).await;
+    becomes_known(&company, &number, KNOWN, json!({ "name": "Vasile Popa" })).await;
+    let Some(mut desk) = Browser::start(&company.at.url).await else { return };
+    desk.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
+    desk.does("available", Value::Null).await;
+    let call = company.call(&number, KNOWN, Protocol::Udp).await;
+    desk.does("offer", Value::Null).await;
+    assert_eq!(desk.does("text", json!("offer-caller")).await, "Vasile Popa");
+    let said = "Good day Vasile Popa, this is Olga Owner of Story Ltd.";
+    assert_eq!(desk.does("text", json!("script")).await, said);
+    let missed = desk.does("text", json!("missed-notice")).await;
+    assert!(missed.as_str().unwrap().starts_with("Vasile Popa rang"), "{missed}");
+    // The caller still waits: it rings at once.
+    desk.does("press", json!("desk-available")).await;
+    desk.does("offer", Value::Null).await;
+    desk.does("accept", Value::Null).await;
+    desk.does("hear", json!({ "hz": CALLER })).await;
+    call.hear(AGENT, SOON).await.expect("the caller hears the agent");
+    assert_eq!(desk.does("text", json!("script")).await, said, "during the conversation too");
+    call.hang_up().await.unwrap();
     desk.close().await;
 }

@@ -104,6 +104,16 @@ impl Company {
         self.send(Method::GET, path, None).await
     }
 
+    /// A document as it may be sent back.
+    pub async fn document(&self, path: &str) -> Value {
+        body(&self.get(path).await)
+    }
+
+    /// The status that a request gets.
+    pub async fn status(&self, method: Method, path: &str, body: Value) -> u16 {
+        self.request(method, path, Some(body)).await.status().as_u16()
+    }
+
     pub async fn bytes(&self, path: &str) -> Vec<u8> {
         let reply = self.request(Method::GET, path, None).await;
         assert!(reply.status().is_success(), "{path}: {}", reply.status());

@@ -12,6 +12,7 @@ mod phone_agents;
 mod platform;
 mod recordings;
 mod separate;
+mod skills;
 mod topics;
 mod transfers;
 mod watch;

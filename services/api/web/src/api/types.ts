@@ -73,6 +73,7 @@ export type Queue = Stored & {
   pause_after_missed: number;
   wait_max_ms: number;
   emergency: boolean;
+  script: string;
 };
 /** Who of several free agents gets the caller. */
 export const STRATEGIES = [

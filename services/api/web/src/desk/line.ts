@@ -110,6 +110,7 @@ export class Line {
     this.stopMicrophone();
     this.audio.srcObject = null;
     this.audio.remove();
+    if (window.__trunkline?.pc === this.pc) delete window.__trunkline;
   }
 
   private stopMicrophone() {

@@ -22,6 +22,8 @@ export type Offer = {
   waiting_since_ms: number;
   deadline_ms: number;
   attempt: number;
+  /** What the queue wants said, its placeholders not filled in. */
+  script: string;
   contact: Card | null;
 };
 

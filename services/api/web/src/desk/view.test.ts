@@ -11,6 +11,7 @@ const offer: Offer = {
   waiting_since_ms: 1_000,
   deadline_ms: 16_000,
   attempt: 1,
+  script: "",
   contact: null,
 };
 const hello = { type: "hello", agent: "agt_1", name: "Ana", tenant: "tnt_1", company: "A", role: "owner" } as const;

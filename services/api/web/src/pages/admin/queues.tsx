@@ -2,7 +2,7 @@ import { Controller } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 import { required, z } from "@/api/schema";
 import { LEVELS, type Queue, STRATEGIES, WRAP_UPS } from "@/api/types";
-import { Badge, Checkbox, type Column, Field, Input, Select } from "@/components/ui";
+import { Badge, Checkbox, type Column, Field, Input, Select, TextArea } from "@/components/ui";
 import { DocumentForm, Documents, useDocumentForm } from "./documents";
 import { SkillBadges, SkillLevels } from "./skill-levels";
 
@@ -60,6 +60,7 @@ const schema = z.object({
   pause_after_missed: count,
   wait_max_ms: count,
   emergency: z.boolean(),
+  script: z.string(),
 });
 
 const TIMES = [
@@ -104,6 +105,7 @@ function QueueForm({ queue, onDone }: { queue: Queue | null; onDone: () => void 
       pause_after_missed: queue?.pause_after_missed ?? 1,
       wait_max_ms: seconds(queue?.wait_max_ms ?? 0),
       emergency: queue?.emergency ?? false,
+      script: queue?.script ?? "",
     },
     body: (values) => {
       const body = { ...values };
@@ -176,6 +178,9 @@ function QueueForm({ queue, onDone }: { queue: Queue | null; onDone: () => void 
           </Select>
         </Field>
       </div>
+      <Field label={t("queues.script")} hint={t("queues.scriptHint")} error={errorOf("script")}>
+        <TextArea maxLength={4_000} rows={4} {...register("script")} data-testid="queue-script" />
+      </Field>
       <Checkbox label={t("queues.emergency")} {...register("emergency")} />
     </DocumentForm>
   );

@@ -11,6 +11,7 @@ import { callerName } from "./caller";
 import { ConnectDialog } from "./connect-dialog";
 import { NoteField } from "./note";
 import { Parties } from "./parties";
+import { Script } from "./script";
 
 const KEYPAD = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
 
@@ -94,6 +95,7 @@ export function CallCard({ leg, caller }: { leg: Leg; caller?: Offer }) {
           ))}
         </div>
       )}
+      {caller && <Script offer={caller} />}
       {leg.purpose === "supervise" && <Supervising leg={leg} />}
       <Parties leg={leg.leg} seats={leg.seats} />
       <div className="mt-4">

@@ -1,11 +1,14 @@
 import { useTranslation } from "react-i18next";
 import { Button, Notice } from "@/components/ui";
 import { desk, useDesk } from "@/desk/desk";
+import { callerName } from "./caller";
 
 /** What keeps the desk from working, as long as it does. */
 export function DeskNotices() {
   const { t } = useTranslation();
-  const { link, ownsPhone, trouble, state, messages } = useDesk();
+  const { link, ownsPhone, trouble, state, messages, callers } = useDesk();
+  const last = Object.values(callers).at(-1);
+  const missed = last ? (callerName(last) ?? last.caller.number) : t("desk.unknownCaller");
   return (
     <>
       {link === "lost" && <Notice tone="bad">{t("desk.lostNotice")}</Notice>}
@@ -38,7 +41,7 @@ export function DeskNotices() {
           </div>
         </Notice>
       ))}
-      {state?.state === "missed" && <Notice tone="warn">{t("desk.missedNotice")}</Notice>}
+      {state?.state === "missed" && <Notice tone="warn" testId="missed-notice">{t("desk.missedNotice", { name: missed })}</Notice>}
     </>
   );
 }

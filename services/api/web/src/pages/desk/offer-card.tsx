@@ -6,6 +6,7 @@ import type { Offer } from "@/desk/messages";
 import { useNow } from "@/format/clock";
 import { Facts } from "./facts";
 import { callerName } from "./caller";
+import { Script } from "./script";
 
 export function OfferCard({ offer }: { offer: Offer }) {
   const { t } = useTranslation();
@@ -38,6 +39,7 @@ export function OfferCard({ offer }: { offer: Offer }) {
           [t("fact.waited"), <Elapsed key="w" since={offer.waiting_since_ms} />],
         ]}
       />
+      <Script offer={offer} />
       <div className="mt-4 flex flex-wrap gap-2">
         <Button
           look="accept"
