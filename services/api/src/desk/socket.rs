@@ -8,6 +8,7 @@ use crate::{
     App,
     auth::{Caller, Permission},
     problem::{Problem, Result, holds_nul},
+    rest,
 };
 use axum::{
     extract::{
@@ -22,7 +23,7 @@ use proto::{
     line::v1::{
         Accepted, Command, Empty, HangUp, Key, Refused, Sdp, SetHold, SetMute, command, from_line::What,
     },
-    telephony::v1::{PlaceRequest, SuperviseRequest},
+    telephony::v1::PlaceRequest,
     tenancy::v1::Token,
 };
 use std::{sync::Arc, time::Duration};
@@ -169,7 +170,10 @@ impl Door<'_> {
                 self.place(to, own.clone());
                 Ok(())
             }
-            Ok(FromClient::SuperviseCall { call, how }) => self.supervise(call, how, own.clone()),
+            Ok(FromClient::SuperviseCall { call, how }) => {
+                self.supervise(call, how, own.clone());
+                Ok(())
+            }
             Ok(message) => self.act(message).map_err(str::to_owned),
             Err(error) => Err(format!("the message cannot be read: {error}")),
         };
@@ -189,25 +193,13 @@ impl Door<'_> {
         });
     }
 
-    fn supervise(
-        &self,
-        call: String,
-        how: String,
-        own: mpsc::WeakSender<ToClient>,
-    ) -> std::result::Result<(), String> {
-        if !self.caller.has(Permission::CallsRead) {
-            return Err("this needs the permission calls:read".to_owned());
-        }
-        let (app, tenant) = (self.app.clone(), self.caller.tenant().to_owned());
-        let request = SuperviseRequest { tenant, call, agent: self.agent.to_owned(), how };
+    fn supervise(&self, call: String, how: String, own: mpsc::WeakSender<ToClient>) {
+        let (app, caller) = (self.app.clone(), self.caller.clone());
         tokio::spawn(async move {
-            match app.telephony().supervise(request).await {
-                Ok(reply) if reply.get_ref().found => {}
-                Ok(_) => refuse(&own, "this call has ended"),
-                Err(status) => refuse(&own, status.message()),
+            if let Err(problem) = rest::supervise(&app, &caller, &call, &how).await {
+                refuse(&own, &problem.detail);
             }
         });
-        Ok(())
     }
 
     fn act(&self, message: FromClient) -> std::result::Result<(), &'static str> {

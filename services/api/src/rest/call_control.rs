@@ -1,5 +1,6 @@
 //! Calls in the making and going on: placed, handed over, supervised.
 
+use super::sight;
 use crate::{
     App,
     auth::{Caller, Permission},
@@ -160,12 +161,19 @@ async fn supervise_call(
     Path(id): Path<String>,
     Body(supervision): Body<Supervision>,
 ) -> Result<StatusCode> {
-    caller.may(Permission::CallsRead)?;
-    let agent = own_agent(&caller)?;
-    let how = supervision.how.name().to_owned();
-    let request = SuperviseRequest { tenant: caller.tenant().into(), call: id.clone(), agent, how };
+    supervise(&app, &caller, &id, supervision.how.name()).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// By REST and by the desk alike: whoever may supervise, in calls that they see.
+pub(crate) async fn supervise(app: &App, caller: &Caller, call: &str, how: &str) -> Result<()> {
+    caller.may(Permission::Supervise)?;
+    let agent = own_agent(caller)?;
+    sight::sees_call(app, caller, call).await?;
+    let (tenant, how) = (caller.tenant().into(), how.to_owned());
+    let request = SuperviseRequest { tenant, call: call.into(), agent, how };
     match app.telephony().supervise(request).await?.into_inner().found {
-        true => Ok(StatusCode::ACCEPTED),
-        false => Err(Problem::not_found(format!("no call {id} goes on"))),
+        true => Ok(()),
+        false => Err(Problem::not_found(format!("no call {call} goes on"))),
     }
 }

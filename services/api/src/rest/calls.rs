@@ -1,6 +1,10 @@
 //! What callers came for: interactions.
 
-use super::{Page, sight::Sight, some};
+use super::{
+    Page,
+    sight::{self, Sight},
+    some,
+};
 use crate::{
     App,
     auth::{Caller, Permission},
@@ -237,14 +241,7 @@ async fn hang_up_call(
 ) -> Result<StatusCode> {
     caller.may(Permission::CallsRead)?;
     caller.may(Permission::TestCalls)?;
-    let sight = Sight::of(&app, &caller).await?;
-    if sight != Sight::Company {
-        let request = wire::GetInteractionRequest { tenant: caller.tenant().into(), id: id.clone() };
-        let found = app.crm().get_interaction(request).await?.into_inner();
-        if !sight.interaction(&found) {
-            return Err(Problem::not_found(format!("no call {id} goes on")));
-        }
-    }
+    sight::sees_call(&app, &caller, &id).await?;
     let request = HangUpRequest { tenant: caller.tenant().into(), call: id.clone() };
     match app.telephony().hang_up(request).await?.into_inner().found {
         true => Ok(StatusCode::NO_CONTENT),

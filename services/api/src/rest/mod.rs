@@ -22,6 +22,7 @@ mod supervision;
 mod test_calls;
 mod users;
 
+pub(crate) use call_control::supervise;
 pub(crate) use contacts::Card;
 pub use test_calls::TestCalls;
 

@@ -6,10 +6,26 @@ use crate::{
     auth::Caller,
     problem::{Problem, Result},
 };
-use proto::crm::v1::Interaction;
+use proto::crm::v1::{GetInteractionRequest, Interaction};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use types::{Skill, config::Kind};
+
+/// # Errors
+/// 404 where the call is of people whom the caller does not see.
+pub async fn sees_call(app: &App, caller: &Caller, call: &str) -> Result<()> {
+    let sight = Sight::of(app, caller).await?;
+    if sight == Sight::Company {
+        return Ok(());
+    }
+    let request = GetInteractionRequest { tenant: caller.tenant().into(), id: call.into() };
+    let found = app.crm().get_interaction(request).await?.into_inner();
+    if sight.interaction(&found) {
+        Ok(())
+    } else {
+        Err(Problem::not_found(format!("no call {call} goes on")))
+    }
+}
 
 /// What one sees of the company.
 #[derive(Debug, Clone, PartialEq, Eq)]
