@@ -26,7 +26,10 @@ impl Recording {
     pub async fn of(company: &Company, id: &str) -> Recording {
         let mut item = Value::Null;
         for _ in 0..300 {
-            item = company.get(&format!("/v1/recordings/{id}")).await;
+            // A short one is listed when its only segment has come, not before.
+            let list = company.get("/v1/recordings").await;
+            let found = list["items"].as_array().into_iter().flatten().find(|item| item["id"] == id);
+            item = found.cloned().unwrap_or_default();
             if item["complete"] == true {
                 break;
             }
