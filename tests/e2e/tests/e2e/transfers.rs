@@ -3,7 +3,8 @@
 
 use crate::{
     AGENT, CALLER, SOON,
-    company::{AgentPhone, Company, live_agent, text},
+    browser::Browser,
+    company::{AgentPhone, Company, PASSWORD, live_agent, text},
     platform::Running,
 };
 use reqwest::{Client, Method, StatusCode};
@@ -117,6 +118,7 @@ impl Hearing {
     }
 }
 
+/// Proves A169.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phones_transfer_gives_the_caller_music_and_then_the_colleague() {
     let talk = Talk::new().await;
@@ -137,10 +139,21 @@ async fn a_phones_transfer_gives_the_caller_music_and_then_the_colleague() {
     assert_eq!((&figures["answered"], &figures["handled"]), (&json!(2), &json!(2)));
     let figures = talk.company.figures("queue", |f| f["handled"] == 1).await;
     assert_eq!((&figures["offered"], &figures["answered"]), (&json!(1), &json!(1)));
+    says_how_transfers_count(&talk.company).await;
     let free =
         |live: &Value| live_agent(live, &talk.ben.agent).is_some_and(|row| row["state"] == "available");
     talk.company.until(free).await;
     drop((talk.ana, talk.ben));
+}
+
+/// The rule stands on the report.
+async fn says_how_transfers_count(company: &Company) {
+    let Some(mut page) = Browser::start(&company.at.url).await else { return };
+    page.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
+    let shown = page.does("look", json!({ "path": "/reports", "ids": ["report-definitions"] })).await;
+    let definitions = shown["report-definitions"].as_str().unwrap().to_owned();
+    assert!(definitions.contains("once for each agent who handled it, and once in total"), "{definitions}");
+    page.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -485,7 +485,7 @@ export default {
     aht_ms: "Average handle time: (talk with hold + wrap-up) / handled.",
     abandonment: "Abandoned / offered.",
     occupancy: "On a call or in wrap-up / that plus ringing and available.",
-    handled: "Conversations that ended.",
+    handled: "Conversations that ended. A transferred call counts once for each agent who handled it, and once in total.",
   },
   trunks: {
     lead: "Connections to carriers. What comes from elsewhere is refused.",

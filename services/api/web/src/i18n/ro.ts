@@ -487,7 +487,7 @@ export default {
     aht_ms: "Durata medie de tratare: (convorbire cu reținere + finalizare) / tratate.",
     abandonment: "Abandonate / oferite.",
     occupancy: "În convorbire sau finalizare / aceasta plus sunat și disponibil.",
-    handled: "Convorbiri încheiate.",
+    handled: "Convorbiri încheiate. Un apel transferat se numără o dată la fiecare agent și o dată în total.",
   },
   trunks: {
     lead: "Legături cu operatorii. Ce vine din altă parte este refuzat.",
