@@ -5,6 +5,5 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub lease_ms: i64,
-    pub listen_ms: i64,
     pub positions_every_ms: u64,
 }

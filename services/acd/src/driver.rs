@@ -63,8 +63,7 @@ struct Driver {
 
 pub fn start(config: Config, log: Log, view: Arc<ConfigView>, drain: Drain) -> (Door, JoinHandle<()>) {
     let (messages, inbox) = mpsc::channel(IN_MAX);
-    let until = clock::now() + config.listen_ms;
-    let router = Router::new(chassis::random::u128()).listening(until);
+    let router = Router::new(chassis::random::u128());
     let mut driver = Driver {
         config,
         router,
