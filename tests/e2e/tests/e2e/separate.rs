@@ -17,6 +17,8 @@ use tokio::process::{Child, Command};
 
 const SERVICES: [&str; 9] =
     ["tenancy", "crm", "recording", "analytics", "ivr", "acd", "media", "telephony", "api"];
+/// Of each service's log, after a failure.
+const LOG_LINES: usize = 40;
 const FROM: &str = "+40213334444";
 
 /// Where the services' binaries lie: beside this test's folder.
@@ -30,6 +32,21 @@ struct Fleet {
     url: String,
     running: &'static Running,
     _processes: Vec<Child>,
+}
+
+/// What the services said last tells why a story failed.
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for service in SERVICES {
+            let log = std::fs::read_to_string(self.running.data.join(format!("{service}.log")));
+            let log = log.unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("── {service}\n{}", lines[lines.len().saturating_sub(LOG_LINES)..].join("\n"));
+        }
+    }
 }
 
 /// Starts all of them at once, in no order: each waits for what it needs.
@@ -95,6 +112,8 @@ async fn services_as_processes_of_their_own_complete_a_call_over_kafka() {
             "SKIPPED: needs KAFKA_BROKERS (scripts/kafka start) and cargo build --workspace --bins"
         );
     };
+    // A TLS provider for this process's own requests, too.
+    chassis::telemetry::start();
     let database = tenantdb::testing::database().await;
     let data = tempfile::tempdir().expect("a folder");
     let fleet = start(&binaries, &brokers, data.path(), database.url()).await;
