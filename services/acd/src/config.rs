@@ -5,5 +5,6 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub lease_ms: i64,
+    pub listen_ms: i64,
     pub positions_every_ms: u64,
 }

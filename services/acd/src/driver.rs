@@ -63,7 +63,8 @@ struct Driver {
 
 pub fn start(config: Config, log: Log, view: Arc<ConfigView>, drain: Drain) -> (Door, JoinHandle<()>) {
     let (messages, inbox) = mpsc::channel(IN_MAX);
-    let router = Router::new(chassis::random::u128());
+    let until = clock::now() + config.listen_ms;
+    let router = Router::new(chassis::random::u128()).listening(until);
     let mut driver = Driver {
         config,
         router,
