@@ -1,25 +1,35 @@
 //! Carriers that our calls go to: whether their gateways answer (OPTIONS), and
 //! our registration with those that want one (RFC 3261 §10).
 
+mod registration;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
-use sip::{Contact, Credentials, Endpoint, Flow, Outbound, Party, RequestId, Response, Uri};
+use sip::{Credentials, Endpoint, Flow, Outbound, Party, Protocol, RequestId, Response, Tokens, Uri};
 use types::config::Transport;
 
 use crate::edge::Handle;
 use crate::outbound::Route;
+use registration::{Asking, Registration};
 
-/// Time between two probes of a gateway that answers.
-const PROBE_EVERY: Duration = Duration::from_secs(30);
-/// A gateway that does not answer is asked again after this time, then after
-/// twice as long, up to the longest.
-const AGAIN: Duration = Duration::from_secs(2);
-const AGAIN_MAX: Duration = Duration::from_secs(300);
-/// What we ask a registrar for, seconds; it may grant less.
-const EXPIRES: u32 = 300;
 /// Gateways watched.
 const GATEWAYS_MAX: usize = 10_000;
+
+/// How often carriers are asked; see `default.toml`.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Between two probes of a gateway that answers.
+    pub every: Duration,
+    /// A probe without an answer by then shows a dead gateway.
+    pub timeout: Duration,
+    /// A gateway that does not answer is asked again after this time, then after
+    /// twice as long, up to the longest.
+    pub again: Duration,
+    pub again_max: Duration,
+    /// What we ask a registrar for, seconds; it may grant less.
+    pub expires: u32,
+}
 
 /// A gateway by its address and transport, and our name there.
 type Key = (String, Transport, Option<String>);
@@ -29,16 +39,18 @@ fn key(route: &Route) -> Key {
 }
 
 /// The gateways of all trunks that take our calls.
-#[derive(Default)]
 pub struct Carriers {
+    pace: Pace,
+    tokens: Tokens,
     all: HashMap<Key, Carrier>,
     waiting: HashMap<RequestId, (Key, Asked)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
-    Probe,
-    Registration,
+    /// With the time by which its answer counts.
+    Probe(Duration),
+    Registration(Protocol),
 }
 
 struct Carrier {
@@ -48,73 +60,137 @@ struct Carrier {
     flow: Option<Flow>,
     /// The last probe was answered; nobody knows before the first.
     up: Option<bool>,
+    /// It answered a probe once: its silence says something.
+    answers_probes: bool,
     probe_at: Duration,
     probe_again: Duration,
-    register_at: Duration,
-    register_again: Duration,
-    registered: bool,
-    call_id: Option<String>,
-    cseq: u32,
+    registration: Option<Registration>,
 }
 
 impl Carrier {
-    fn new(route: Route) -> Self {
+    fn new(route: Route, pace: &Pace) -> Self {
         Self {
             route,
             resolving: false,
             flow: None,
             up: None,
+            answers_probes: false,
             probe_at: Duration::ZERO,
-            probe_again: AGAIN,
-            register_at: Duration::ZERO,
-            register_again: AGAIN,
-            registered: false,
-            call_id: None,
-            cseq: 0,
+            probe_again: pace.again,
+            registration: None,
         }
+    }
+
+    /// Takes the newest configuration.
+    fn follow(&mut self, now: Duration, route: Route, pace: &Pace) {
+        if self.route.credentials != route.credentials
+            && let Some(registration) = &mut self.registration
+        {
+            registration.changed(now, pace);
+        }
+        self.route = route;
     }
 }
 
 impl Carriers {
+    /// `seed`: 32 secret random bytes.
+    pub fn new(pace: Pace, seed: [u8; 32]) -> Self {
+        Self { pace, tokens: Tokens::new(seed), all: HashMap::new(), waiting: HashMap::new() }
+    }
+
     /// Asks what is due; names are looked up on the side.
     pub fn look(&mut self, now: Duration, routes: Vec<Route>, endpoint: &mut Endpoint, edge: &Handle) {
+        self.give_up(now);
         let wanted: HashMap<Key, Route> =
             routes.into_iter().map(|r| (key(&r), r)).take(GATEWAYS_MAX).collect();
-        self.all.retain(|key, _| wanted.contains_key(key));
+        let gone: Vec<Key> = self.all.keys().filter(|key| !wanted.contains_key(*key)).cloned().collect();
+        for key in gone {
+            self.leave(now, &key, endpoint);
+            self.all.remove(&key);
+        }
         for (key, route) in wanted {
-            let carrier = self.all.entry(key.clone()).or_insert_with(|| Carrier::new(route.clone()));
-            carrier.route = route;
+            let pace = self.pace;
+            let carrier = self.all.entry(key.clone()).or_insert_with(|| Carrier::new(route.clone(), &pace));
+            carrier.follow(now, route, &pace);
             match carrier.flow {
                 None if !carrier.resolving && carrier.probe_at <= now => {
                     carrier.resolving = true;
                     resolve(edge.clone(), key, carrier.route.clone());
                 }
                 None => {}
-                Some(flow) => self.ask(now, &key, flow, endpoint),
+                Some(flow) => {
+                    self.probe(now, &key, flow, endpoint);
+                    self.register(now, &key, flow, endpoint);
+                }
             }
         }
+        self.measure(now);
+    }
+
+    fn measure(&self, now: Duration) {
         let up = self.all.values().filter(|carrier| carrier.up == Some(true)).count();
         metrics::gauge!("telephony_gateways_up").set(up as f64);
         metrics::gauge!("telephony_gateways").set(self.all.len() as f64);
+        let registrations = || self.all.values().filter_map(|carrier| carrier.registration.as_ref());
+        metrics::gauge!("telephony_registrations").set(registrations().count() as f64);
+        let held = registrations().filter(|registration| registration.holds(now)).count();
+        metrics::gauge!("telephony_registrations_held").set(held as f64);
     }
 
-    fn ask(&mut self, now: Duration, key: &Key, flow: Flow, endpoint: &mut Endpoint) {
-        let Some(carrier) = self.all.get_mut(key) else { return };
-        if carrier.probe_at <= now {
-            carrier.probe_at = now + PROBE_EVERY.max(carrier.probe_again);
-            if let Ok(id) = endpoint.request(now, probe(flow)) {
-                self.waiting.insert(id, (key.clone(), Asked::Probe));
+    /// Probes that were not answered in time.
+    fn give_up(&mut self, now: Duration) {
+        let late = |asked: &Asked| matches!(asked, Asked::Probe(until) if *until <= now);
+        let late: Vec<RequestId> =
+            self.waiting.iter().filter(|(_, (_, asked))| late(asked)).map(|(id, _)| *id).collect();
+        for id in late {
+            let Some((key, _)) = self.waiting.remove(&id) else { continue };
+            if let Some(carrier) = self.all.get_mut(&key) {
+                carrier.probed(now, false, &self.pace);
             }
         }
-        let Some((username, password)) = carrier.route.credentials.clone() else { return };
-        if !carrier.route.register || carrier.register_at > now {
-            return;
+    }
+
+    fn probe(&mut self, now: Duration, key: &Key, flow: Flow, endpoint: &mut Endpoint) {
+        let Some(carrier) = self.all.get_mut(key).filter(|carrier| carrier.probe_at <= now) else { return };
+        carrier.probe_at = now + self.pace.timeout.max(self.pace.every);
+        if let Ok(id) = endpoint.request(now, probe(flow)) {
+            self.waiting.insert(id, (key.clone(), Asked::Probe(now + self.pace.timeout)));
         }
-        carrier.register_at = now + PROBE_EVERY.max(carrier.register_again);
-        carrier.cseq += 10;
-        let outbound = registration(flow, &username, &password, carrier.call_id.clone(), carrier.cseq);
-        if let Ok(id) = endpoint.request(now, outbound) {
-            self.waiting.insert(id, (key.clone(), Asked::Registration));
+    }
+
+    fn register(&mut self, now: Duration, key: &Key, flow: Flow, endpoint: &mut Endpoint) {
+        let wants = self.all.get(key).is_some_and(|c| c.route.register && c.route.credentials.is_some());
+        if !wants {
+            return self.leave(now, key, endpoint);
+        }
+        let Some(carrier) = self.all.get_mut(key) else { return };
+        let registration =
+            carrier.registration.get_or_insert_with(|| Registration::new(self.tokens.long(), &self.pace));
+        let Some(asking) = registration.ask(now) else { return };
+        if let Some(outbound) = request(&carrier.route, flow, asking)
+            && let Ok(id) = endpoint.request(now, outbound)
+        {
+            self.waiting.insert(id, (key.clone(), Asked::Registration(flow.protocol)));
+        }
+    }
+
+    /// Takes us off the registrar, where it knows us.
+    fn leave(&mut self, now: Duration, key: &Key, endpoint: &mut Endpoint) {
+        let Some(carrier) = self.all.get_mut(key) else { return };
+        let Some(mut registration) = carrier.registration.take().filter(|r| r.holds(now)) else { return };
+        if let Some(flow) = carrier.flow
+            && let Some(outbound) = request(&carrier.route, flow, registration.leave())
+        {
+            tracing::info!(gateway = carrier.route.address, "registration ended");
+            let _ = endpoint.request(now, outbound);
+        }
+    }
+
+    /// Takes us off all registrars: new calls are to go elsewhere.
+    pub fn leave_all(&mut self, now: Duration, endpoint: &mut Endpoint) {
+        let keys: Vec<Key> = self.all.keys().cloned().collect();
+        for key in keys {
+            self.leave(now, &key, endpoint);
         }
     }
 
@@ -122,19 +198,34 @@ impl Carriers {
         let Some(carrier) = self.all.get_mut(key) else { return };
         (carrier.resolving, carrier.flow) = (false, flow);
         if flow.is_none() {
-            carrier.up = Some(false);
-            carrier.probe_at = now + carrier.probe_again;
-            carrier.probe_again = (carrier.probe_again * 2).min(AGAIN_MAX);
+            carrier.probed(now, false, &self.pace);
         }
     }
 
     /// A gateway answered, or did not.
-    pub fn answered(&mut self, now: Duration, id: RequestId, code: u16, response: Option<&Response>) {
+    pub fn answered(
+        &mut self,
+        now: Duration,
+        id: RequestId,
+        code: u16,
+        response: Option<&Response>,
+        endpoint: &Endpoint,
+    ) {
         let Some((key, asked)) = self.waiting.remove(&id) else { return };
         let Some(carrier) = self.all.get_mut(&key) else { return };
         match asked {
-            Asked::Probe => carrier.probed(now, response.is_some() && code != 503),
-            Asked::Registration => carrier.registration_answered(now, code, response),
+            // Any answer but 503 shows that it lives, 404 and 405 too.
+            Asked::Probe(_) => carrier.probed(now, response.is_some() && code != 503, &self.pace),
+            Asked::Registration(protocol) => {
+                carrier.registered(now, code, response, &endpoint.contact(protocol), &self.pace);
+            }
+        }
+    }
+
+    /// A call found the gateway silent or failing: it is asked at once.
+    pub fn suspect(&mut self, now: Duration, route: &Route) {
+        if let Some(carrier) = self.all.get_mut(&key(route)).filter(|carrier| carrier.up != Some(false)) {
+            carrier.probe_at = now;
         }
     }
 
@@ -146,42 +237,38 @@ impl Carriers {
 }
 
 impl Carrier {
-    /// Any answer but 503 shows that it lives, 404 and 405 too.
-    fn probed(&mut self, now: Duration, lives: bool) {
+    /// Some carriers leave every OPTIONS without an answer: one of them that we
+    /// are registered with lives.
+    fn probed(&mut self, now: Duration, answered: bool, pace: &Pace) {
+        self.answers_probes |= answered;
+        let registered = self.registration.as_ref().is_some_and(|r| r.holds(now));
+        let lives = answered || (registered && !self.answers_probes);
         if self.up != Some(lives) {
             tracing::info!(gateway = self.route.address, lives, "a gateway's state changed");
         }
         self.up = Some(lives);
-        self.probe_at = now + if lives { PROBE_EVERY } else { self.probe_again };
-        self.probe_again = if lives { AGAIN } else { (self.probe_again * 2).min(AGAIN_MAX) };
+        self.probe_at = now + if lives { pace.every } else { self.probe_again };
+        self.probe_again = if lives { pace.again } else { (self.probe_again * 2).min(pace.again_max) };
         if !lives {
             // Its name may lead elsewhere by now.
             self.flow = None;
         }
     }
 
-    fn registration_answered(&mut self, now: Duration, code: u16, response: Option<&Response>) {
-        let granted = response.filter(|_| (200..300).contains(&code)).map(|response| {
-            let granted = response.contacts().into_iter().filter_map(|contact| match contact {
-                Contact::Address { expires, .. } => expires,
-                Contact::All => None,
-            });
-            granted.max().unwrap_or(EXPIRES)
-        });
-        let was = std::mem::replace(&mut self.registered, granted.is_some());
-        match granted {
-            // Well before it ends.
-            Some(seconds) => {
-                self.register_at = now + Duration::from_secs(u64::from(seconds / 2).max(1));
-                self.register_again = AGAIN;
-            }
-            None => {
-                self.register_at = now + self.register_again;
-                self.register_again = (self.register_again * 2).min(AGAIN_MAX);
-            }
-        }
-        if was != self.registered {
-            tracing::info!(gateway = self.route.address, code, registered = self.registered, "registration");
+    fn registered(
+        &mut self,
+        now: Duration,
+        code: u16,
+        response: Option<&Response>,
+        contact: &Uri,
+        pace: &Pace,
+    ) {
+        let Some(registration) = &mut self.registration else { return };
+        let was = registration.holds(now);
+        registration.answered(now, code, response, contact, pace);
+        let holds = registration.holds(now);
+        if was != holds || !(200..300).contains(&code) {
+            tracing::info!(gateway = self.route.address, code, holds, "registration");
         }
     }
 }
@@ -208,17 +295,18 @@ fn probe(flow: Flow) -> Outbound {
     }
 }
 
-fn registration(flow: Flow, username: &str, password: &str, call_id: Option<String>, cseq: u32) -> Outbound {
-    let party = Party::new(Uri::sip(username, flow.remote));
-    Outbound {
+fn request(route: &Route, flow: Flow, asking: Asking) -> Option<Outbound> {
+    let (username, password) = route.credentials.clone()?;
+    let party = Party::new(Uri::sip(&username, flow.remote));
+    Some(Outbound {
         method: "REGISTER".to_owned(),
         flow,
         uri: Uri::sip("", flow.remote),
         from: party.clone(),
         to: party,
-        call_id,
-        cseq,
-        headers: vec![("Expires".to_owned(), EXPIRES.to_string())],
-        credentials: Some(Credentials { username: username.to_owned(), password: password.to_owned() }),
-    }
+        call_id: Some(asking.call_id),
+        cseq: asking.cseq,
+        headers: vec![("Expires".to_owned(), asking.expires.to_string())],
+        credentials: Some(Credentials { username, password }),
+    })
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::carriers::Pace;
+
 /// One struct for the whole service.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,6 +21,11 @@ pub struct Config {
     pub refusals_window_ms: u64,
     pub drain_wait_ms: u64,
     pub never_silenced: Vec<String>,
+    pub probe_every_ms: u64,
+    pub probe_timeout_ms: u64,
+    pub again_ms: u64,
+    pub again_max_ms: u64,
+    pub registration_s: u32,
 }
 
 impl Config {
@@ -31,6 +38,17 @@ impl Config {
             return Ok(self.sip_listen.ip());
         }
         Ok(outward_address().unwrap_or(IpAddr::from([127, 0, 0, 1])))
+    }
+
+    /// How often carriers are asked.
+    pub fn pace(&self) -> Pace {
+        Pace {
+            every: Duration::from_millis(self.probe_every_ms),
+            timeout: Duration::from_millis(self.probe_timeout_ms),
+            again: Duration::from_millis(self.again_ms),
+            again_max: Duration::from_millis(self.again_max_ms),
+            expires: self.registration_s,
+        }
     }
 
     /// The limits of the guard against scanners.

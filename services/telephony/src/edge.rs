@@ -116,7 +116,7 @@ impl Edge {
         Self {
             stack: Stack::new(Endpoint::new(settings, chassis::random::key()), transport),
             gate: Gate::new(config, directory.clone()),
-            carriers: Carriers::default(),
+            carriers: Carriers::new(config.pace(), chassis::random::key()),
             address,
             directory,
             challenger: Challenger::new(config.realm.clone(), NONCE_LIFETIME, tokens),
@@ -133,8 +133,10 @@ impl Edge {
     pub async fn run(mut self, mut commands: Commands, stop: Drain) {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let stopped = stop.begun();
-        tokio::pin!(stopped);
+        let (stopped, draining) = (stop.begun(), self.drain.clone());
+        let begun = draining.begun();
+        tokio::pin!(stopped, begun);
+        let mut registered = true;
         loop {
             let due = self.drain();
             let due = self.stack.at(due);
@@ -143,6 +145,11 @@ impl Edge {
                 Some(command) = commands.0.recv() => self.command(command, &mut commands),
                 () = tokio::time::sleep_until(due) => {}
                 _ = look.tick() => self.look(),
+                // New calls are to go elsewhere.
+                () = &mut begun, if registered => {
+                    registered = false;
+                    self.carriers.leave_all(self.stack.now(), &mut self.stack.endpoint);
+                }
                 () = &mut stopped => return,
             }
         }
@@ -174,7 +181,7 @@ impl Edge {
             Event::Invite(invite) => self.on_invite(now, invite),
             Event::Request { id, flow, request } => self.on_request(now, id, flow, &request),
             Event::Response { id, code, response } => {
-                self.carriers.answered(now, id, code, response.as_ref());
+                self.carriers.answered(now, id, code, response.as_ref(), &self.stack.endpoint);
             }
             event => self.on_leg_event(now, event),
         }
@@ -248,8 +255,9 @@ impl Edge {
         for user in &revoked {
             self.registrar.remove(user);
         }
-        let edge = self.shared.edge.clone();
-        self.carriers.look(now, directory.all_routes(), &mut self.stack.endpoint, &edge);
+        if !self.drain.draining() {
+            self.carriers.look(now, directory.all_routes(), &mut self.stack.endpoint, &self.shared.edge);
+        }
         self.gate.forget(now);
         metrics::gauge!("telephony_legs").set(self.stack.endpoint.load().0 as f64);
     }

@@ -42,7 +42,7 @@ pub enum Device {
         leg: Option<PhoneLeg>,
     },
     /// A number outside.
-    Trunk(Dialling),
+    Trunk(Box<Dialling>),
 }
 
 impl Line {

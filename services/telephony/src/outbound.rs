@@ -83,6 +83,8 @@ pub struct Dialling {
     /// Dropping it cancels or hangs up.
     pub leg: Option<PhoneLeg>,
     routes: VecDeque<Route>,
+    /// The way that is tried now.
+    route: Option<Route>,
     /// Our place among the calls that the trunk may carry.
     pub taken: Option<Taken>,
     /// Without a word by then, the next way is tried.
@@ -93,13 +95,14 @@ pub struct Dialling {
 impl Dialling {
     pub fn new(number: E164, mut routes: Vec<Route>) -> Self {
         routes.truncate(ROUTES_MAX);
-        Self { number, leg: None, routes: routes.into(), taken: None, due: None, code: 503 }
+        Self { number, leg: None, routes: routes.into(), route: None, taken: None, due: None, code: 503 }
     }
 
     /// The next way; what was begun before is dropped.
     pub fn next(&mut self, now: Timestamp) -> Option<Route> {
         (self.leg, self.taken) = (None, None);
         let route = self.routes.pop_front();
+        self.route = route.clone();
         self.due = route.is_some().then_some(now + SILENCE_MAX);
         route
     }
@@ -115,6 +118,11 @@ impl Dialling {
         self.code = code;
         self.due = None;
         fails_over(code) && !self.routes.is_empty()
+    }
+
+    /// The way that is tried now, when this answer of it is the carrier's failure.
+    pub fn suspect(&self, code: u16) -> Option<&Route> {
+        self.route.as_ref().filter(|_| fails_over(code))
     }
 
     /// How the last answer counts.

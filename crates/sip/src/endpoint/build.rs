@@ -39,7 +39,7 @@ impl Endpoint {
             lines.push(line("Route", route.clone())?);
         }
         if !matches!(parts.method, Method::Ack | Method::Bye | Method::Cancel) {
-            lines.push(line("Contact", self.contact(parts.protocol))?);
+            lines.push(line("Contact", format!("<{}>", self.contact(parts.protocol)))?);
             lines.push(line("Allow", ALLOW)?);
         }
         lines.push(line("User-Agent", self.config.agent.clone())?);
@@ -90,7 +90,7 @@ impl Endpoint {
             for route in request.headers.get_all(&HeaderName::RecordRoute) {
                 response.headers.push(route.clone());
             }
-            response.headers.push(line("Contact", self.contact(protocol))?);
+            response.headers.push(line("Contact", format!("<{}>", self.contact(protocol)))?);
             response.headers.push(line("Allow", ALLOW)?);
         }
         if answer.code > 100 {
@@ -110,17 +110,21 @@ impl Endpoint {
         format!("SIP/2.0/{name} {sent_by};branch=z9hG4bK{branch};rport")
     }
 
-    fn sent_by(&self, protocol: Protocol) -> String {
+    fn sent_by(&self, protocol: Protocol) -> std::net::SocketAddr {
         let port = match protocol {
             Protocol::Udp => self.config.udp_port,
             Protocol::Tcp => self.config.tcp_port,
         };
-        std::net::SocketAddr::new(self.config.host, port).to_string()
+        std::net::SocketAddr::new(self.config.host, port)
     }
 
-    fn contact(&self, protocol: Protocol) -> String {
-        let transport = if protocol == Protocol::Tcp { ";transport=tcp" } else { "" };
-        format!("<sip:{}@{}{transport}>", self.config.contact_user, self.sent_by(protocol))
+    /// Where peers reach us by this protocol: our Contact.
+    pub fn contact(&self, protocol: Protocol) -> Uri {
+        let uri = Uri::sip(&self.config.contact_user, self.sent_by(protocol));
+        match protocol {
+            Protocol::Udp => uri,
+            Protocol::Tcp => uri.with_param("transport", "tcp"),
+        }
     }
 }
 

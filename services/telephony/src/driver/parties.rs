@@ -127,7 +127,7 @@ impl Driver {
             tracing::info!(%number, "no trunk takes calls to the outside");
         }
         let dialling = Dialling::new(number, routes);
-        self.lines.insert(leg.clone(), Line::new(Device::Trunk(dialling)));
+        self.lines.insert(leg.clone(), Line::new(Device::Trunk(Box::new(dialling))));
         if let Some(media) = &mut self.media {
             media.add_rtp(&leg, None).await;
         }
@@ -180,6 +180,9 @@ impl Driver {
         let Some(Device::Trunk(dialling)) = self.lines.get_mut(&party).map(|line| &mut line.device) else {
             return;
         };
+        if let Some(route) = dialling.suspect(code).cloned() {
+            self.shared.edge.send_now(move |edge, now| edge.carriers.suspect(now, &route));
+        }
         if dialling.failed(code) {
             return self.dial_next(party).await;
         }

@@ -2,6 +2,7 @@
 //! the contracts as the tests tell them on the other.
 
 mod calls;
+mod carriers;
 mod conformance;
 mod peers;
 mod registration;

@@ -167,6 +167,15 @@ impl Peers {
         self.find(what, told).await
     }
 
+    /// Waits until the desks of this agent were told something so many times.
+    pub async fn desk_times(&self, agent: &str, times: usize, is: impl Fn(&line::to_line::What) -> bool) {
+        let told = |s: &mut State| {
+            let count = s.told.iter().filter(|t| t.0 == agent && is(&t.1)).count();
+            (count >= times).then_some(())
+        };
+        self.find("what desks are told", told).await;
+    }
+
     /// The queue's stream breaks.
     pub fn break_queue(&self) {
         self.state(|s| s.to_queue = None);

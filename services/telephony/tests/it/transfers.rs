@@ -12,11 +12,11 @@ use crate::world::{NUMBER, SOON, World, by_address};
 
 const OUTSIDE: &str = "+36201234567";
 
-fn wants(what: command::What) -> from_line::What {
+pub fn wants(what: command::What) -> from_line::What {
     from_line::What::Command(Command { what: Some(what) })
 }
 
-fn number() -> Target {
+pub fn number() -> Target {
     Target { who: Some(target::Who::Number(OUTSIDE.to_owned())) }
 }
 
@@ -29,7 +29,7 @@ fn reach(request: &CallerRequest) -> Option<(String, String)> {
 
 impl World {
     /// A caller who talks with an agent at a desk.
-    async fn talking_at_the_desk(&self) -> (Call, Phone) {
+    pub async fn talking_at_the_desk(&self) -> (Call, Phone) {
         self.flow_queues();
         let phone = self.phone(Protocol::Udp).await;
         let call = phone.call(Dial::new(self.edge, NUMBER).from("0722000111")).await.unwrap();
@@ -40,7 +40,7 @@ impl World {
         (call, phone)
     }
 
-    async fn desk(&self, says: from_line::What) {
+    pub async fn desk(&self, says: from_line::What) {
         self.peers.desk_says(self.agent.as_str(), says).await;
     }
 

@@ -51,6 +51,11 @@ pub fn by_digest() -> TrunkAuth {
 
 impl World {
     pub async fn new(auth: TrunkAuth) -> Self {
+        Self::with(auth, toml::Table::new()).await
+    }
+
+    /// The same, with settings of the edge.
+    pub async fn with(auth: TrunkAuth, settings: toml::Table) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = Log::open(&folder.path().join("journal")).unwrap();
         let peers = Peers::start().await;
@@ -59,10 +64,11 @@ impl World {
         let (tenant, agent, queue) = (id(TenantId::new), id(AgentId::new), id(QueueId::new));
         configure(&log, &tenant, &agent, auth);
 
-        let overrides = toml::toml! {
+        let mut overrides = toml::toml! {
             sip_listen = "127.0.0.1:0"
             drain_wait_ms = 200
         };
+        overrides.extend(settings);
         let config = chassis::config::read("telephony", DEFAULTS, overrides).unwrap();
         let addresses = Addresses {
             media: peers.address.clone(),
@@ -141,27 +147,19 @@ impl World {
 
     /// The same, registering with them or not.
     pub async fn calls_out(&self, gateways: &[SocketAddr], register: bool) {
-        let gateway = |(n, address): (usize, &SocketAddr)| config::CarrierGateway {
-            address: address.to_string(),
-            transport: config::Transport::Udp,
-            priority: n as u16,
-            weight: 1,
-        };
-        let outbound = config::Outbound {
-            gateways: gateways.iter().enumerate().map(gateway).collect(),
-            credentials: register
-                .then(|| config::Credentials { username: "acme".to_owned(), password: "pass".to_owned() }),
-            caller_id: Some("+40310000000".parse().unwrap()),
-            number_format: config::NumberFormat::E164,
-            prefixes: vec!["36".to_owned()],
-            calls_max: 2,
-            register,
-        };
-        let auth = by_address("203.0.113.7");
-        let trunk = config::Trunk { name: "Out".to_owned(), auth, enabled: true, outbound: Some(outbound) };
-        save(&self.log, &self.tenant, Kind::Trunk, id(TrunkId::new).as_str(), &trunk);
+        let mut trunk = trunk_to(gateways);
+        if let Some(outbound) = &mut trunk.outbound {
+            outbound.credentials = register
+                .then(|| config::Credentials { username: "acme".to_owned(), password: "pass".to_owned() });
+            outbound.register = register;
+        }
+        self.save_trunk(&id(TrunkId::new), &trunk);
         // Within the time in which changes are taken together.
         tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+
+    pub fn save_trunk(&self, id: &TrunkId, trunk: &config::Trunk) {
+        save(&self.log, &self.tenant, Kind::Trunk, id.as_str(), trunk);
     }
 
     pub fn drain(&self) {
@@ -173,6 +171,27 @@ impl Drop for World {
     fn drop(&mut self) {
         self.drain.start();
     }
+}
+
+/// A trunk for calls to the outside by these gateways, in this order.
+pub fn trunk_to(gateways: &[SocketAddr]) -> config::Trunk {
+    let gateway = |(n, address): (usize, &SocketAddr)| config::CarrierGateway {
+        address: address.to_string(),
+        transport: config::Transport::Udp,
+        priority: n as u16,
+        weight: 1,
+    };
+    let outbound = config::Outbound {
+        gateways: gateways.iter().enumerate().map(gateway).collect(),
+        credentials: None,
+        caller_id: Some("+40310000000".parse().unwrap()),
+        number_format: config::NumberFormat::E164,
+        prefixes: vec!["36".to_owned()],
+        calls_max: 2,
+        register: false,
+    };
+    let auth = by_address("203.0.113.7");
+    config::Trunk { name: "Out".to_owned(), auth, enabled: true, outbound: Some(outbound) }
 }
 
 fn configure(log: &Log, tenant: &TenantId, agent: &AgentId, auth: TrunkAuth) {
