@@ -1,21 +1,36 @@
 //! gRPC as every service speaks it.
 
-use crate::Drain;
+use crate::{
+    Credentials, Drain,
+    credentials::{Proves, Shows},
+};
 use std::time::Duration;
 use tokio_stream::{StreamExt, wrappers::TcpListenerStream};
 use tonic::{
-    service::Routes,
-    transport::{Channel, Endpoint, Server},
+    service::{InterceptorLayer, Routes, interceptor::InterceptedService},
+    transport::{self, Endpoint, Server},
 };
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+/// To a service of this installation, with our token on each request.
+pub type Channel = InterceptedService<transport::Channel, Shows>;
 
 /// A stream per ringing leg needs more than HTTP/2's default of 200.
 const STREAMS_MAX: u32 = 20_000;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two health checks while a service starts.
+const ASKED_EVERY: Duration = Duration::from_millis(20);
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
-/// Serves `routes` and the health service on a bound listener until the
-/// drain has begun and open requests have ended or 10 s have passed.
-pub async fn serve(listener: std::net::TcpListener, routes: Routes, drain: Drain) -> anyhow::Result<()> {
+/// Serves `routes` to this installation's services, and its health to
+/// everybody, on a bound listener until the drain has begun and open requests
+/// have ended or 10 s have passed.
+pub async fn serve(
+    listener: std::net::TcpListener,
+    routes: Routes,
+    credentials: Credentials,
+    drain: Drain,
+) -> anyhow::Result<()> {
     const GRACE: Duration = Duration::from_secs(10);
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -26,10 +41,11 @@ pub async fn serve(listener: std::net::TcpListener, routes: Routes, drain: Drain
         Ok::<_, std::io::Error>(socket)
     });
     let (_, health) = tonic_health::server::health_reporter();
+    let guarded = routes.into_axum_router().layer(InterceptorLayer::new(Proves(credentials)));
     let server = Server::builder()
         .max_concurrent_streams(STREAMS_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE))
-        .add_routes(routes.add_service(health))
+        .add_routes(Routes::from(guarded).add_service(health))
         .serve_with_incoming_shutdown(incoming, drain.clone().begun_owned());
     let stopped = async {
         drain.begun().await;
@@ -43,11 +59,24 @@ pub async fn serve(listener: std::net::TcpListener, routes: Routes, drain: Drain
 
 /// A channel that connects when first used and again whenever it broke.
 /// `address` such as `http://127.0.0.1:9001`.
-pub fn channel(address: &str) -> anyhow::Result<Channel> {
+pub fn channel(credentials: &Credentials, address: &str) -> anyhow::Result<Channel> {
+    Ok(InterceptedService::new(endpoint(address)?.connect_lazy(), Shows(credentials.clone())))
+}
+
+/// Returns when the service at `address` answers its health check.
+pub async fn healthy(address: &str) -> anyhow::Result<()> {
+    let mut health = HealthClient::new(endpoint(address)?.connect_lazy());
+    while health.check(HealthCheckRequest::default()).await.is_err() {
+        tokio::time::sleep(ASKED_EVERY).await;
+    }
+    Ok(())
+}
+
+fn endpoint(address: &str) -> anyhow::Result<Endpoint> {
     let endpoint = Endpoint::from_shared(address.to_owned())?
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_while_idle(true);
-    Ok(endpoint.connect_lazy())
+    Ok(endpoint)
 }

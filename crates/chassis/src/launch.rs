@@ -1,6 +1,6 @@
 //! One service as a process of its own.
 
-use crate::{Drain, config, telemetry};
+use crate::{Credentials, Drain, config, telemetry};
 use anyhow::Context;
 use eventlog::{KafkaOptions, Log};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -12,6 +12,8 @@ pub struct Deps {
     /// Bound already: where the service's gRPC listens.
     pub listener: TcpListener,
     pub peers: Peers,
+    /// What the peers are shown, and must show.
+    pub credentials: Credentials,
     /// The service's own folder for what must survive a restart.
     pub folder: PathBuf,
 }
@@ -67,7 +69,8 @@ impl Peers {
 /// `TRUNKLINE_LISTEN` (default `0.0.0.0:9000`), `TRUNKLINE_DATA` (default
 /// `.trunkline`), `TRUNKLINE_CONFIG` (a TOML file with a table per service),
 /// `KAFKA_BROKERS` (needed: separate processes share no journal),
-/// `TRUNKLINE_PEER_<SERVICE>`.
+/// `TRUNKLINE_PEER_<SERVICE>`, `TRUNKLINE_SERVICE_SECRET` (needed: the same for
+/// all, at least 32 characters).
 pub async fn launch<C, F>(
     service: &str,
     defaults: &str,
@@ -80,6 +83,7 @@ where
     telemetry::start();
     let brokers = env::var("KAFKA_BROKERS")
         .context("KAFKA_BROKERS is not set: separate processes tell each other facts through Kafka")?;
+    let credentials = Credentials::from_environment(service)?;
     let folder =
         PathBuf::from(env::var("TRUNKLINE_DATA").unwrap_or_else(|_| ".trunkline".into())).join(service);
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -92,7 +96,8 @@ where
     let drain = Drain::new();
     tokio::spawn(drain_on_signal(drain.clone()));
     tracing::info!(service, %listen, "started");
-    run(config, Deps { log, listener, peers: Peers::from_environment(), folder }, drain).await
+    let deps = Deps { log, listener, peers: Peers::from_environment(), credentials, folder };
+    run(config, deps, drain).await
 }
 
 fn overrides(service: &str) -> anyhow::Result<toml::Table> {

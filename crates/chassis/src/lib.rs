@@ -1,8 +1,10 @@
 //! The process shell: what every service needs before it can do its own work.
-//! Configuration, telemetry, clock, randomness, gRPC, health and drain.
+//! Configuration, telemetry, clock, randomness, gRPC between services that know
+//! each other, health and drain.
 
 pub mod clock;
 pub mod config;
+mod credentials;
 mod details;
 mod drain;
 mod error;
@@ -11,6 +13,7 @@ mod launch;
 pub mod random;
 pub mod telemetry;
 
+pub use credentials::Credentials;
 pub use details::{Details, Fault, Params};
 pub use drain::Drain;
 pub use error::{Code, Error, Result};

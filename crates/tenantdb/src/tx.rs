@@ -72,6 +72,12 @@ impl PlatformTx {
         Ok(PlatformTx { tx: pool.begin_with(begin).await? })
     }
 
+    /// Leaves a fact of the installation to be told when, and only when, this
+    /// transaction commits.
+    pub async fn tell(&mut self, fact: outbox::Fact<'_>) -> Result<()> {
+        outbox::insert(&mut self.tx, &TenantId::installation(), fact).await
+    }
+
     /// Narrows the same transaction to one tenant, so that rows here and there
     /// commit together. There is no way back.
     pub async fn into_tenant(mut self, tenant: &TenantId) -> Result<TenantTx> {

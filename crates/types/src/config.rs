@@ -14,6 +14,8 @@ pub enum Kind {
     Did,
     Disposition,
     Flow,
+    /// The installation's public keys (RFC 7517), under `TenantId::installation`.
+    Jwks,
     Prompt,
     Queue,
     Role,
@@ -23,13 +25,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Agent,
         Kind::Category,
         Kind::Department,
         Kind::Did,
         Kind::Disposition,
         Kind::Flow,
+        Kind::Jwks,
         Kind::Prompt,
         Kind::Queue,
         Kind::Role,
@@ -46,6 +49,7 @@ impl Kind {
             Kind::Did => "did",
             Kind::Disposition => "disposition",
             Kind::Flow => "flow",
+            Kind::Jwks => "jwks",
             Kind::Prompt => "prompt",
             Kind::Queue => "queue",
             Kind::Role => "role",

@@ -105,6 +105,11 @@ ids! {
 }
 
 impl TenantId {
+    /// No company's: what belongs to the whole installation.
+    pub fn installation() -> TenantId {
+        TenantId::new(Timestamp::from_millis(0), 0)
+    }
+
     /// The name of the tenant's schema and role: `tnt_` and 26 lower-case
     /// characters, safe to put into SQL unquoted.
     pub fn schema(&self) -> String {

@@ -24,7 +24,7 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     let (door, driver) = driver::start(config, deps.log, view, drain.clone());
     let routes =
         Routes::new(QueueServer::new(api::Api(door.clone()))).add_service(AttendServer::new(api::Api(door)));
-    let served = chassis::grpc::serve(deps.listener, routes, drain).await;
+    let served = chassis::grpc::serve(deps.listener, routes, deps.credentials, drain).await;
     driver.await?;
     served
 }

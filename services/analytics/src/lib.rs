@@ -34,7 +34,9 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
         live_every: Duration::from_millis(config.live_every_ms),
         drain: drain.clone(),
     };
-    let served = chassis::grpc::serve(deps.listener, Routes::new(AnalyticsServer::new(api)), drain).await;
+    let served =
+        chassis::grpc::serve(deps.listener, Routes::new(AnalyticsServer::new(api)), deps.credentials, drain)
+            .await;
     folding.await?;
     served
 }

@@ -25,7 +25,8 @@ use axum::{
     routing::get,
 };
 use axum_server::Handle;
-use chassis::{Deps, Drain, Peers};
+use chassis::{Deps, Drain, grpc::Channel};
+use eventlog::ConfigView;
 use http::{HeaderName, HeaderValue, header};
 use limits::Limit;
 use object_store::{ObjectStore, local::LocalFileSystem};
@@ -47,7 +48,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tonic::{service::Routes, transport::Channel};
+use tonic::service::Routes;
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 /// The documented defaults.
@@ -128,15 +129,15 @@ pub async fn run_on(listener: TcpListener, config: Config, deps: Deps, drain: Dr
     let advertised = if config.advertise.is_empty() { &deps.peers.api } else { &config.advertise };
     let parked = Duration::from_millis(config.desk_parked_ms);
     let (desks, asked) = desk::Desks::new(format!("web:{advertised}"), parked);
-    let app = Arc::new(app(&config, &deps.peers, desks.clone(), tls.is_some(), drain.clone())?);
+    let app = Arc::new(app(&config, &deps, desks.clone(), tls.is_some(), drain.clone())?);
     let attendance = desk::Attendance {
-        acd: AttendClient::new(chassis::grpc::channel(&deps.peers.acd)?),
+        acd: AttendClient::new(chassis::grpc::channel(&deps.credentials, &deps.peers.acd)?),
         crm: app.crm(),
         desks: desks.clone(),
     };
     let attending = tokio::spawn(attendance.run(asked, drain.clone()));
     let lines = Routes::new(LineServer::new(desk::Line { desks }));
-    let grpc = tokio::spawn(chassis::grpc::serve(deps.listener, lines, drain.clone()));
+    let grpc = tokio::spawn(chassis::grpc::serve(deps.listener, lines, deps.credentials, drain.clone()));
     let scheme = if tls.is_some() { "https" } else { "http" };
     tracing::info!("portal and API at {scheme}://{address}");
     serve(listener, tls, router(app), drain).await?;
@@ -146,20 +147,22 @@ pub async fn run_on(listener: TcpListener, config: Config, deps: Deps, drain: Dr
 
 fn app(
     config: &Config,
-    peers: &Peers,
+    deps: &Deps,
     desks: Arc<desk::Desks>,
     https: bool,
     drain: Drain,
 ) -> anyhow::Result<App> {
-    let tenancy = chassis::grpc::channel(&peers.tenancy)?;
+    let channel = |address: &String| chassis::grpc::channel(&deps.credentials, address);
+    let peers = &deps.peers;
+    let tenancy = channel(&peers.tenancy)?;
     Ok(App {
-        keys: auth::KeyRing::new(AccountsClient::new(tenancy.clone())),
+        keys: auth::KeyRing::new(ConfigView::follow(&deps.log)?),
         tenancy,
-        crm: chassis::grpc::channel(&peers.crm)?,
-        recording: chassis::grpc::channel(&peers.recording)?,
-        analytics: chassis::grpc::channel(&peers.analytics)?,
-        ivr: chassis::grpc::channel(&peers.ivr)?,
-        telephony: chassis::grpc::channel(&peers.telephony)?,
+        crm: channel(&peers.crm)?,
+        recording: channel(&peers.recording)?,
+        analytics: channel(&peers.analytics)?,
+        ivr: channel(&peers.ivr)?,
+        telephony: channel(&peers.telephony)?,
         desks,
         test_calls: rest::TestCalls::default(),
         objects: objects(&config.objects)?,
@@ -225,7 +228,7 @@ fn router(app: Arc<App>) -> Router {
 }
 
 async fn jwks(State(app): State<Arc<App>>) -> Result<impl IntoResponse, problem::Problem> {
-    let json = app.keys.published().await?;
+    let json = app.keys.published()?.body.clone();
     Ok(([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")], json))
 }
 

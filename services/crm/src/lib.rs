@@ -26,7 +26,7 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     let consumer = deps.log.consumer("crm", &[Topic::Call, Topic::Agent])?;
     let folding = tokio::spawn(events::fold(consumer, db.clone(), view.clone(), drain.clone()));
     let server = CrmServer::new(api::Api { db: db.clone(), view });
-    chassis::grpc::serve(deps.listener, Routes::new(server), drain).await?;
+    chassis::grpc::serve(deps.listener, Routes::new(server), deps.credentials, drain).await?;
     folding.await?;
     db.close().await;
     Ok(())

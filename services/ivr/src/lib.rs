@@ -28,7 +28,7 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     let flows = Arc::new(flows::Flows::new(view.clone()));
     let speaking = tokio::spawn(prompts::speak_ahead(prompts.clone(), flows.clone(), drain.clone()));
     let server = IvrServer::new(api::Api { prompts, flows }).max_decoding_message_size(MESSAGE_MAX);
-    let served = chassis::grpc::serve(deps.listener, Routes::new(server), drain).await;
+    let served = chassis::grpc::serve(deps.listener, Routes::new(server), deps.credentials, drain).await;
     speaking.await?;
     served
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
+use chassis::Credentials;
 use proto::media::v1::{
     AddLeg, Event, Hear, Open, Record, Request, event, gateway_client::GatewayClient, hear::Listener,
     request::What,
@@ -32,8 +33,9 @@ async fn main() -> anyhow::Result<()> {
     let record = args.next().is_some_and(|a| a == "record");
     let folder = tempfile::tempdir()?;
     let before = memory_kb()?;
-    let address = gateway(&folder)?;
-    let phones = set_up(&address, calls, record).await?;
+    let credentials = Credentials::alone();
+    let address = gateway(&credentials, &folder)?;
+    let phones = set_up(&credentials, &address, calls, record).await?;
     let (phones, cpu) = tokio::task::spawn_blocking(move || talk(phones, seconds)).await??;
     let sent = phones.len() as u64 * seconds * 50;
     let received: u64 = phones.iter().map(|p| p.received).sum();
@@ -48,7 +50,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn gateway(folder: &tempfile::TempDir) -> anyhow::Result<String> {
+fn gateway(credentials: &Credentials, folder: &tempfile::TempDir) -> anyhow::Result<String> {
     let mut settings =
         toml::toml! { rtp_listen = "127.0.0.1" rtp_ports = "0-0" loops = 1 sessions_max = 10000 };
     settings.insert("objects".into(), folder.path().join("objects").to_str().context("path")?.into());
@@ -57,14 +59,20 @@ fn gateway(folder: &tempfile::TempDir) -> anyhow::Result<String> {
     let address = format!("http://{}", listener.local_addr()?);
     let peers = chassis::Peers { recording: "http://127.0.0.1:9".into(), ..Default::default() };
     let log = eventlog::Log::open(&folder.path().join("log"))?;
-    let deps = chassis::Deps { log, listener, peers, folder: folder.path().to_owned() };
+    let credentials = credentials.clone();
+    let deps = chassis::Deps { log, listener, peers, credentials, folder: folder.path().to_owned() };
     tokio::spawn(media::run(config, deps, chassis::Drain::new()));
     Ok(address)
 }
 
-async fn set_up(address: &str, calls: usize, record: bool) -> anyhow::Result<Vec<Phone>> {
+async fn set_up(
+    credentials: &Credentials,
+    address: &str,
+    calls: usize,
+    record: bool,
+) -> anyhow::Result<Vec<Phone>> {
     let (requests, stream) = mpsc::channel(100);
-    let channel = chassis::grpc::channel(address)?;
+    let channel = chassis::grpc::channel(credentials, address)?;
     let mut events = GatewayClient::new(channel).control(ReceiverStream::new(stream)).await?.into_inner();
     let mut phones = Vec::new();
     for n in 0..calls {

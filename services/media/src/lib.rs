@@ -66,13 +66,15 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
         let spool = spool.clone();
         move || spool.run(spool_out)
     })?;
-    let upload = tokio::spawn(upload::run(spool, chassis::grpc::channel(&deps.peers.recording)?));
+    let upload =
+        tokio::spawn(upload::run(spool, chassis::grpc::channel(&deps.credentials, &deps.peers.recording)?));
     let load = tokio::spawn(load_prompts(gateway.clone(), prompts, wanted));
 
     let served = Drain::new();
     let waiting = tokio::spawn(wait_for_calls(config.drain_wait_ms, stats, drain, served.clone()));
     let api = GatewayServer::new(api::Api::new(gateway.clone(), served.clone()));
-    let result = chassis::grpc::serve(deps.listener, tonic::service::Routes::new(api), served).await;
+    let result =
+        chassis::grpc::serve(deps.listener, tonic::service::Routes::new(api), deps.credentials, served).await;
 
     waiting.abort();
     load.abort();

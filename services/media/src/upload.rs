@@ -2,10 +2,10 @@
 
 use std::{collections::HashSet, path::PathBuf, time::Duration};
 
+use chassis::grpc::Channel;
 use proto::recording::v1::{self as pb, recording_client::RecordingClient};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Channel;
 
 use crate::spool::Spool;
 

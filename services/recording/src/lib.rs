@@ -54,7 +54,7 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     let service = Service { db: db.clone(), vault: vault::Vault::new(objects), keys };
     let api =
         RecordingServer::new(api::Api::new(service, drain.clone())).max_decoding_message_size(MESSAGE_MAX);
-    chassis::grpc::serve(deps.listener, tonic::service::Routes::new(api), drain).await?;
+    chassis::grpc::serve(deps.listener, tonic::service::Routes::new(api), deps.credentials, drain).await?;
     db.close().await;
     Ok(())
 }

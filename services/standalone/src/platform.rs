@@ -2,7 +2,7 @@
 
 use crate::{folder::Folder, services, services::Running};
 use anyhow::Context;
-use chassis::{Drain, Peers};
+use chassis::{Credentials, Drain, Peers};
 use eventlog::{KafkaOptions, Log};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use tenantdb::{
@@ -10,7 +10,6 @@ use tenantdb::{
     embedded::{Cluster, Durability},
 };
 use toml::{Table, Value};
-use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 /// How long a service may take to answer after the start.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -64,8 +63,13 @@ impl Platform {
         let url = portal_url(&options, https);
         let drain = Drain::new();
         let settings = settings(&options, &folder, &database_url, &url)?;
-        let shared =
-            services::Shared { log: log.clone(), peers: peers.clone(), settings, drain: drain.clone() };
+        let shared = services::Shared {
+            log: log.clone(),
+            peers: peers.clone(),
+            credentials: Credentials::alone(),
+            settings,
+            drain: drain.clone(),
+        };
         let mut running = Running::new();
         for (name, listener) in listeners {
             services::start(&mut running, &shared, name, listener, folder.part(name)?)?;
@@ -124,7 +128,7 @@ pub(crate) async fn healthy_all(peers: &Peers, names: &[&str], running: &mut Run
     for name in names {
         let address = peers.of(name).expect("every name has a place").clone();
         let answered = tokio::select! {
-            answered = tokio::time::timeout(START_MAX, healthy(&address)) => answered,
+            answered = tokio::time::timeout(START_MAX, chassis::grpc::healthy(&address)) => answered,
             Some(ended) = running.join_next() => return Err(ended_early(ended)),
         };
         answered.with_context(|| format!("{name} does not answer"))??;
@@ -140,14 +144,6 @@ pub(crate) fn ended_early(
         Ok((name, Err(error))) => error.context(format!("{name} failed")),
         Err(error) => error.into(),
     }
-}
-
-async fn healthy(address: &str) -> anyhow::Result<()> {
-    let mut health = HealthClient::new(chassis::grpc::channel(address)?);
-    while health.check(HealthCheckRequest::default()).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    Ok(())
 }
 
 /// The database that was given, or a private one.

@@ -10,7 +10,7 @@ use crate::{
     services::{self, Running, Shared},
 };
 use anyhow::Context;
-use chassis::Drain;
+use chassis::{Credentials, Drain};
 use eventlog::{Log, Record, Topic, codec};
 use flow::{Flow, Menu, Node, Play, Queue, Say};
 use routing::QueueConfig;
@@ -49,7 +49,13 @@ pub async fn run(profile: Profile, drain: Drain) -> anyhow::Result<()> {
     Catalog::new(&log).fill(&profile, &objects)?;
     let (listeners, peers) = services::bind()?;
     let settings = settings(&profile, &objects);
-    let shared = Shared { log: log.clone(), peers: peers.clone(), settings, drain: drain.clone() };
+    let shared = Shared {
+        log: log.clone(),
+        peers: peers.clone(),
+        credentials: Credentials::alone(),
+        settings,
+        drain: drain.clone(),
+    };
     let mut running = Running::new();
     for (name, listener) in listeners.into_iter().filter(|(name, _)| SERVICES.contains(name)) {
         services::start(&mut running, &shared, name, listener, folder.part(name)?)?;

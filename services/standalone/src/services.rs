@@ -1,6 +1,6 @@
 //! Every service with its configuration; the one list of them.
 
-use chassis::{Deps, Drain, Peers, config};
+use chassis::{Credentials, Deps, Drain, Peers, config};
 use eventlog::Log;
 use serde::de::DeserializeOwned;
 use std::{net::TcpListener, path::PathBuf};
@@ -11,6 +11,7 @@ use toml::Table;
 pub struct Shared {
     pub log: Log,
     pub peers: Peers,
+    pub credentials: Credentials,
     /// Overrides by service, from the options and the configuration file.
     pub settings: Table,
     pub drain: Drain,
@@ -39,7 +40,13 @@ pub fn start(
     listener: TcpListener,
     folder: PathBuf,
 ) -> anyhow::Result<()> {
-    let deps = Deps { log: shared.log.clone(), listener, peers: shared.peers.clone(), folder };
+    let deps = Deps {
+        log: shared.log.clone(),
+        listener,
+        peers: shared.peers.clone(),
+        credentials: shared.credentials.clone(),
+        folder,
+    };
     let drain = shared.drain.clone();
     match name {
         "telephony" => {

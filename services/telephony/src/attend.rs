@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chassis::Drain;
+use chassis::{Credentials, Drain, grpc::Channel};
 use proto::acd::v1::attend_client::AttendClient;
 use proto::acd::v1::device_request::{Aux, Available, Offline, Watch, What};
 use proto::acd::v1::{DeviceEvent, DeviceRequest, device_event};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
 use crate::link::{self, Peer};
@@ -51,9 +50,9 @@ impl Present {
 }
 
 impl Attendance {
-    pub fn connect(address: &str, drain: &Drain) -> anyhow::Result<Self> {
+    pub fn connect(credentials: &Credentials, address: &str, drain: &Drain) -> anyhow::Result<Self> {
         let (queue, asked) = mpsc::channel(link::WAITING_MAX);
-        let client = AttendClient::new(chassis::grpc::channel(address)?);
+        let client = AttendClient::new(chassis::grpc::channel(credentials, address)?);
         let acd = Arc::new(Acd { client, queue, present: Mutex::default() });
         tokio::spawn(link::run(acd.clone(), asked, drain.clone()));
         Ok(Self { acd })

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chassis::Drain;
+use chassis::{Credentials, Drain, grpc::Channel};
 use proto::media::v1::gateway_client::GatewayClient;
 use proto::media::v1::{
     AddLeg, Event, Hear, List, Load, Open, Play, Press, Record, Release, RemoveLeg, Request, SetRemote,
@@ -12,7 +12,6 @@ use proto::media::v1::{
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 use types::{CallId, LegId, RecordingId, TenantId, Timestamp};
 
@@ -32,11 +31,17 @@ pub struct Gateways {
 impl Gateways {
     /// Connects to every address and stays connected. `edge` is our name: after
     /// a broken stream we get our sessions back by it.
-    pub fn connect(addresses: &[String], edge: &str, drain: &Drain) -> anyhow::Result<Self> {
+    pub fn connect(
+        credentials: &Credentials,
+        addresses: &[String],
+        edge: &str,
+        drain: &Drain,
+    ) -> anyhow::Result<Self> {
         let mut all = Vec::new();
         for address in addresses {
             let (queue, asked) = mpsc::channel(link::WAITING_MAX);
-            let gateway = Arc::new(Gateway::new(address, edge, queue)?);
+            let gateway =
+                Arc::new(Gateway::new(chassis::grpc::channel(credentials, address)?, address, edge, queue));
             tokio::spawn(link::run(gateway.clone(), asked, drain.clone()));
             all.push(gateway);
         }
@@ -91,11 +96,11 @@ struct Kept {
 }
 
 impl Gateway {
-    fn new(address: &str, edge: &str, queue: mpsc::Sender<Request>) -> anyhow::Result<Self> {
-        let client = GatewayClient::new(chassis::grpc::channel(address)?);
+    fn new(channel: Channel, address: &str, edge: &str, queue: mpsc::Sender<Request>) -> Self {
+        let client = GatewayClient::new(channel);
         let (address, edge) = (address.to_owned(), edge.to_owned());
         let (up, state) = (AtomicBool::new(false), Mutex::default());
-        Ok(Self { address, edge, client, queue, up, state })
+        Self { address, edge, client, queue, up, state }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use call::{Collect, Entry, Instruction, IvrInput, Next, QueueNode};
+use chassis::{Credentials, grpc::Channel};
 use proto::ivr::v1::ivr_client::IvrClient;
 use proto::ivr::v1::next_reply::{self, Node};
 use proto::ivr::v1::next_request::{Input, Keys, NoInput, PromptsEnded, QueueLeft, Start};
 use proto::ivr::v1::{AnnounceRequest, NextReply, NextRequest};
-use tonic::transport::Channel;
 use types::{QueueId, Stage, TenantId, Timestamp};
 
 /// A flow that does not answer in this time ends the call.
@@ -24,8 +24,8 @@ pub struct Ivr {
 }
 
 impl Ivr {
-    pub fn connect(address: &str) -> anyhow::Result<Self> {
-        Ok(Self { client: IvrClient::new(chassis::grpc::channel(address)?) })
+    pub fn connect(credentials: &Credentials, address: &str) -> anyhow::Result<Self> {
+        Ok(Self { client: IvrClient::new(chassis::grpc::channel(credentials, address)?) })
     }
 
     /// The next instruction and the cursor to come back with; `None` when the

@@ -60,22 +60,23 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     let shared = Arc::new(Shared {
         log: deps.log.clone(),
         edge: handle,
-        gateways: gateways::Gateways::connect(&addresses, &address.to_string(), &stop)?,
-        ivr: ivr::Ivr::connect(&deps.peers.ivr)?,
-        queues: queue::Queues::connect(&deps.peers.acd, &stop)?,
-        browsers: line::Browsers::default(),
+        gateways: gateways::Gateways::connect(&deps.credentials, &addresses, &address.to_string(), &stop)?,
+        ivr: ivr::Ivr::connect(&deps.credentials, &deps.peers.ivr)?,
+        queues: queue::Queues::connect(&deps.credentials, &deps.peers.acd, &stop)?,
+        browsers: line::Browsers::new(deps.credentials.clone()),
         directory: directory.clone(),
         tolls: Arc::default(),
         calls: driver::Calls::default(),
     });
-    let attendance = attend::Attendance::connect(&deps.peers.acd, &stop)?;
+    let attendance = attend::Attendance::connect(&deps.credentials, &deps.peers.acd, &stop)?;
     let edge = Edge::new(&config, transport, address, directory, attendance, shared.clone(), drain.clone());
     let edge = tokio::spawn(edge.run(commands, stop.clone()));
     tracing::info!(%address, "sip edge listens");
 
     let ending = tokio::spawn(end(config.drain_wait_ms, shared.clone(), drain, stop.clone()));
     let api = EdgeServer::new(api::Api { shared, address });
-    let served = chassis::grpc::serve(deps.listener, tonic::service::Routes::new(api), stop.clone()).await;
+    let routes = tonic::service::Routes::new(api);
+    let served = chassis::grpc::serve(deps.listener, routes, deps.credentials, stop.clone()).await;
     stop.start();
     ending.abort();
     edge.await?;

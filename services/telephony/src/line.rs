@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
+use chassis::{Credentials, grpc::Channel};
 use proto::line::v1::line_client::LineClient;
 use proto::line::v1::{Ended, Held, Muted, Ring, Sdp, Talking, ToLine, to_line};
 use sip::{OutboundInvite, Party, Uri};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Channel;
 use types::{CallId, LegId, TenantId, Timestamp};
 
 use crate::driver::{PhoneLeg, Signal};
@@ -118,12 +118,16 @@ impl Line {
 }
 
 /// Connections to the owners of browser lines.
-#[derive(Default)]
 pub struct Browsers {
+    credentials: Credentials,
     channels: Mutex<HashMap<String, Channel>>,
 }
 
 impl Browsers {
+    pub fn new(credentials: Credentials) -> Self {
+        Self { credentials, channels: Mutex::default() }
+    }
+
     /// Rings a browser's line; what it says comes as signals.
     pub fn ring(
         &self,
@@ -153,7 +157,7 @@ impl Browsers {
         if channels.len() >= CHANNELS_MAX {
             channels.clear();
         }
-        let channel = chassis::grpc::channel(address)?;
+        let channel = chassis::grpc::channel(&self.credentials, address)?;
         channels.insert(address.to_owned(), channel.clone());
         Ok(channel)
     }

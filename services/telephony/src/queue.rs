@@ -3,13 +3,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chassis::Drain;
+use chassis::{Credentials, Drain, grpc::Channel};
 use proto::acd::v1::caller_request::{Answered, Join, OfferEnded, Reach, Release, What};
 use proto::acd::v1::queue_client::QueueClient;
 use proto::acd::v1::{Caller, CallerEvent, CallerRequest, caller_event};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 use types::{CallId, HangupCause, LegId, OfferOutcome, QueueId, ReservationId, TenantId, Timestamp, name};
 
@@ -45,9 +44,9 @@ struct Kept {
 }
 
 impl Queues {
-    pub fn connect(address: &str, drain: &Drain) -> anyhow::Result<Self> {
+    pub fn connect(credentials: &Credentials, address: &str, drain: &Drain) -> anyhow::Result<Self> {
         let (queue, asked) = mpsc::channel(link::WAITING_MAX);
-        let client = QueueClient::new(chassis::grpc::channel(address)?);
+        let client = QueueClient::new(chassis::grpc::channel(credentials, address)?);
         let acd = Arc::new(Acd { client, queue, places: Mutex::default() });
         tokio::spawn(link::run(acd.clone(), asked, drain.clone()));
         Ok(Self { acd })

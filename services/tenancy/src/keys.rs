@@ -2,18 +2,21 @@
 //! next one published a month ahead, the last one until its tokens have ended.
 
 use crate::{Error, Result, seal::MasterKey};
+use eventlog::{Topic, codec};
 use jsonwebtoken::{
     Algorithm, EncodingKey, Header, encode,
     jwk::{Jwk, JwkSet, PublicKeyUse},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
-use tenantdb::TenantDb;
-use types::{Millis, Timestamp};
+use tenantdb::{TenantDb, outbox::Fact};
+use types::{Millis, TenantId, Timestamp, config::Kind, fact::ConfigFact};
 
 pub const TOKEN_LIFETIME: Millis = 5 * 60 * 1000;
 const KEY_LIFETIME: Millis = 30 * 24 * 3_600 * 1000;
 pub const ISSUER: &str = "trunkline";
+/// The id of the only document of its kind.
+pub(crate) const DOCUMENT: &str = "jwks";
 
 /// What a token says about who holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,8 +56,8 @@ impl Keys {
         Keys { db, master }
     }
 
-    /// Makes sure that a key signs now and the one after it is known. Repeatable;
-    /// services of several processes agree by a lock.
+    /// Makes sure that a key signs now and the one after it is known, and tells
+    /// the log. Repeatable; services of several processes agree by a lock.
     pub async fn renew(&self, now: Timestamp) -> Result<()> {
         let mut tx = self.db.platform().await?;
         sqlx::query("select pg_advisory_xact_lock(hashtextextended('trunkline signing keys', 0))")
@@ -66,6 +69,17 @@ impl Keys {
             self.insert(&mut tx, now, until).await?;
             until += KEY_LIFETIME;
         }
+        let fact = ConfigFact {
+            kind: Kind::Jwks,
+            id: DOCUMENT.into(),
+            version: 1,
+            at: now,
+            actor: ISSUER.into(),
+            body: Some(jwks(rows(&mut tx, now).await?)?),
+        };
+        let key = format!("{}/{}/{DOCUMENT}", TenantId::installation(), Kind::Jwks.as_str());
+        let value = codec::encode(&fact);
+        tx.tell(Fact { topic: Topic::Config.name(), key: &key, value: &value, headers: &[] }).await?;
         Ok(tx.commit().await?)
     }
 
@@ -103,16 +117,12 @@ impl Keys {
         let header = Header { kid: Some(current.kid.clone()), ..Header::new(Algorithm::ES256) };
         encode(&header, claims, &EncodingKey::from_ec_der(&private)).map_err(Error::internal)
     }
+}
 
-    /// The JWKS: keys that sign, will sign, or signed tokens that still hold.
-    pub async fn published(&self, now: Timestamp) -> Result<String> {
-        let mut tx = self.db.platform().await?;
-        let rows = rows(&mut tx, now).await?;
-        tx.commit().await?;
-        let keys: Result<Vec<Jwk>, _> =
-            rows.iter().map(|row| serde_json::from_str(&row.public_jwk)).collect();
-        serde_json::to_string(&JwkSet { keys: keys.map_err(Error::internal)? }).map_err(Error::internal)
-    }
+/// Keys that sign, will sign, or signed tokens that still hold.
+fn jwks(rows: Vec<Row>) -> Result<String> {
+    let keys: Result<Vec<Jwk>, _> = rows.iter().map(|row| serde_json::from_str(&row.public_jwk)).collect();
+    serde_json::to_string(&JwkSet { keys: keys.map_err(Error::internal)? }).map_err(Error::internal)
 }
 
 fn purpose(kid: &str) -> String {

@@ -55,7 +55,7 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     publish::all_if_the_log_is_new(&db, &deps.log).await?;
     let shipper = tokio::spawn(publish::ship(db.clone(), deps.log, drain.clone()));
     let renewal = tokio::spawn(renew_keys(keys, drain.clone()));
-    chassis::grpc::serve(deps.listener, routes, drain).await?;
+    chassis::grpc::serve(deps.listener, routes, deps.credentials, drain).await?;
     let _ = tokio::join!(shipper, renewal);
     db.close().await;
     Ok(())

@@ -1,10 +1,10 @@
 //! The service on a real journal.
 
-use chassis::{Deps, Drain, Peers, clock};
+use chassis::grpc::Channel;
+use chassis::{Credentials, Deps, Drain, Peers, clock};
 use eventlog::{Log, Record, Topic, codec};
 use proto::analytics::v1::{analytics_client::AnalyticsClient, *};
 use std::{net::TcpListener, time::Duration};
-use tonic::transport::Channel;
 use types::{
     fact::{CallEvent, CallFact},
     *,
@@ -23,11 +23,18 @@ fn fixture() -> Fixture {
     let log = Log::open(&folder.path().join("journal")).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let deps = Deps { log: log.clone(), listener, peers: Peers::default(), folder: folder.path().into() };
+    let credentials = Credentials::alone();
+    let deps = Deps {
+        log: log.clone(),
+        listener,
+        peers: Peers::default(),
+        credentials: credentials.clone(),
+        folder: folder.path().into(),
+    };
     let config = chassis::config::read("analytics", analytics::DEFAULTS, Default::default()).unwrap();
     let drain = Drain::new();
     tokio::spawn(analytics::run(config, deps, drain.clone()));
-    let analytics = AnalyticsClient::new(chassis::grpc::channel(&address).unwrap());
+    let analytics = AnalyticsClient::new(chassis::grpc::channel(&credentials, &address).unwrap());
     let tenant = TenantId::new(clock::now(), chassis::random::u128());
     Fixture { analytics, log, tenant, drain, _folder: folder }
 }

@@ -1,21 +1,21 @@
-//! JWTs are proved here with tenancy's published keys: no call per request.
+//! JWTs are proved here with tenancy's keys, which `config.v1` carries: no
+//! call per request, and none that would fail while tenancy is away.
 
 use crate::problem::{Problem, Result};
+use eventlog::{ConfigView, Doc};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
-use proto::tenancy::v1::{Done, Identity, accounts_client::AccountsClient};
+use proto::tenancy::v1::Identity;
 use serde::Deserialize;
-use std::sync::{Arc, RwLock};
-use tonic::transport::Channel;
-use types::{Millis, Timestamp};
+use std::sync::Arc;
+use types::{TenantId, config::Kind};
 
 const ISSUER: &str = "trunkline";
-/// An unknown key id makes us ask again, but not more often.
-const ASKED_EVERY: Millis = 5_000;
+const DOCUMENT: &str = "jwks";
 
-/// The keys that we know.
+/// The keys that were told last.
 pub struct KeyRing {
-    accounts: AccountsClient<Channel>,
-    known: RwLock<(Arc<JwkSet>, Timestamp)>,
+    view: Arc<ConfigView>,
+    installation: TenantId,
 }
 
 #[derive(Deserialize)]
@@ -30,16 +30,16 @@ struct Claims {
 }
 
 impl KeyRing {
-    pub fn new(accounts: AccountsClient<Channel>) -> KeyRing {
-        let none = (Arc::new(JwkSet { keys: Vec::new() }), Timestamp::from_millis(0));
-        KeyRing { accounts, known: RwLock::new(none) }
+    pub fn new(view: Arc<ConfigView>) -> KeyRing {
+        KeyRing { view, installation: TenantId::installation() }
     }
 
     /// Who the token was issued to.
-    pub async fn verify(&self, token: &str) -> Result<Identity> {
+    pub fn verify(&self, token: &str) -> Result<Identity> {
         let invalid = || Problem::unauthorized("the token is not valid");
         let kid = decode_header(token).ok().and_then(|header| header.kid).ok_or_else(invalid)?;
-        let keys = self.keys(&kid).await?;
+        let keys: JwkSet =
+            self.published()?.read().ok_or_else(|| Problem::internal("the keys are damaged"))?;
         let key = keys.find(&kid).and_then(|jwk| DecodingKey::from_jwk(jwk).ok()).ok_or_else(invalid)?;
         let mut rules = Validation::new(Algorithm::ES256);
         rules.set_issuer(&[ISSUER]);
@@ -57,23 +57,9 @@ impl KeyRing {
         })
     }
 
-    /// The published keys, asked for again when `kid` is not among them.
-    async fn keys(&self, kid: &str) -> Result<Arc<JwkSet>> {
-        let now = chassis::clock::now();
-        {
-            let known = self.known.read().expect("no panic while the lock is held");
-            if known.0.find(kid).is_some() || now.since(known.1) < ASKED_EVERY {
-                return Ok(known.0.clone());
-            }
-        }
-        let set: JwkSet = serde_json::from_str(&self.published().await?).map_err(Problem::internal)?;
-        let set = Arc::new(set);
-        *self.known.write().expect("no panic while the lock is held") = (set.clone(), now);
-        Ok(set)
-    }
-
-    /// The JWKS as tenancy publishes it now.
-    pub async fn published(&self) -> Result<String> {
-        Ok(self.accounts.clone().keys(Done {}).await?.into_inner().json)
+    /// The JWKS (RFC 7517) as tenancy told it last.
+    pub fn published(&self) -> Result<Arc<Doc>> {
+        let doc = self.view.doc(&self.installation, Kind::Jwks, DOCUMENT);
+        doc.ok_or_else(|| Problem::unavailable("the keys have not come yet; try again"))
     }
 }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::rest::{Card, some};
 use chassis::Drain;
+use chassis::grpc::Channel;
 use proto::{
     acd::v1::{DeviceEvent, DeviceRequest, attend_client::AttendClient, device_event as tell},
     crm::v1::{IdentifyRequest, crm_client::CrmClient},
@@ -14,7 +15,6 @@ use proto::{
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Channel;
 
 const AGAIN: Duration = Duration::from_millis(500);
 /// How long an offer waits for the CRM.

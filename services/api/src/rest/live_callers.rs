@@ -1,9 +1,9 @@
 //! Who calls: the monitor's rows with the contacts that the CRM knows.
 
 use super::{contacts::Contact, live::Live};
+use chassis::grpc::Channel;
 use proto::crm::v1::{LookupRequest, crm_client::CrmClient};
 use std::{collections::HashMap, time::Duration};
-use tonic::transport::Channel;
 use types::{Millis, Timestamp};
 
 /// A mark that a colleague sets shows within a second.

@@ -73,7 +73,7 @@ struct Waiting {
 
 impl Waiting {
     async fn joins(world: &World, owner: &Browser) -> Waiting {
-        let channel = chassis::grpc::channel(&world.peers.acd).expect("an address");
+        let channel = chassis::grpc::channel(&world.credentials, &world.peers.acd).expect("an address");
         let (to_acd, requests) = mpsc::channel(16);
         let call = CallId::new(chassis::clock::now(), chassis::random::u128()).to_string();
         let caller = Caller {
@@ -124,7 +124,14 @@ struct Leg {
 }
 
 impl Leg {
-    async fn ring(address: &str, tenant: &str, agent: &str, call: &str, reservation: &str) -> Leg {
+    async fn ring(
+        world: &World,
+        address: &str,
+        tenant: &str,
+        agent: &str,
+        call: &str,
+        reservation: &str,
+    ) -> Leg {
         let leg = LegId::new(chassis::clock::now(), chassis::random::u128()).to_string();
         let (to_line, requests) = mpsc::channel(16);
         let ring = Ring {
@@ -136,7 +143,7 @@ impl Leg {
             ..Ring::default()
         };
         to_line.send(ToLine { what: Some(to_line::What::Ring(ring)) }).await.expect("sent");
-        let channel = chassis::grpc::channel(address).expect("an address");
+        let channel = chassis::grpc::channel(&world.credentials, address).expect("an address");
         let said = LineClient::new(channel).ring(ReceiverStream::new(requests)).await.expect("a line");
         Leg { leg, to_line, said: said.into_inner() }
     }
@@ -181,7 +188,7 @@ async fn an_offer_rings_at_the_desk_and_the_desk_answers() {
 
     let address = reserved.line.strip_prefix("web:").expect("a browser's line");
     let mut leg =
-        Leg::ring(address, owner.tenant(), owner.agent(), &caller.call, &reserved.reservation).await;
+        Leg::ring(&world, address, owner.tenant(), owner.agent(), &caller.call, &reserved.reservation).await;
     assert!(matches!(leg.hears().await, from_line::What::Ringing(_)));
     let ring = desk.hears("ring").await;
     assert_eq!((&ring["leg"], &ring["call"]), (&json!(leg.leg), &json!(caller.call)));
@@ -224,7 +231,7 @@ async fn a_reload_comes_back_to_the_same_leg() {
     let world = World::start().await;
     let owner = world.owner("acme").await;
     let mut desk = Desk::open(&owner).await;
-    let mut leg = Leg::ring(&world.peers.api, owner.tenant(), owner.agent(), "call_1", "rsv_1").await;
+    let mut leg = Leg::ring(&world, &world.peers.api, owner.tenant(), owner.agent(), "call_1", "rsv_1").await;
     assert!(matches!(leg.hears().await, from_line::What::Ringing(_)));
     desk.hears("ring").await;
     leg.tells(to_line::What::Talking(Talking { since_ms: 5 })).await;
@@ -245,7 +252,7 @@ async fn a_desk_that_does_not_come_back_gives_up_its_call_and_goes_offline() {
     let mut desk = Desk::open(&owner).await;
     desk.says(json!({ "type": "available" })).await;
     desk.becomes("available").await;
-    let mut leg = Leg::ring(&world.peers.api, owner.tenant(), owner.agent(), "call_1", "rsv_1").await;
+    let mut leg = Leg::ring(&world, &world.peers.api, owner.tenant(), owner.agent(), "call_1", "rsv_1").await;
     assert!(matches!(leg.hears().await, from_line::What::Ringing(_)));
     drop(desk);
     assert!(matches!(leg.hears().await, from_line::What::HangUp(_)));
@@ -259,10 +266,12 @@ async fn a_line_without_a_desk_or_of_another_tenant_is_refused_at_once() {
     let (owner, other) = (world.owner("acme").await, world.owner("bolt").await);
     let offline =
         |what| matches!(what, from_line::What::Refused(refused) if refused.outcome == "device_offline");
-    let mut nobody = Leg::ring(&world.peers.api, owner.tenant(), owner.agent(), "call_1", "rsv_1").await;
+    let mut nobody =
+        Leg::ring(&world, &world.peers.api, owner.tenant(), owner.agent(), "call_1", "rsv_1").await;
     assert!(offline(nobody.hears().await));
     let _desk = Desk::open(&owner).await;
-    let mut foreign = Leg::ring(&world.peers.api, other.tenant(), owner.agent(), "call_1", "rsv_1").await;
+    let mut foreign =
+        Leg::ring(&world, &world.peers.api, other.tenant(), owner.agent(), "call_1", "rsv_1").await;
     assert!(offline(foreign.hears().await));
 }
 
@@ -271,7 +280,7 @@ async fn of_two_tabs_one_rings_and_the_phone_can_move() {
     let world = World::start().await;
     let owner = world.owner("acme").await;
     let (mut first, mut second) = (Desk::open(&owner).await, Desk::open(&owner).await);
-    let leg = Leg::ring(&world.peers.api, owner.tenant(), owner.agent(), "call_1", "rsv_1").await;
+    let leg = Leg::ring(&world, &world.peers.api, owner.tenant(), owner.agent(), "call_1", "rsv_1").await;
     first.hears("ring").await;
     // The second has heard of no ring until it takes the phone.
     second.says(json!({ "type": "mute", "leg": "leg_none", "on": true })).await;

@@ -64,7 +64,7 @@ fn id_of(document: &Value) -> String {
 }
 
 async fn contact(world: &World, a: &Browser) -> String {
-    let channel = chassis::grpc::channel(&world.peers.crm).expect("an address");
+    let channel = chassis::grpc::channel(&world.credentials, &world.peers.crm).expect("an address");
     let request =
         crm::IdentifyRequest { tenant: a.tenant().into(), number: "+40211234567".into(), name: "Ion".into() };
     let card = crm::crm_client::CrmClient::new(channel).identify(request).await.expect("a card");
@@ -123,7 +123,7 @@ pub async fn ingest(world: &World, tenant: &str, id: &str, call: &str) {
         audio: vec![1; 32_000].into(),
         last: true,
     };
-    let channel = chassis::grpc::channel(&world.peers.recording).expect("an address");
+    let channel = chassis::grpc::channel(&world.credentials, &world.peers.recording).expect("an address");
     let mut client = recording::recording_client::RecordingClient::new(channel);
     let segments = futures::StreamExt::chain(tokio_stream::iter([segment]), futures::stream::pending());
     let mut stored = client.ingest(segments).await.expect("a stream").into_inner();
@@ -219,4 +219,33 @@ async fn a_recording_is_played_in_ranges_by_its_own_tenant() {
     );
     assert_eq!(fetch("bytes=-10").await.2, whole[whole.len() - 10..]);
     assert_eq!(fetch("bytes=9999999-").await.0, 416);
+}
+
+/// Whoever reaches the services' ports without their secret is told nothing.
+#[tokio::test]
+async fn a_stranger_in_the_services_network_is_refused_by_each_of_them() {
+    use proto::{
+        acd::v1::attend_client::AttendClient,
+        line::v1::line_client::LineClient,
+        tenancy::v1::{Token, accounts_client::AccountsClient},
+    };
+    let world = World::start().await;
+    let stranger = chassis::Credentials::alone();
+    let to = |address: &str| chassis::grpc::channel(&stranger, address).expect("an address");
+    let refusals = [
+        AccountsClient::new(to(&world.peers.tenancy)).issue_token(Token::default()).await.err(),
+        crm::crm_client::CrmClient::new(to(&world.peers.crm))
+            .identify(crm::IdentifyRequest::default())
+            .await
+            .err(),
+        recording::recording_client::RecordingClient::new(to(&world.peers.recording))
+            .get(recording::GetRequest::default())
+            .await
+            .err(),
+        AttendClient::new(to(&world.peers.acd)).attach(tokio_stream::iter([])).await.err(),
+        LineClient::new(to(&world.peers.api)).ring(tokio_stream::iter([])).await.err(),
+    ];
+    for refusal in refusals {
+        assert_eq!(refusal.map(|status| status.code()), Some(tonic::Code::Unauthenticated));
+    }
 }

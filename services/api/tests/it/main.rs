@@ -13,7 +13,7 @@ mod rights;
 mod roles;
 mod serving;
 
-use chassis::{Deps, Drain, Peers};
+use chassis::{Credentials, Deps, Drain, Peers};
 use eventlog::Log;
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
@@ -26,6 +26,7 @@ const PASSWORD: &str = "correct horse battery";
 struct World {
     base: String,
     peers: Peers,
+    credentials: Credentials,
     log: Log,
     drain: Drain,
     _folder: tempfile::TempDir,
@@ -50,6 +51,7 @@ impl World {
         let database = tenantdb::testing::database().await;
         let log = Log::open(&folder.path().join("journal")).expect("a log");
         let drain = Drain::new();
+        let credentials = Credentials::alone();
         let mut peers = Peers::default();
         let mut listeners = std::collections::HashMap::new();
         for name in Peers::NAMES {
@@ -62,7 +64,8 @@ impl World {
             let own = folder.path().join(name);
             std::fs::create_dir_all(&own).expect("a folder");
             let listener = listeners.remove(name).expect("a listener");
-            Deps { log: log.clone(), listener, peers: peers.clone(), folder: own }
+            let credentials = credentials.clone();
+            Deps { log: log.clone(), listener, peers: peers.clone(), credentials, folder: own }
         };
         let database_url = format!("database_url = {:?}", database.url());
         let objects = format!("objects = {:?}", folder.path().join("objects").to_string_lossy());
@@ -84,7 +87,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(api::run_on(listener, config, deps("api"), drain.clone()));
-        let world = World { base, peers, log, drain, _folder: folder, _database: database };
+        let world = World { base, peers, credentials, log, drain, _folder: folder, _database: database };
         world.is_up().await;
         world
     }

@@ -50,6 +50,7 @@ async fn with_a_certificate_it_is_https_and_the_cookie_is_secure() {
         log: world.log.clone(),
         listener,
         peers: world.peers.clone(),
+        credentials: world.credentials.clone(),
         folder: folder.path().to_owned(),
     };
     tokio::spawn(api::run_on(http, config, deps, world.drain.clone()));

@@ -1,11 +1,11 @@
 //! The service on a real PostgreSQL, its facts through a real journal.
 
-use chassis::{Deps, Drain, Peers, clock};
+use chassis::grpc::Channel;
+use chassis::{Credentials, Deps, Drain, Peers, clock};
 use eventlog::{Log, Record, Topic, codec};
 use proto::crm::v1::{crm_client::CrmClient, *};
 use std::{net::TcpListener, time::Duration};
 use tenantdb::testing::TestDatabase;
-use tonic::transport::Channel;
 use types::{
     fact::{AgentEvent, AgentFact, CallEvent, CallFact, Candidate, Decision, Rule},
     *,
@@ -28,12 +28,19 @@ async fn fixture() -> Fixture {
     let log = Log::open(&folder.path().join("journal")).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let deps = Deps { log: log.clone(), listener, peers: Peers::default(), folder: folder.path().into() };
+    let credentials = Credentials::alone();
+    let deps = Deps {
+        log: log.clone(),
+        listener,
+        peers: Peers::default(),
+        credentials: credentials.clone(),
+        folder: folder.path().into(),
+    };
     let overrides = format!("database_url = '{}'", database.url()).parse().unwrap();
     let config = chassis::config::read("crm", crm::DEFAULTS, overrides).unwrap();
     let drain = Drain::new();
     tokio::spawn(crm::run(config, deps, drain.clone()));
-    let crm = CrmClient::new(chassis::grpc::channel(&address).unwrap());
+    let crm = CrmClient::new(chassis::grpc::channel(&credentials, &address).unwrap());
     Fixture { crm, log, tenant, drain, _database: database, _folder: folder }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{net::TcpListener, path::Path, time::Duration};
 
+use chassis::Credentials;
 use media::Config;
 use proto::media::v1::{
     AddLeg, Event, Hear, Open, Play, Record, Release, Request, SetRemote, add_leg::Kind, event,
@@ -14,6 +15,11 @@ use tonic::Streaming;
 
 /// How long anything may take.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the gateway, its edges and the recording service know each other by.
+pub fn credentials() -> Credentials {
+    Credentials::new("test", "a-secret-of-these-tests-and-of-nobody-else").unwrap()
+}
 
 pub struct Bench {
     pub folder: TempDir,
@@ -46,6 +52,7 @@ impl Bench {
             log: eventlog::Log::open(&folder.path().join("log")).unwrap(),
             listener,
             peers: chassis::Peers { recording, ..Default::default() },
+            credentials: credentials(),
             folder: folder.path().to_owned(),
         };
         let drain = chassis::Drain::new();
@@ -86,7 +93,7 @@ pub struct Edge {
 
 impl Edge {
     pub async fn connect(address: &str, name: &str) -> Self {
-        let channel = chassis::grpc::channel(address).unwrap();
+        let channel = chassis::grpc::channel(&credentials(), address).unwrap();
         let (requests, stream) = mpsc::channel(100);
         let mut request = tonic::Request::new(ReceiverStream::new(stream));
         request.metadata_mut().insert("edge", name.parse().unwrap());

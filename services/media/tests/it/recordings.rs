@@ -19,7 +19,7 @@ use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::{Response, Status, Streaming};
 
 use crate::{
-    bench::{Bench, PATIENCE},
+    bench::{Bench, PATIENCE, credentials},
     phone::Phone,
 };
 
@@ -64,7 +64,7 @@ impl Recording for Shelf {
 impl Shelf {
     fn serve(&self, listener: TcpListener) {
         let routes = tonic::service::Routes::new(RecordingServer::new(self.clone()));
-        tokio::spawn(chassis::grpc::serve(listener, routes, chassis::Drain::new()));
+        tokio::spawn(chassis::grpc::serve(listener, routes, credentials(), chassis::Drain::new()));
     }
 
     /// The whole recording, once its last segment is there.

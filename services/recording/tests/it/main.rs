@@ -2,13 +2,13 @@
 
 use std::{net::TcpListener, time::Duration};
 
+use chassis::grpc::Channel;
 use proto::recording::v1::{
     GetRequest, Item, ListRequest, Segment, Stored, recording_client::RecordingClient,
 };
 use rtp::tone::Sine;
 use tempfile::TempDir;
 use tenantdb::{TenantDb, outbox, testing::TestDatabase};
-use tonic::transport::Channel;
 use types::{CallId, RecordingId, TenantId, fact::RecordingFact};
 
 struct Bench {
@@ -117,14 +117,16 @@ async fn serve(
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let log = folder.path().join(format!("log-{}", chassis::random::u128()));
+    let credentials = chassis::Credentials::alone();
     let deps = chassis::Deps {
         log: eventlog::Log::open(&log).unwrap(),
         listener,
         peers: Default::default(),
+        credentials: credentials.clone(),
         folder: folder.path().to_owned(),
     };
     tokio::spawn(recording::run(config, deps, drain.clone()));
-    RecordingClient::new(chassis::grpc::channel(&address).unwrap())
+    RecordingClient::new(chassis::grpc::channel(&credentials, &address).unwrap())
 }
 
 /// PCM16 stereo of two tones.

@@ -37,6 +37,7 @@ struct State {
 #[derive(Clone)]
 pub struct Peers {
     pub address: String,
+    pub credentials: chassis::Credentials,
     state: Arc<Mutex<State>>,
 }
 
@@ -44,7 +45,8 @@ impl Peers {
     pub async fn start() -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let peers = Self { address, state: Arc::default() };
+        let credentials = chassis::Credentials::alone();
+        let peers = Self { address, credentials: credentials.clone(), state: Arc::default() };
         let mut routes = tonic::service::Routes::builder();
         routes
             .add_service(gateway_server::GatewayServer::new(peers.clone()))
@@ -52,7 +54,7 @@ impl Peers {
             .add_service(queue_server::QueueServer::new(peers.clone()))
             .add_service(attend_server::AttendServer::new(peers.clone()))
             .add_service(line_server::LineServer::new(peers.clone()));
-        tokio::spawn(chassis::grpc::serve(listener, routes.routes(), chassis::Drain::new()));
+        tokio::spawn(chassis::grpc::serve(listener, routes.routes(), credentials, chassis::Drain::new()));
         peers
     }
 

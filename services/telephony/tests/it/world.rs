@@ -26,7 +26,7 @@ pub const LIMITED_NUMBER: &str = "+40218888888";
 
 pub struct World {
     pub edge: SocketAddr,
-    pub api: EdgeClient<tonic::transport::Channel>,
+    pub api: EdgeClient<chassis::grpc::Channel>,
     pub peers: Peers,
     pub tenant: TenantId,
     pub agent: AgentId,
@@ -76,10 +76,17 @@ impl World {
             acd: peers.address.clone(),
             ..Addresses::default()
         };
-        let deps = Deps { log: log.clone(), listener, peers: addresses, folder: folder.path().to_owned() };
+        let credentials = peers.credentials.clone();
+        let deps = Deps {
+            log: log.clone(),
+            listener,
+            peers: addresses,
+            credentials: credentials.clone(),
+            folder: folder.path().to_owned(),
+        };
         let drain = Drain::new();
         tokio::spawn(telephony::run(config, deps, drain.clone()));
-        let mut api = EdgeClient::new(chassis::grpc::channel(&grpc).unwrap());
+        let mut api = EdgeClient::new(chassis::grpc::channel(&credentials, &grpc).unwrap());
         let edge = loop {
             match api.r#where(WhereRequest {}).await {
                 Ok(reply) => break reply.into_inner().udp.parse().unwrap(),

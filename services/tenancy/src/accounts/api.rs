@@ -74,10 +74,6 @@ impl accounts_server::Accounts for Accounts {
         Ok(Response::new(self.issue(&request.into_inner().token).await?))
     }
 
-    async fn keys(&self, _: Request<wire::Done>) -> Result<Response<wire::Jwks>, Status> {
-        Ok(Response::new(self.jwks().await?))
-    }
-
     async fn update_user(
         &self,
         request: Request<wire::UpdateUserRequest>,

@@ -1,4 +1,4 @@
-//! JWTs of five minutes for the API and the services.
+//! JWTs of five minutes for the API.
 
 use super::Accounts;
 use crate::{Claims, ISSUER, Result, keys::TOKEN_LIFETIME};
@@ -23,9 +23,5 @@ impl Accounts {
         };
         let jwt = self.keys.sign(now, &claims).await?;
         Ok(wire::Jwt { jwt, expires_at_ms: expires_at.millis() })
-    }
-
-    pub(super) async fn jwks(&self) -> Result<wire::Jwks> {
-        Ok(wire::Jwks { json: self.keys.published(chassis::clock::now()).await? })
     }
 }

@@ -36,6 +36,7 @@ pub(crate) fn check(kind: Kind, json: &str) -> Result<Draft> {
         Kind::Did => checked::<Did>(json, check_did)?,
         Kind::Disposition => checked::<Disposition>(json, |d, report| named(&d.name, report))?,
         Kind::Flow => checked::<flow::Flow>(json, check_flow)?,
+        Kind::Jwks => return Err(Error::invalid("", "not_writable", "keys are made by tenancy alone")),
         Kind::Prompt => checked::<Prompt>(json, check_prompt)?,
         Kind::Queue => checked::<routing::QueueConfig>(json, check_queue)?,
         Kind::Role => checked::<Role>(json, check_role)?,
@@ -309,6 +310,7 @@ pub(crate) fn needs(kind: Kind, body: &Value) -> Vec<Need> {
         Kind::Queue => skill_needs(body).into_iter().chain(seat_needs(body)).collect(),
         Kind::Category
         | Kind::Disposition
+        | Kind::Jwks
         | Kind::Prompt
         | Kind::Role
         | Kind::Skill
@@ -371,6 +373,7 @@ pub(crate) fn new_id(kind: Kind, now: Timestamp, random: u128) -> String {
         Kind::Did => DidId::new(now, random).into(),
         Kind::Disposition => DispositionId::new(now, random).into(),
         Kind::Flow => FlowId::new(now, random).into(),
+        Kind::Jwks => crate::keys::DOCUMENT.into(),
         Kind::Prompt => PromptId::new(now, random).into(),
         Kind::Queue => QueueId::new(now, random).into(),
         Kind::Role => RoleId::new(now, random).into(),

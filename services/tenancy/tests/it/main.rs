@@ -5,7 +5,7 @@ mod documents;
 mod keys;
 mod mails;
 
-use chassis::{Deps, Drain};
+use chassis::{Credentials, Deps, Drain, grpc::Channel};
 use eventlog::{ConfigView, Log};
 use proto::tenancy::v1::{
     self as wire, accounts_client::AccountsClient, api_keys_client::ApiKeysClient,
@@ -13,8 +13,10 @@ use proto::tenancy::v1::{
 };
 use std::{net::TcpListener, sync::Arc, time::Duration};
 use tenantdb::testing::{self, TestDatabase};
-use tonic::{Code, Status, transport::Channel};
+use tonic::{Code, Status};
 use types::{TenantId, config::Kind};
+
+const START_MAX: Duration = Duration::from_secs(10);
 
 /// The running service and everything it stands on.
 struct World {
@@ -48,11 +50,14 @@ impl World {
         let log = Log::open(&folder.path().join(chassis::random::token()))?;
         let view = ConfigView::follow(&log)?;
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let channel = chassis::grpc::channel(&format!("http://{}", listener.local_addr()?))?;
+        let address = format!("http://{}", listener.local_addr()?);
+        let credentials = Credentials::alone();
+        let channel = chassis::grpc::channel(&credentials, &address)?;
         let deps = Deps {
             log: log.clone(),
             listener,
             peers: chassis::Peers::default(),
+            credentials,
             folder: folder.path().to_owned(),
         };
         let overrides =
@@ -71,18 +76,8 @@ impl World {
             folder,
             database,
         };
-        world.listens().await?;
+        tokio::time::timeout(START_MAX, chassis::grpc::healthy(&address)).await??;
         Ok(world)
-    }
-
-    async fn listens(&self) -> anyhow::Result<()> {
-        for _ in 0..400 {
-            if self.accounts.clone().keys(wire::Done {}).await.is_ok() {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
-        anyhow::bail!("the service does not answer")
     }
 
     /// Stops the service; what it stood on can be stood on again.

@@ -53,6 +53,7 @@ impl Drop for Fleet {
 async fn start(binaries: &Path, brokers: &str, data: &Path, database_url: &str) -> Fleet {
     let ports: HashMap<&str, _> = SERVICES.iter().map(|service| (*service, free_port())).collect();
     let (http, sip) = (free_port(), free_port());
+    let secret = chassis::random::token();
     let objects = data.join("objects");
     std::fs::create_dir_all(&objects).expect("a folder");
     let processes = SERVICES.iter().map(|service| {
@@ -60,6 +61,7 @@ async fn start(binaries: &Path, brokers: &str, data: &Path, database_url: &str) 
         let log = std::fs::File::create(data.join(format!("{service}.log"))).expect("a file");
         command
             .env("KAFKA_BROKERS", brokers)
+            .env("TRUNKLINE_SERVICE_SECRET", &secret)
             .env("TRUNKLINE_DATA", data)
             .env("TRUNKLINE_LISTEN", ports[service].to_string())
             .env("TRUNKLINE_API_LISTEN", http.to_string())
