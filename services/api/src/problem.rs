@@ -138,6 +138,10 @@ impl Problem {
         Problem::new(StatusCode::FORBIDDEN, detail)
     }
 
+    pub fn outside_department() -> Problem {
+        Problem::forbidden("this is outside your department").coded("outside_department")
+    }
+
     pub fn unauthorized(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::UNAUTHORIZED, detail)
     }

@@ -48,6 +48,21 @@ impl Caller {
         }
     }
 
+    /// Sees and moves only the people of their department and of those below it.
+    pub fn heads_department(&self) -> bool {
+        self.identity.scope == "department"
+    }
+
+    /// What concerns the whole company is not for the head of a part of it.
+    pub fn whole_company(&self) -> Result<()> {
+        if self.heads_department() { Err(Problem::outside_department()) } else { Ok(()) }
+    }
+
+    /// An API key acts for the company, a person for themselves.
+    pub fn is_api_key(&self) -> bool {
+        self.identity.role.is_empty()
+    }
+
     pub fn of_session(identity: Identity, token: String) -> Caller {
         Caller::new(identity, Some(token))
     }
@@ -55,8 +70,7 @@ impl Caller {
     fn new(identity: Identity, session: Option<String>) -> Caller {
         let permissions = match identity.role.as_str() {
             // An API key, or a role of the tenant's own.
-            "" => of_scopes(&identity.scopes),
-            role if role.starts_with("rol_") => of_scopes(&identity.scopes),
+            role if role.is_empty() || role.starts_with("rol_") => of_scopes(&identity.scopes),
             role => of_role(role),
         };
         Caller { identity, permissions, session }

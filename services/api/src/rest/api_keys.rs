@@ -1,9 +1,6 @@
 //! API keys: the secret is shown once.
 
-use super::{
-    Page,
-    sight::{Sight, out_of_sight},
-};
+use super::Page;
 use crate::{
     App,
     auth::{Caller, Permission},
@@ -82,9 +79,7 @@ async fn create(
 ) -> Result<impl IntoResponse> {
     caller.may(Permission::ApiKeys)?;
     // A key would see more than its maker.
-    if Sight::of(&app, &caller).await? != Sight::Company {
-        return Err(out_of_sight());
-    }
+    caller.whole_company()?;
     let request = wire::CreateKeyRequest {
         tenant: caller.tenant().to_owned(),
         actor: caller.actor().to_owned(),
@@ -115,6 +110,7 @@ fn scopes(caller: &Caller, wanted: Vec<String>) -> Result<Vec<String>> {
     params(("id" = String, Path)), responses((status = 204)))]
 async fn revoke(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode> {
     caller.may(Permission::ApiKeys)?;
+    caller.whole_company()?;
     let (tenant, actor) = (caller.tenant().to_owned(), caller.actor().to_owned());
     app.api_keys().revoke(wire::RevokeKeyRequest { tenant, actor, id }).await?;
     Ok(StatusCode::NO_CONTENT)

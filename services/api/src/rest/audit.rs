@@ -98,6 +98,7 @@ impl From<wire::audit_entries::Entry> for Entry {
 
 fn request(caller: &Caller, which: &Which, limit: u32) -> Result<wire::AuditRequest> {
     caller.may(Permission::AuditRead)?;
+    caller.whole_company()?;
     Ok(wire::AuditRequest {
         tenant: caller.tenant().into(),
         actor: which.actor.clone(),

@@ -123,7 +123,7 @@ async fn place_call(
 ) -> Result<(StatusCode, Json<CallId>)> {
     caller.may(Permission::Desk)?;
     let agent = match placed.agent {
-        Some(agent) if caller.session.is_none() || agent == caller.identity.agent => agent,
+        Some(agent) if caller.is_api_key() || agent == caller.identity.agent => agent,
         Some(_) => return Err(Problem::forbidden("a person calls from their own line")),
         None => own_agent(&caller)?,
     };

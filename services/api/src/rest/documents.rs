@@ -83,9 +83,18 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 
 impl Collection {
     fn may_write(self, caller: &Caller, body: &Map<String, Value>) -> Result<()> {
-        caller.may(self.write)?;
+        self.may_change(caller)?;
         match self.kind {
             Kind::Role => super::roles::check(caller, body),
+            _ => Ok(()),
+        }
+    }
+
+    fn may_change(self, caller: &Caller) -> Result<()> {
+        caller.may(self.write)?;
+        match self.kind {
+            // Whoever draws the tree or makes roles decides who sees whom.
+            Kind::Department | Kind::Role => caller.whole_company(),
             _ => Ok(()),
         }
     }
@@ -158,7 +167,9 @@ async fn replace(
 ) -> Result<impl IntoResponse + use<>> {
     of.may_write(&caller, &body)?;
     if of.kind == Kind::Agent {
-        Sight::of(&app, &caller).await?.must_see(&id)?;
+        let sight = Sight::of(&app, &caller).await?;
+        sight.must_see(&id)?;
+        sight.must_see_department(body.get("department").and_then(Value::as_str).unwrap_or_default())?;
     }
     let stored = put(&app, &caller, of.kind, &id, body, expected(&headers)?).await?;
     Ok(([(header::ETAG, tag(&stored))], Json(view(&caller, stored)?)))
@@ -170,7 +181,7 @@ async fn delete(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode> {
-    caller.may(of.write)?;
+    of.may_change(&caller)?;
     let request = wire::DeleteRequest {
         tenant: caller.tenant().into(),
         actor: caller.actor().into(),

@@ -1,10 +1,6 @@
 //! Changing and removing people, their sessions and second factors.
 
-use super::{
-    documents,
-    sight::{Sight, out_of_sight},
-    users::User,
-};
+use super::{documents, sight::Sight, users::User};
 use crate::{
     App,
     auth::{Caller, Permission},
@@ -104,6 +100,9 @@ async fn update_user(
     Body(change): Body<UserChange>,
 ) -> Result<Json<User>> {
     caller.may(Permission::UsersWrite)?;
+    if change.scope.is_some() {
+        caller.whole_company()?;
+    }
     let before = super::users::one(&app, &caller, &id).await?;
     super::roles::may_give(&app, &caller, &before.role).await?;
     if let Some(role) = &change.role {
@@ -164,6 +163,7 @@ async fn list_user_sessions(
     Path(id): Path<String>,
 ) -> Result<Json<Sessions>> {
     caller.may(Permission::UsersWrite)?;
+    super::users::one(&app, &caller, &id).await?;
     sessions_of(&app, &caller, &id).await
 }
 
@@ -197,7 +197,7 @@ async fn move_agent(
     sight.must_see(&id)?;
     match &place.department {
         Some(department) => sight.must_see_department(department)?,
-        None if sight != Sight::Company => return Err(out_of_sight()),
+        None if sight != Sight::Company => return Err(Problem::outside_department()),
         None => {}
     }
     let mut body: Map<String, Value> = serde_json::from_str(&stored.body).map_err(Problem::internal)?;

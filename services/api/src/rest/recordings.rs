@@ -187,7 +187,7 @@ pub(super) fn may_hear(caller: &Caller, sight: &Sight, call: &Interaction) -> bo
 
 /// Of the whole company; a head of a department hears its calls.
 fn hears_all(caller: &Caller) -> bool {
-    caller.has(Permission::RecordingsRead) && caller.identity.scope != "department"
+    caller.has(Permission::RecordingsRead) && !caller.heads_department()
 }
 
 /// The call is the caller's own, or one of their department.

@@ -1,9 +1,6 @@
 //! Figures of a period, from the projections or counted anew from the log.
 
-use super::{
-    live::Figures,
-    sight::{Sight, out_of_sight},
-};
+use super::{live::Figures, sight::Sight};
 use crate::{
     App,
     auth::{Caller, Permission},
@@ -106,7 +103,7 @@ impl Report {
 async fn sight(app: &App, caller: &Caller, period: &Period) -> Result<Sight> {
     let sight = Sight::of(app, caller).await?;
     match sight {
-        Sight::Part(_) if period.by != "agent" => Err(out_of_sight()),
+        Sight::Part(_) if period.by != "agent" => Err(Problem::outside_department()),
         sight => Ok(sight),
     }
 }

@@ -64,7 +64,7 @@ struct Queue {
 
 impl Sight {
     pub async fn of(app: &App, caller: &Caller) -> Result<Sight> {
-        if caller.identity.scope != "department" {
+        if !caller.heads_department() {
             return Ok(Sight::Company);
         }
         let agents = documents::all(app, caller, Kind::Agent).await?;
@@ -105,19 +105,15 @@ impl Sight {
 
     /// Refuses what concerns somebody who is not seen.
     pub fn must_see(&self, agent: &str) -> Result<()> {
-        if self.agent(agent) { Ok(()) } else { Err(out_of_sight()) }
+        if self.agent(agent) { Ok(()) } else { Err(Problem::outside_department()) }
     }
 
     pub fn must_see_department(&self, id: &str) -> Result<()> {
         match self {
-            Sight::Part(part) if !part.departments.contains(id) => Err(out_of_sight()),
+            Sight::Part(part) if !part.departments.contains(id) => Err(Problem::outside_department()),
             _ => Ok(()),
         }
     }
-}
-
-pub fn out_of_sight() -> Problem {
-    Problem::forbidden("this is outside your department").coded("outside_department")
 }
 
 fn part(

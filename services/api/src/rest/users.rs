@@ -190,7 +190,10 @@ async fn list_invites(
     caller: Caller,
     Query(page): Query<Page>,
 ) -> Result<Json<PendingInvites>> {
-    let (invites, next_cursor) = page.of(people(&app, &caller).await?.invites, |invite| invite.id.clone());
+    let mut invites = people(&app, &caller).await?.invites;
+    // Nobody has a department before they accept.
+    invites.retain(|_| !caller.heads_department());
+    let (invites, next_cursor) = page.of(invites, |invite| invite.id.clone());
     let invite = |i: wire::PendingInvite| PendingInvite {
         id: i.id,
         email: i.email,
@@ -201,6 +204,12 @@ async fn list_invites(
     Ok(Json(PendingInvites { items: invites.into_iter().map(invite).collect(), next_cursor }))
 }
 
+/// Whoever is invited sees the whole company at first.
+fn may_invite(caller: &Caller) -> Result<()> {
+    caller.may(Permission::UsersWrite)?;
+    caller.whole_company()
+}
+
 /// Invites a colleague by mail and by link.
 #[utoipa::path(post, path = "/v1/users/invites", operation_id = "inviteUser", tag = "users",
     request_body = Invitation, responses((status = 201, body = Invited)))]
@@ -209,7 +218,7 @@ async fn invite(
     caller: Caller,
     Body(form): Body<Invitation>,
 ) -> Result<impl IntoResponse> {
-    caller.may(Permission::UsersWrite)?;
+    may_invite(&caller)?;
     super::roles::may_give(&app, &caller, &form.role).await?;
     let request = wire::InviteRequest {
         tenant: caller.tenant().to_owned(),
@@ -234,7 +243,7 @@ async fn invite_many(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<InviteResults>> {
-    caller.may(Permission::UsersWrite)?;
+    may_invite(&caller)?;
     let rows = read_rows(&headers, &body)?;
     for role in rows.iter().map(|row| row.role.as_str()).collect::<BTreeSet<_>>() {
         // A role that is not there is told at its rows.
@@ -304,7 +313,7 @@ async fn revoke_invite(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode> {
-    caller.may(Permission::UsersWrite)?;
+    may_invite(&caller)?;
     let (tenant, actor) = (caller.tenant().to_owned(), caller.actor().to_owned());
     app.accounts().revoke_invite(wire::RevokeInviteRequest { tenant, actor, id }).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -263,3 +263,61 @@ async fn departments_are_a_tree() {
     let gone = json!({ "name": "X", "parent": "dep_01J00000000000000000000000" });
     owner.post("/v1/departments", &gone).await.problem(422);
 }
+
+/// A head with an administrator's permissions stays within the department:
+/// there is no way to widen one's own sight or to be told of others.
+#[tokio::test]
+async fn the_head_of_a_department_cannot_reach_beyond_it() {
+    let world = World::start().await;
+    let owner = world.owner("acme").await;
+    let made = owner.post("/v1/departments", &json!({ "name": "Sales" })).await.body;
+    let sales = made["id"].as_str().expect("an id");
+    let (head, other) = (world.colleague(&owner, "admin").await, world.colleague(&owner, "agent").await);
+    let place = json!({ "department": sales });
+    let placed = owner.put(&format!("/v1/agents/{}/department", head.agent()), &place).await;
+    assert_eq!(placed.status, 204, "{}", placed.body);
+    let narrowed = patch(&owner, &user(&head), &json!({ "scope": "department" })).await;
+    assert_eq!(narrowed.status, 200, "{}", narrowed.body);
+
+    let sessions = format!("{}/sessions", user(&other));
+    let department = format!("/v1/departments/{sales}");
+    let invitation = json!({ "email": "x@colleague.example", "name": "X", "role": "agent" });
+    let own = head.get(&format!("/v1/agents/{}", head.agent())).await.body;
+    let mut elsewhere = own.clone();
+    for field in ["id", "version"] {
+        elsewhere.as_object_mut().expect("an agent").remove(field);
+    }
+    elsewhere["department"] = Value::Null;
+    for refused in [
+        patch(&head, &user(&head), &json!({ "scope": "company" })).await,
+        head.get(&sessions).await,
+        head.get("/v1/audit").await,
+        head.get("/v1/audit/export").await,
+        head.post("/v1/users/invites", &invitation).await,
+        head.post("/v1/users/invites/bulk", &json!({ "items": [invitation] })).await,
+        head.post("/v1/api-keys", &json!({ "name": "k", "scopes": ["calls:read"] })).await,
+        head.post("/v1/departments", &json!({ "name": "All", "parent": null })).await,
+        head.put(&department, &json!({ "name": "Everything", "parent": null })).await,
+        head.delete(&department).await,
+        head.post("/v1/roles", &json!({ "name": "r", "permissions": ["desk"] })).await,
+        head.put(&format!("/v1/agents/{}", head.agent()), &elsewhere).await,
+    ] {
+        refused.problem(403);
+        assert_eq!(refused.body["code"], "outside_department");
+    }
+    assert_eq!(users(&head).await.len(), 1);
+    owner.post("/v1/users/invites", &invitation).await;
+    assert_eq!(head.get("/v1/users/invites").await.body["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_persons_token_places_calls_from_their_own_line_alone() {
+    let world = World::start().await;
+    let owner = world.owner("acme").await;
+    let other = world.colleague(&owner, "agent").await;
+    let jwt = owner.post("/v1/token", &json!({})).await.body;
+    let mut by_token = world.stranger();
+    by_token.bearer = Some(jwt["token"].as_str().expect("a token").to_owned());
+    let call = json!({ "to": { "number": "+40211234567" }, "agent": other.agent() });
+    by_token.post("/v1/calls", &call).await.problem(403);
+}
