@@ -92,10 +92,11 @@ impl Leg {
             Via::Web(web) => web.law_of(packet.payload_type),
         };
         let is_event = self.event() == Some(packet.payload_type);
+        // Whatever it sends, such as comfort noise (RFC 3389): it is there.
+        (self.heard_at, self.lost) = (Some(now), false);
         if law.is_none() && !is_event || self.receiver.receive(now, packet) == Arrival::Duplicate {
             return None;
         }
-        (self.heard_at, self.lost) = (Some(now), false);
         if is_event {
             let event = Event::parse(packet.payload).ok()?;
             return Some(Media::Event(self.keys.receive(packet.ssrc, packet.timestamp, event), event));
@@ -218,12 +219,16 @@ impl Leg {
 
     /// Whether the party has fallen silent though it means to send; says so once.
     pub fn newly_lost(&mut self, now: Duration, after: Duration) -> bool {
-        let speaks = match &self.via {
-            Via::Rtp(wire) => wire.speaks(),
+        let talks = match &self.via {
+            Via::Rtp(wire) => wire.talks(),
             Via::Web(_) => true,
         };
+        if !talks {
+            // The time begins when it comes back.
+            self.heard_at = self.heard_at.map(|_| now);
+        }
         let silent = self.heard_at.is_some_and(|at| now.saturating_sub(at) >= after);
-        let newly = speaks && silent && !self.lost;
+        let newly = silent && !self.lost;
         self.lost |= newly;
         newly
     }

@@ -46,9 +46,9 @@ impl Remote {
         self.address.is_some() && self.direction.receives()
     }
 
-    /// Whether it speaks.
-    pub fn speaks(&self) -> bool {
-        self.direction.sends()
+    /// Whether it is there to talk: who holds, or only listens, may send nothing.
+    pub fn talks(&self) -> bool {
+        self.direction == Direction::SendRecv
     }
 
     fn payload_type(&self) -> u8 {

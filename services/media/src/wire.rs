@@ -61,8 +61,8 @@ impl Wire {
     }
 
     /// Whether the party means to send.
-    pub fn speaks(&self) -> bool {
-        self.remote.as_ref().is_some_and(Remote::speaks)
+    pub fn talks(&self) -> bool {
+        self.remote.as_ref().is_some_and(Remote::talks)
     }
 
     /// Payload type of telephone-events, if agreed.

@@ -1,9 +1,10 @@
 //! Calls between plain phones.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use proto::media::v1::{
-    Failed, Press, RemoveLeg, StopPlay, add_leg::Kind, event::What as Told, failed::Code, request::What,
+    Event, Failed, Press, RemoveLeg, StopPlay, add_leg::Kind, event::What as Told, failed::Code,
+    request::What,
 };
 use rtp::Law;
 
@@ -135,6 +136,32 @@ async fn a_phone_that_holds_by_sdp_is_sent_nothing() {
     assert_eq!(b.ear.len(), held);
     edge.set_remote("c1", "b", &b.sdp("sendrecv"), true).await;
     b.ear.hears(400.0).await;
+}
+
+/// Many phones send nothing while they hold: the call is not lost for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_silent_on_hold_is_not_lost_and_who_vanishes_afterwards_is() {
+    let settings = toml::toml! { media_lost_ms = 1000 };
+    let bench = Bench::start_with(tempfile::tempdir().unwrap(), "", settings).await;
+    let mut edge = bench.edge("e").await;
+    let (a, b) = two_phones(&mut edge, [Law::A, Law::A]).await;
+    b.ear.hears(400.0).await;
+    a.ear.hears(700.0).await;
+    edge.set_remote("c1", "b", &b.sdp("sendonly"), true).await;
+    b.speaking.store(false, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let heard = a.ear.len();
+    let op = edge.set_remote("c1", "b", &b.sdp("sendrecv"), true).await;
+    b.speaking.store(true, Ordering::Relaxed);
+    edge.answer(op).await;
+    a.ear.hears_more(heard).await;
+    assert!(!edge.seen.iter().any(|event| matches!(event.what, Some(Told::MediaLost(_)))));
+    b.speaking.store(false, Ordering::Relaxed);
+    let lost = |event: &Event| match &event.what {
+        Some(Told::MediaLost(lost)) => Some(lost.leg.clone()),
+        _ => None,
+    };
+    assert_eq!(edge.expect("a lost leg", lost).await, "b");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,6 +54,15 @@ impl Ear {
         self.until("heard silence", |s| s.iter().all(|s| s.abs() < 100)).await;
     }
 
+    /// Something newer than the first `samples`.
+    pub async fn hears_more(&self, samples: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.len() < samples + STRETCH {
+            assert!(Instant::now() < deadline, "heard nothing more");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub async fn hears(&self, hz: f64) {
         self.until(&format!("heard {hz} Hz"), |s| tone_level(s, hz) > AUDIBLE).await;
     }
@@ -79,7 +88,7 @@ pub struct Phone {
     pub keys: Arc<Mutex<(String, rtp::dtmf::Receiver)>>,
     to: Arc<Mutex<Option<SocketAddr>>>,
     sender: Arc<Mutex<Sender>>,
-    speaking: Arc<AtomicBool>,
+    pub speaking: Arc<AtomicBool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
