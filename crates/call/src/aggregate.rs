@@ -90,8 +90,12 @@ impl Call {
             (_, Input::CallerHungUp) => self.caller_hung_up(&mut step),
             (_, Input::HangUp(cause)) => self.end(&mut step, Party::System, cause),
             (_, Input::MediaFailed(cause)) => self.end(&mut step, Party::System, cause),
-            (_, Input::MediaLost(leg)) if self.entry.is_some() && leg == self.customer => {
+            (_, Input::MediaLost(leg)) if leg == self.customer && !self.rings(&leg) => {
                 self.end(&mut step, Party::System, HangupCause::MediaLost)
+            }
+            // Whom an agent called, and who waits since, is on a line of its own.
+            (Phase::InFlow(_) | Phase::Queued(_), Input::LineHungUp(leg)) if leg == self.customer => {
+                self.caller_hung_up(&mut step)
             }
             (Phase::InFlow(_), input) => self.while_in_flow(&mut step, input),
             (Phase::Queued(_), input) => self.while_queued(&mut step, input),
@@ -99,6 +103,11 @@ impl Call {
         };
         self.ignored += u32::from(!taken);
         step.effects
+    }
+
+    /// A party that has not answered yet.
+    fn rings(&self, leg: &LegId) -> bool {
+        matches!(&self.phase, Phase::Talking(talking) if talking.rings(leg))
     }
 
     fn caller_hung_up(&mut self, step: &mut Step) -> bool {

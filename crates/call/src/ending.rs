@@ -3,21 +3,31 @@
 use crate::{
     Call, Effect,
     aggregate::{Phase, Step},
+    talking::Other,
 };
 use types::{fact::CallEvent, *};
 
 impl Call {
+    /// Whom an agent called came by a line, not by an INVITE.
+    fn let_customers_line_go(&self, step: &mut Step, cause: HangupCause) {
+        if self.entry.is_none() {
+            step.does(Effect::HangUpLine { leg: self.customer.clone(), cause });
+        }
+    }
+
     pub(crate) fn end(&mut self, step: &mut Step, by: Party, cause: HangupCause) -> bool {
         let stage = self.ledger.stage;
         match &self.phase {
             Phase::Queued(_) => {
                 self.stop_ringing(step, OfferOutcome::CallerLeft);
                 step.does(Effect::ReleaseQueue(cause));
+                self.let_customers_line_go(step, cause);
             }
             Phase::Talking(talking) => {
                 let lead = talking.lead.clone();
-                let guests = talking.others.iter().filter(|other| other.guest.is_some());
-                let legs: Vec<_> = guests.map(|other| other.leg.clone()).collect();
+                let on_lines = |other: &&Other| other.guest.is_some() || self.entry.is_none();
+                let legs = talking.others.iter().filter(on_lines).map(|other| other.leg.clone());
+                let legs: Vec<_> = legs.collect();
                 let led = lead.gone.is_none().then_some(lead.leg);
                 for leg in led.into_iter().chain(legs) {
                     step.does(Effect::HangUpLine { leg, cause });
@@ -26,7 +36,8 @@ impl Call {
                     step.does(Effect::ReleaseQueue(cause));
                 }
             }
-            Phase::InFlow(_) | Phase::Ended => {}
+            Phase::InFlow(_) => self.let_customers_line_go(step, cause),
+            Phase::Ended => {}
         }
         if let (Some(_), Some(recording)) = (self.recorded.take(), self.recording.clone()) {
             self.tell(step, CallEvent::RecordingStopped { recording: recording.clone() });

@@ -15,6 +15,11 @@ type Done = Result<(), &'static str>;
 
 impl Call {
     pub(crate) fn perform(&mut self, step: &mut Step, command: Command) -> Done {
+        let customer = self.customer.clone();
+        if !matches!(command, Command::Invite { .. } | Command::Remove(_)) && self.talking().rings(&customer)
+        {
+            return Err("nobody has answered yet");
+        }
         match command {
             Command::Transfer(HandOver::Party { leg, target }) => {
                 self.reach(step, leg, target, Purpose::Transfer)

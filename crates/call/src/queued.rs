@@ -4,6 +4,7 @@ use crate::{
     Call, Effect, Input, IvrInput, PlayId, QueueNode, Reserved,
     aggregate::{Phase, Step},
     talking::Talking,
+    while_in_flow::InFlow,
 };
 use types::{fact::CallEvent, *};
 
@@ -209,6 +210,13 @@ impl Call {
         step.does(Effect::StopPlay(play));
         let wait = self.ledger.enqueued_at.map_or(0, |since| step.now.since(since));
         self.tell(step, CallEvent::Overflowed { queue, wait, reason: reason.clone() });
-        self.ask(step, IvrInput::QueueLeft(reason))
+        match self.entry {
+            Some(_) => self.ask(step, IvrInput::QueueLeft(reason)),
+            // An agent called and handed the call to the queue: no flow leads on from there.
+            None => {
+                self.phase = Phase::InFlow(InFlow::Asking);
+                self.end(step, Party::System, HangupCause::Unavailable)
+            }
+        }
     }
 }

@@ -95,6 +95,11 @@ impl Talking {
         self.others.iter().position(|other| other.leg == *leg)
     }
 
+    /// A party that has not answered yet.
+    pub(crate) fn rings(&self, leg: &LegId) -> bool {
+        self.others.iter().any(|other| other.leg == *leg && !other.joined())
+    }
+
     /// Who rings, or talks with the lead while the customer waits.
     pub(crate) fn consulted(&self) -> Option<usize> {
         let wanted = |guest: &Guest| matches!(guest.purpose, Purpose::Transfer | Purpose::Consult);
@@ -207,6 +212,8 @@ impl Call {
             Input::MediaLost(leg) if talking.leads_or_rings(&leg) => {
                 self.lead_left(step, Party::System, HangupCause::MediaLost)
             }
+            // A carrier's ringing that was heard and pauses.
+            Input::MediaLost(leg) if talking.rings(&leg) => false,
             Input::MediaLost(leg) => self.left(step, &leg, OfferOutcome::MediaFailed),
             Input::SetHold { leg, on } if talking.leads(&leg) => self.set_hold(step, on),
             Input::SetMute { leg, on } => self.set_mute(step, &leg, on),

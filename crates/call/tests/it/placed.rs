@@ -1,6 +1,6 @@
 //! Calls that agents make.
 
-use call::{Call, Command, Effect, Input, Ledger, Placement};
+use call::{Call, Command, Effect, HandOver, Input, Ledger, Placement, QueueNode};
 use types::{fact::CallEvent, fact::CallFact, *};
 
 struct Placed {
@@ -122,4 +122,59 @@ fn a_call_of_the_agents_own_can_be_handed_over() {
     let both = vec![(other.clone(), vec![third.clone()]), (third, vec![other])];
     assert!(call.does(|e| *e == Effect::Hear(both.clone())));
     assert!(call.does(|e| matches!(e, Effect::HangUpLine { leg, .. } if *leg == agent)));
+}
+
+/// The customer answered, and was handed to a queue.
+fn waiting() -> Placed {
+    let mut call = Placed::to(number());
+    let (agent, other) = (call.agent.clone(), call.other.clone());
+    call.gets(1_000, Input::LineAnswered(agent.clone())).gets(1_000, Input::LineAnswered(other));
+    let node = QueueNode {
+        queue: QueueId::new(at(0), 10),
+        priority: 0,
+        welcome: Vec::new(),
+        music: vec!["music".into()],
+        announce_every: 0,
+        service_level: 20_000,
+        short_abandon: 5_000,
+    };
+    let command = Command::Transfer(HandOver::Queue(Box::new(node)));
+    call.gets(10_000, Input::Command { leg: agent, command });
+    assert!(call.does(|e| matches!(e, Effect::JoinQueue { .. })));
+    call
+}
+
+#[test]
+fn a_customer_who_was_called_and_hangs_up_while_waiting_waits_no_more() {
+    let mut call = waiting();
+    let other = call.other.clone();
+    call.gets(4_000, Input::LineHungUp(other.clone()));
+    assert_eq!(call.ended(), (HangupCause::Normal, Party::Caller, 10_000));
+    assert!(call.does(|e| matches!(e, Effect::ReleaseQueue(_))));
+    assert!(call.does(|e| matches!(e, Effect::HangUpLine { leg, .. } if *leg == other)));
+}
+
+#[test]
+fn a_customer_who_was_called_is_not_left_in_silence_where_no_flow_leads_on() {
+    let mut call = waiting();
+    let other = call.other.clone();
+    call.gets(4_000, Input::Overflow("wait_limit".into()));
+    assert_eq!(call.ended(), (HangupCause::Unavailable, Party::System, 10_000));
+    assert!(call.does(|e| matches!(e, Effect::HangUpLine { leg, .. } if *leg == other)));
+    assert!(!call.does(|e| matches!(e, Effect::AskIvr(_) | Effect::ReleaseQueue(_))));
+}
+
+#[test]
+fn nobody_is_handed_over_before_they_answer_and_a_pause_in_their_ringing_is_none() {
+    let mut call = Placed::to(number());
+    let (agent, other) = (call.agent.clone(), call.other.clone());
+    call.gets(1_000, Input::LineAnswered(agent.clone()));
+    let target = Target::Agent { agent: AgentId::new(at(0), 8) };
+    let transfer = HandOver::Party { leg: LegId::new(at(0), 7), target };
+    call.gets(1_000, Input::Command { leg: agent, command: Command::Transfer(transfer) });
+    assert!(call.does(|e| matches!(e, Effect::LineRefuses { .. })));
+    call.gets(1_000, Input::MediaLost(other.clone()));
+    assert!(!call.call.ended());
+    call.gets(1_000, Input::LineAnswered(other));
+    assert!(call.does(|e| matches!(e, Effect::Record { .. })));
 }

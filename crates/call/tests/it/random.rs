@@ -143,12 +143,17 @@ fn check(world: &World, effects: &[Effect]) -> Result<(), TestCaseError> {
 proptest! {
     #[test]
     fn whatever_signals_come_facts_replay_and_everything_is_let_go(
+        placed in proptest::bool::weighted(0.3),
         auto_connect: bool,
         signals in proptest::collection::vec((0u8..37, 0usize..6, 0i64..8_000), 1..120),
     ) {
-        let mut world = World::new(auto_connect);
+        let (mut world, agent) = match placed {
+            true => { let (world, agent) = World::placed(); (world, Some(agent)) }
+            false => (World::new(auto_connect), None),
+        };
         let mut effects = world.last.clone();
         let mut legs = vec![world.call.customer().clone()];
+        legs.extend(agent);
         for (kind, pick, span) in signals {
             let input = signal(&mut world, &mut legs, kind, pick);
             world.passes(span).gets(input);

@@ -1,6 +1,6 @@
 //! A call under test: it remembers its effects and facts.
 
-use call::{Call, Collect, Effect, Entry, Input, Instruction, Next, QueueNode, Reserved};
+use call::{Call, Collect, Effect, Entry, Input, Instruction, Next, Placement, QueueNode, Reserved};
 use types::{fact::CallFact, *};
 
 pub struct World {
@@ -35,9 +35,28 @@ impl World {
             auto_connect,
             answer_after: (!auto_connect).then_some(ANSWER_AFTER),
         };
-        let (call, last) = Call::offered(now, entry);
+        World::begun(now, Call::offered(now, entry))
+    }
+
+    /// An agent calls a number; the agent's leg.
+    pub fn placed() -> (World, LegId) {
+        let now = Timestamp::from_millis(1_000_000);
+        let agent_leg = LegId::new(now, 6);
+        let placement = Placement {
+            call: CallId::new(now, 1),
+            agent: AgentId::new(now, 7),
+            agent_leg: agent_leg.clone(),
+            other_leg: LegId::new(now, 2),
+            recording: RecordingId::new(now, 3),
+            to: Target::Number { number: "+36201234567".parse().unwrap() },
+            from: "+40310000000".into(),
+        };
+        (World::begun(now, Call::placed(now, placement)), agent_leg)
+    }
+
+    fn begun(now: Timestamp, (call, effects): (Call, Vec<Effect>)) -> World {
         let mut world = World { now, call, last: Vec::new(), facts: Vec::new(), ids: 100 };
-        world.keep(last);
+        world.keep(effects);
         world
     }
 
@@ -70,8 +89,8 @@ impl World {
             Instruction::Collect(_) => Stage::Menu,
             _ => Stage::Greeting,
         };
-        let (flow, node, label) =
-            (self.call.entry().expect("a caller").flow.clone(), "node".into(), "Node".into());
+        let flow = self.call.entry().map_or_else(|| FlowId::new(self.now, 5), |entry| entry.flow.clone());
+        let (node, label) = ("node".into(), "Node".into());
         Input::Ivr(Next { flow, version: 1, node, label, stage, category: None, instruction })
     }
 
