@@ -57,20 +57,35 @@ fn name_of(body: &Value) -> &str {
     body["name"].as_str().unwrap_or_default()
 }
 
-/// Skills are named by other documents, so their names must tell them apart.
+/// By what other documents or callers tell documents of this kind apart.
+fn told_apart_by(kind: Kind, body: &Value) -> Option<String> {
+    let field = match kind {
+        Kind::Skill => "name",
+        Kind::Did => "sip_name",
+        _ => return None,
+    };
+    Some(body[field].as_str()?.to_lowercase())
+}
+
+/// No other document of the kind is told apart by the same.
 pub(crate) async fn name_is_free(tx: &mut TenantTx, draft: &Draft, id: &str) -> Result<()> {
-    if draft.kind != Kind::Skill {
-        return Ok(());
+    let Some(wanted) = told_apart_by(draft.kind, &draft.body) else { return Ok(()) };
+    let others = store::list(tx, draft.kind).await?;
+    let same = |d: &&Stored| d.id != id && told_apart_by(draft.kind, &d.body).as_ref() == Some(&wanted);
+    match others.iter().find(same) {
+        Some(other) => {
+            let message = format!("a {} has the name {wanted:?} already", word(other));
+            Err(Error::Conflict(told("name_taken", message).with("name", &wanted)))
+        }
+        None => Ok(()),
     }
-    let wanted = name_of(&draft.body).to_lowercase();
-    let skills = store::list(tx, Kind::Skill).await?;
-    let taken = skills.iter().any(|d| d.id != id && name_of(&d.body).to_lowercase() == wanted);
-    if taken {
-        Err(Error::Conflict(
-            told("name_taken", format!("there is a skill {wanted:?} already")).with("name", &wanted),
-        ))
-    } else {
-        Ok(())
+}
+
+/// What people call the kind.
+fn word(of: &Stored) -> &'static str {
+    match of.kind.0 {
+        Kind::Did => "number",
+        kind => kind.as_str(),
     }
 }
 
@@ -112,7 +127,6 @@ pub(crate) async fn nobody_needs(tx: &mut TenantTx, document: &Stored) -> Result
 }
 
 fn in_use(document: &Stored, by: &Stored) -> Told {
-    let word = |of: &Stored| if of.kind.0 == Kind::Did { "number" } else { of.kind.0.as_str() };
     let (kind, name) = (word(document), title(document));
     let (by_kind, by_name) = (word(by), title(by));
     let message = format!("{kind} {name} is used by {by_kind} {by_name}");

@@ -98,6 +98,25 @@ async fn a_number_belongs_to_one_tenant_until_it_is_given_up() -> anyhow::Result
 }
 
 #[tokio::test]
+async fn one_number_of_a_company_goes_by_a_name() -> anyhow::Result<()> {
+    let world = World::start().await?;
+    let (ours, theirs) = (world.sign_up("acme").await?, world.sign_up("bolt").await?);
+    let did = async |session: &wire::Session, number: &str, name: &str| {
+        let flow = world.documents(tenant(session), "flow").await?.remove(0).id;
+        let body = json!({ "number": number, "label": "Main", "flow": flow, "sip_name": name });
+        anyhow::Ok(body.to_string())
+    };
+    let first = did(&ours, "+40211234501", "support").await?;
+    let made = world.put(tenant(&ours), "did", "", &first).await?;
+    world.put(tenant(&ours), "did", &made.id, &first).await?;
+    let second = did(&ours, "+40211234502", "Support").await?;
+    let refusal = refused(world.put(tenant(&ours), "did", "", &second).await, Code::AlreadyExists);
+    assert!(refusal.contains("support"), "{refusal}");
+    world.put(tenant(&theirs), "did", "", &did(&theirs, "+40211234503", "support").await?).await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn addresses_of_trunks_do_not_overlap_between_tenants() -> anyhow::Result<()> {
     let world = World::start().await?;
     let (ours, theirs) = (world.sign_up("acme").await?, world.sign_up("bolt").await?);
