@@ -17,18 +17,22 @@ pub struct Book {
     /// The stay, if there was one, and the offer that a wrap-up belongs to.
     answered: HashMap<(CallId, AgentId), (Option<usize>, usize)>,
     /// Wrap-ups told before their calls: topics keep no order between each
-    /// other. At most [`EARLY_MAX`].
-    early: HashMap<(CallId, AgentId), Millis>,
+    /// other. Of at most [`EARLY_MAX`] calls.
+    early: HashMap<CallId, Vec<(AgentId, Millis)>>,
     early_dropped: u64,
 }
 
-/// Wrap-ups whose calls may still be to come; more are dropped and counted.
+/// Calls that may still be to come while their wrap-ups are there; those of
+/// more are dropped and counted.
 const EARLY_MAX: usize = 10_000;
+/// Agents who may wrap up one call.
+const AGENTS_MAX: usize = 100;
 
 /// A call, from the number's side.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Visit {
-    pub(crate) did: E164,
+    /// `None`: an agent called.
+    pub(crate) did: Option<E164>,
     pub(crate) category: Option<CategoryId>,
     pub(crate) at: Timestamp,
     pub(crate) outcome: Outcome,
@@ -122,6 +126,8 @@ struct Open {
     stay: Option<usize>,
     offer: Option<usize>,
     agent: Option<AgentId>,
+    /// It came by a number or waited in a queue.
+    counts: bool,
     /// In queues that were left for another.
     waited: Millis,
     /// An agent answered, whoever has the call now.
@@ -143,8 +149,10 @@ impl Book {
     }
 
     pub fn call(&mut self, fact: &CallFact) {
-        if let CallEvent::Offered { did, .. } = &fact.event {
-            return self.opened(fact, did);
+        match &fact.event {
+            CallEvent::Offered { did, .. } => return self.opened(fact, Some(did)),
+            CallEvent::Placed { .. } => return self.opened(fact, None),
+            _ => {}
         }
         let Some(open) = self.open.get_mut(&fact.call).filter(|open| fact.seq >= open.next_seq) else {
             return;
@@ -157,6 +165,7 @@ impl Book {
                 let (service_level, short_abandon) = (*service_level, *short_abandon);
                 let (outcome, work) = (Outcome::InProgress, Work::default());
                 open.stay = Some(self.stays.len());
+                open.counts = true;
                 self.stays.push(Stay {
                     call: open.call,
                     queue: queue.clone(),
@@ -191,11 +200,7 @@ impl Book {
                 open.waited += *wait;
                 if let (Some(stay), Some(offer)) = (open.stay, open.offer) {
                     self.stays[stay].outcome = Outcome::Answered { wait: *wait };
-                    let key = (fact.call.clone(), agent.clone());
-                    match self.early.remove(&key) {
-                        Some(spent) => self.wrapped_up(Some(stay), offer, spent),
-                        None => drop(self.answered.insert(key, (Some(stay), offer))),
-                    }
+                    self.handles(&fact.call, agent, (Some(stay), offer));
                 }
             }
             CallEvent::Transferred { from, to, talk, hold } => {
@@ -209,7 +214,7 @@ impl Book {
         }
     }
 
-    fn opened(&mut self, fact: &CallFact, did: &E164) {
+    fn opened(&mut self, fact: &CallFact, did: Option<&E164>) {
         if self.open.contains_key(&fact.call) {
             return;
         }
@@ -219,6 +224,7 @@ impl Book {
             stay: None,
             offer: None,
             agent: None,
+            counts: did.is_some(),
             waited: 0,
             answered: false,
             led: (0, 0),
@@ -226,10 +232,12 @@ impl Book {
         };
         self.open.insert(fact.call.clone(), open);
         let (outcome, work) = (Outcome::InProgress, Work::default());
-        self.calls.push(Visit { did: did.clone(), category: None, at: fact.at, outcome, work });
+        self.calls.push(Visit { did: did.cloned(), category: None, at: fact.at, outcome, work });
     }
 
     fn ended(&mut self, call: &CallId, by: Party, stage: Stage, wait: Millis, work: Work) {
+        // Whoever was but asked has no share of the call.
+        self.early.remove(call);
         // Kept as a mark: what comes again later is known to be old.
         let Some(open) = self.open.get_mut(call) else { return };
         open.next_seq = u32::MAX;
@@ -270,18 +278,16 @@ impl Book {
         }
         open.led = so_far;
         match to {
+            // What an agent called and handed on is no queue's.
+            Target::Agent { .. } if !open.counts => {}
             Target::Agent { agent } => {
                 open.agent = Some(agent.clone());
                 open.offer = Some(self.offers.len());
                 let outcome = Some(OfferOutcome::Answered);
-                let (call, agent, at, work) = (open.call, agent.clone(), fact.at, Work::default());
-                let key = (fact.call.clone(), agent.clone());
-                self.offers.push(Offer { call, agent, at, outcome, work });
-                let (stay, offer) = (open.stay, self.offers.len() - 1);
-                match self.early.remove(&key) {
-                    Some(spent) => self.wrapped_up(stay, offer, spent),
-                    None => drop(self.answered.insert(key, (stay, offer))),
-                }
+                let (call, at, work) = (open.call, fact.at, Work::default());
+                let place = (open.stay, self.offers.len());
+                self.offers.push(Offer { call, agent: agent.clone(), at, outcome, work });
+                self.handles(&fact.call, agent, place);
             }
             Target::Queue { .. } | Target::Number { .. } => {
                 if let Some(stay) = open.stay.take() {
@@ -305,19 +311,36 @@ impl Book {
             AgentEvent::StateChanged { from, to, spent, .. } => self.moved(fact, *from, *to, *spent),
             AgentEvent::Offered { .. } => {}
             AgentEvent::WrappedUp { call, spent, .. } => {
-                let key = (call.clone(), fact.agent.clone());
-                match self.answered.remove(&key) {
-                    Some((stay, offer)) => self.wrapped_up(stay, offer, *spent),
-                    None => self.wrapped_up_early(key, *spent),
+                match self.answered.remove(&(call.clone(), fact.agent.clone())) {
+                    Some(place) => self.wrapped_up(place, *spent),
+                    None => self.wrapped_up_early(call, &fact.agent, *spent),
                 }
             }
         }
     }
 
-    fn wrapped_up_early(&mut self, key: (CallId, AgentId), spent: Millis) {
-        match self.early.len() < EARLY_MAX {
-            true => drop(self.early.insert(key, spent)),
-            false => self.early_dropped += 1,
+    /// The agent has a share of the call, and a wrap-up that is told already or comes later.
+    fn handles(&mut self, call: &CallId, agent: &AgentId, place: (Option<usize>, usize)) {
+        let early = self.early.get_mut(call);
+        let told = early.and_then(|told| {
+            let at = told.iter().position(|(of, _)| of == agent)?;
+            Some(told.swap_remove(at).1)
+        });
+        match told {
+            Some(spent) => self.wrapped_up(place, spent),
+            None => drop(self.answered.insert((call.clone(), agent.clone()), place)),
+        }
+    }
+
+    fn wrapped_up_early(&mut self, call: &CallId, agent: &AgentId, spent: Millis) {
+        if self.open.get(call).is_some_and(|open| open.next_seq == u32::MAX) {
+            return;
+        }
+        let room = self.early.len() < EARLY_MAX || self.early.contains_key(call);
+        let told = room.then(|| self.early.entry(call.clone()).or_default());
+        match told.filter(|told| told.len() < AGENTS_MAX) {
+            Some(told) => told.push((agent.clone(), spent)),
+            None => self.early_dropped += 1,
         }
     }
 
@@ -326,7 +349,7 @@ impl Book {
         self.early_dropped
     }
 
-    fn wrapped_up(&mut self, stay: Option<usize>, offer: usize, spent: Millis) {
+    fn wrapped_up(&mut self, (stay, offer): (Option<usize>, usize), spent: Millis) {
         if let Some(stay) = stay {
             self.stays[stay].work.wrap_up += spent;
         }

@@ -106,9 +106,9 @@ impl Book {
             }
             By::Did | By::Category => {
                 let calls = (0..).zip(&self.calls).filter(|(i, call)| period.holds(call.at) && about(*i));
-                for (_, call) in calls {
+                for (did, call) in calls.filter_map(|(_, call)| Some((call.did.as_ref()?, call))) {
                     let key = match by {
-                        By::Did => call.did.as_str(),
+                        By::Did => did.as_str(),
                         _ => call.category.as_ref().map_or("", CategoryId::as_str),
                     };
                     let tally = tally(&mut rows, key, period.interval_of(call.at));

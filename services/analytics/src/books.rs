@@ -129,7 +129,10 @@ impl Books {
         let mut inner = self.lock();
         inner.folded.insert((topic, partition), offset + 1);
         if let Some(fact) = fact {
-            inner.tenants.entry(delivery.record.tenant.clone()).or_default().fold(fact);
+            let tenant = inner.tenants.entry(delivery.record.tenant.clone()).or_default();
+            let before = tenant.book.dropped();
+            tenant.fold(fact);
+            metrics::counter!("trunkline_wrap_ups_dropped_total").increment(tenant.book.dropped() - before);
         }
         drop(inner);
         self.changed.send_modify(|count| *count += 1);

@@ -297,6 +297,74 @@ fn a_call_transferred_to_a_queue_stays_there_once_more() {
 }
 
 #[test]
+fn a_customer_whom_an_agent_called_counts_in_the_queue_and_for_no_number() {
+    let mut story = Story::new();
+    let to = Target::Number { number: "+36201234567".parse().unwrap() };
+    let placed = || CallEvent::Placed { agent: other(), to: to.clone(), from: String::new() };
+    let handed = CallEvent::Transferred {
+        from: Some(other()),
+        to: Target::Queue { queue: queue() },
+        talk: 30 * SECOND,
+        hold: 0,
+    };
+    story.call([
+        (0, placed()),
+        (30, handed.clone()),
+        (30, enqueued()),
+        (30, rings(1)),
+        (40, rang(OfferOutcome::Answered)),
+        (40, talks(10)),
+        (100, ended(Party::Caller, Stage::Talking, 10, 90, 0)),
+    ]);
+    story.call([
+        (0, placed()),
+        (30, handed),
+        (30, enqueued()),
+        (60, ended(Party::Caller, Stage::Queue, 30, 30, 0)),
+    ]);
+    let colleague = CallEvent::Transferred {
+        from: Some(other()),
+        to: Target::Agent { agent: agent() },
+        talk: 5 * SECOND,
+        hold: 0,
+    };
+    story.call([(0, placed()), (5, colleague), (9, ended(Party::Caller, Stage::Talking, 0, 9, 0))]);
+    let queue = story.figures(By::Queue);
+    assert_eq!((queue.offered, queue.answered, queue.abandoned, queue.handled), (2, 1, 1, 1));
+    assert_eq!((queue.talk, queue.wait_abandoned), (60 * SECOND, 30 * SECOND));
+    let agents = story.figures(By::Agent);
+    assert_eq!((agents.offered, agents.handled, agents.talk), (1, 1, 60 * SECOND));
+    assert_eq!(story.figures(By::Did), Figures::default());
+    assert_eq!(story.figures(By::Category), Figures::default());
+}
+
+/// Somebody who was but consulted wraps up without a share of the call.
+#[test]
+fn wrap_ups_of_who_was_consulted_take_no_room() {
+    let mut story = Story::new();
+    story.call([
+        (0, offered()),
+        (0, enqueued()),
+        (0, rings(1)),
+        (10, rang(OfferOutcome::Answered)),
+        (10, talks(10)),
+    ]);
+    let wraps = |seq: u64| AgentFact { agent: other(), seq, ..wrapped_up(1) };
+    story.book.agent(&wraps(1));
+    let end = CallFact {
+        seq: 5,
+        at: t(100),
+        event: ended(Party::Caller, Stage::Talking, 10, 90, 0),
+        ..story.facts[0].clone()
+    };
+    story.book.call(&end);
+    let before = story.book.clone();
+    story.book.agent(&wraps(2));
+    assert_eq!(story.book, before);
+    assert_eq!(story.figures(By::Agent).wrap_up, 0);
+}
+
+#[test]
 fn a_call_handed_to_a_number_outside_is_no_agents_any_more() {
     let mut story = Story::new();
     let number = "+36201234567".parse().unwrap();

@@ -134,7 +134,8 @@ fn part(
     let served = |queue: &Queue| people.values().any(|agent| serves(agent, queue));
     Part {
         queues: queues.iter().filter(|(_, queue)| served(queue)).map(|(id, _)| id.clone()).collect(),
-        agents: people.into_keys().cloned().collect(),
+        // Never empty: no agents would be no filter.
+        agents: people.into_keys().cloned().chain([own.to_owned()]).collect(),
         departments: below,
     }
 }
