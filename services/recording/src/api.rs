@@ -90,10 +90,15 @@ impl Api {
     }
 }
 
-/// The header, then the audio in pieces; a failure ends the stream with its status.
+/// The header, then the audio in pieces; a failure ends the stream with its
+/// status. The first audio is opened before anything is sent: what cannot be
+/// read is an error from the start, not a file that breaks off.
 async fn play(service: Service, mut playback: Playback, chunks: mpsc::Sender<Result<Chunk, Status>>) {
     let header = rtp::wav::header(playback.bytes() / 4, 2);
-    let mut wav = Bytes::copy_from_slice(&header);
+    let mut wav = match playback.next(&service).await {
+        Ok(first) => Bytes::from([&header[..], &first.unwrap_or_default()].concat()),
+        Err(error) => return drop(chunks.send(Err(error.into())).await),
+    };
     loop {
         while !wav.is_empty() {
             let piece = wav.split_to(wav.len().min(CHUNK));
@@ -104,10 +109,7 @@ async fn play(service: Service, mut playback: Playback, chunks: mpsc::Sender<Res
         match playback.next(&service).await {
             Ok(Some(audio)) => wav = audio.into(),
             Ok(None) => return,
-            Err(error) => {
-                let _ = chunks.send(Err(error.into())).await;
-                return;
-            }
+            Err(error) => return drop(chunks.send(Err(error.into())).await),
         }
     }
 }
