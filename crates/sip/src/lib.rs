@@ -21,8 +21,8 @@ mod token;
 mod uri;
 
 pub use endpoint::{
-    Config, Credentials, Ended, Endpoint, Event, Flow, IncomingInvite, LegId, Outbound, OutboundInvite,
-    Output, Protocol, RequestId, Timing,
+    Config, Credentials, Ended, Endpoint, Event, Flow, Identity, IncomingInvite, LegId, Outbound,
+    OutboundInvite, Output, Protocol, RequestId, Timing,
 };
 pub use error::Error;
 pub use message::{Answer, Contact, Message, Request, Response};

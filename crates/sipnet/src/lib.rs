@@ -1,8 +1,11 @@
 //! SIP on the network: sockets ([`Transport`]) under an endpoint of `sip`, and
 //! the loop between the two ([`Stack`]). The edge and the softphone stand on it.
 
+mod connection;
 mod stack;
+mod tls;
 mod transport;
 
 pub use stack::{Direction, Stack, Tap, Turn};
+pub use tls::{Certificate, Verify};
 pub use transport::{Arrival, Limits, Transport};

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sip::{Endpoint, Event, Flow, Output};
+use sip::{Endpoint, Event, Flow, Identity, Output};
 
-use crate::{Arrival, Transport};
+use crate::{Arrival, Transport, Verify};
 
 /// Messages read before the endpoint is drained.
 const BATCH: usize = 128;
@@ -73,6 +73,16 @@ impl Stack {
     /// The bound address.
     pub fn address(&self) -> SocketAddr {
         self.transport.address()
+    }
+
+    /// Where TLS connections are taken, if they are.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.transport.tls_address()
+    }
+
+    /// See [`Transport::identity`].
+    pub fn identity(&mut self, verify: Verify) -> Identity {
+        self.transport.identity(verify)
     }
 
     /// The next thing that arrives. Cancel safe.

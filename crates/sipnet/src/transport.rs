@@ -1,21 +1,25 @@
-//! UDP and TCP sockets under a SIP endpoint, of a phone or of the edge.
+//! UDP, TCP and TLS sockets under a SIP endpoint, of a phone or of the edge.
 //!
-//! Datagrams are read where they are used, without a queue between. Each TCP
-//! connection has a task that cuts its stream into messages.
+//! Datagrams are read where they are used, without a queue between. Each
+//! connection has a task ([`crate::connection`]). A socket on `[::]` serves both
+//! IP versions; IPv4 peers are known by their IPv4 addresses.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sip::framing::{Frame, Framer};
-use sip::{Flow, Protocol};
+use sip::{Flow, Identity, Protocol};
 use socket2::{Domain, Socket, Type};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use crate::connection::{Wire, prepare};
+use crate::tls::{self, Certificate, Peer, Verify};
 
 /// The limits of a [`Transport`].
 #[derive(Debug, Clone, Copy)]
@@ -23,9 +27,9 @@ pub struct Limits {
     /// Receive buffer of the UDP socket, bytes; 208 KiB lose packets at 2,000
     /// calls a second.
     pub receive_buffer: usize,
-    /// TCP connections at the same time.
+    /// Connections at the same time, TCP and TLS together.
     pub connections_max: usize,
-    /// TCP connections from one address.
+    /// Connections from one address.
     pub per_source_max: usize,
     /// Messages that wait for one connection.
     pub waiting_max: usize,
@@ -34,7 +38,7 @@ pub struct Limits {
     pub message_timeout: Duration,
     /// A silent connection is closed after this time.
     pub idle_timeout: Duration,
-    /// Time for a connection to be made.
+    /// Time for a connection to be made, and again for its TLS handshake.
     pub connect_timeout: Duration,
 }
 
@@ -61,18 +65,34 @@ pub enum Arrival {
     Broken(Flow),
 }
 
-/// The sockets of one endpoint: UDP and TCP on the same address.
+/// The sockets of one endpoint: UDP and TCP on the same address, TLS on another.
 #[derive(Debug)]
 pub struct Transport {
     udp: UdpSocket,
     address: SocketAddr,
     listener: TcpListener,
+    secure: Option<Secure>,
     limits: Limits,
-    connections: HashMap<SocketAddr, Connection>,
+    connections: HashMap<Flow, Connection>,
+    /// Whom we connect to by TLS.
+    peers: BTreeMap<u32, Arc<Peer>>,
+    identities: HashMap<Verify, Identity>,
+    last_identity: u32,
     arrivals: mpsc::Receiver<FromConnection>,
     arrived: mpsc::Sender<FromConnection>,
     buffer: Vec<u8>,
     generation: u64,
+}
+
+struct Secure {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl std::fmt::Debug for Secure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Secure").field("listener", &self.listener).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -89,11 +109,13 @@ impl Drop for Connection {
 }
 
 #[derive(Debug)]
-enum FromConnection {
-    Message(SocketAddr, Bytes),
-    Closed(SocketAddr, u64),
+pub(crate) enum FromConnection {
+    Message(Flow, Bytes),
+    Closed(Flow, u64),
 }
 
+/// Peers whose names are remembered.
+const PEERS_MAX: usize = 10_000;
 /// Time until the next attempt to accept after one that failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// Attempts to find a port that is free for UDP and TCP alike.
@@ -117,8 +139,12 @@ impl Transport {
             address: udp.local_addr()?,
             udp,
             listener,
+            secure: None,
             limits,
             connections: HashMap::new(),
+            peers: BTreeMap::new(),
+            identities: HashMap::new(),
+            last_identity: 0,
             arrivals,
             arrived,
             buffer: vec![0; 65_536],
@@ -126,9 +152,39 @@ impl Transport {
         })
     }
 
+    /// Takes TLS connections at `listen` with this certificate.
+    pub async fn listen_tls(&mut self, listen: SocketAddr, certificate: &Arc<Certificate>) -> io::Result<()> {
+        let (listener, acceptor) = (TcpListener::bind(listen).await?, certificate.acceptor()?);
+        self.secure = Some(Secure { listener, acceptor });
+        Ok(())
+    }
+
     /// The bound address.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where TLS connections are taken, if they are.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.secure.as_ref()?.listener.local_addr().ok()
+    }
+
+    /// The number of a peer that we may connect to by TLS. When there are too many
+    /// the oldest is forgotten: nobody connects to it by its old number any more.
+    pub fn identity(&mut self, verify: Verify) -> Identity {
+        if let Some(identity) = self.identities.get(&verify) {
+            return *identity;
+        }
+        if self.peers.len() >= PEERS_MAX
+            && let Some((_, oldest)) = self.peers.pop_first()
+        {
+            self.identities.remove(oldest.verify());
+        }
+        self.last_identity += 1;
+        let identity = Identity(self.last_identity);
+        self.peers.insert(self.last_identity, Arc::new(Peer::new(verify.clone())));
+        self.identities.insert(verify, identity);
+        identity
     }
 
     /// The next thing that arrives. Cancel safe.
@@ -138,17 +194,18 @@ impl Transport {
                 received = self.udp.recv_from(&mut self.buffer) => {
                     // An error here is an ICMP for an earlier packet: timers handle it.
                     if let Ok((length, remote)) = received {
-                        let bytes = Bytes::copy_from_slice(&self.buffer[..length]);
-                        return Arrival::Message(Flow { protocol: Protocol::Udp, remote }, bytes);
+                        return self.datagram(length, remote);
                     }
                 }
-                accepted = self.listener.accept() => {
-                    match accepted {
-                        Ok((stream, remote)) => self.accept(stream, remote),
-                        // Out of descriptors: others must end first.
-                        Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-                    }
-                }
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, remote)) => self.accept(stream, canonical(remote)),
+                    // Out of descriptors: others must end first.
+                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                },
+                accepted = accept_secure(self.secure.as_ref()) => match accepted {
+                    Ok((stream, remote)) => self.accept_tls(stream, canonical(remote)),
+                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                },
                 Some(arrival) = self.arrivals.recv() => {
                     if let Some(arrival) = self.connection_told(arrival) {
                         return arrival;
@@ -161,131 +218,156 @@ impl Transport {
     /// What has arrived already, without waiting: read in batches.
     pub fn try_next(&mut self) -> Option<Arrival> {
         if let Ok((length, remote)) = self.udp.try_recv_from(&mut self.buffer) {
-            let bytes = Bytes::copy_from_slice(&self.buffer[..length]);
-            return Some(Arrival::Message(Flow { protocol: Protocol::Udp, remote }, bytes));
+            return Some(self.datagram(length, remote));
         }
         let arrival = self.arrivals.try_recv().ok()?;
         self.connection_told(arrival)
+    }
+
+    fn datagram(&self, length: usize, remote: SocketAddr) -> Arrival {
+        let bytes = Bytes::copy_from_slice(&self.buffer[..length]);
+        Arrival::Message(Flow { protocol: Protocol::Udp, remote: canonical(remote) }, bytes)
     }
 
     /// Sends a message; false when it could not even be queued. A datagram that
     /// the kernel does not take at once is lost, as datagrams are.
     pub fn send(&mut self, flow: Flow, bytes: Bytes) -> bool {
         if flow.protocol == Protocol::Udp {
-            return self.udp.try_send_to(&bytes, flow.remote).is_ok();
+            return self.udp.try_send_to(&bytes, self.wire_address(flow.remote)).is_ok();
         }
-        if let Some(connection) = self.connections.get(&flow.remote) {
+        if let Some(connection) = self.connections.get(&flow) {
             return connection.out.try_send(bytes).is_ok();
         }
-        self.connect(flow.remote, bytes)
+        self.connect(flow, bytes)
+    }
+
+    /// The address as our UDP socket wants it.
+    fn wire_address(&self, remote: SocketAddr) -> SocketAddr {
+        match (self.address, remote.ip()) {
+            (SocketAddr::V6(_), IpAddr::V4(ip)) => (ip.to_ipv6_mapped(), remote.port()).into(),
+            _ => remote,
+        }
     }
 
     fn connection_told(&mut self, arrival: FromConnection) -> Option<Arrival> {
-        let flow = |remote| Flow { protocol: Protocol::Tcp, remote };
         match arrival {
-            FromConnection::Message(remote, bytes) => Some(Arrival::Message(flow(remote), bytes)),
-            FromConnection::Closed(remote, generation) => {
-                let current = self.connections.get(&remote)?.generation == generation;
+            FromConnection::Message(flow, bytes) => Some(Arrival::Message(flow, bytes)),
+            FromConnection::Closed(flow, generation) => {
+                let current = self.connections.get(&flow)?.generation == generation;
                 if current {
-                    self.connections.remove(&remote);
+                    self.connections.remove(&flow);
                 }
-                current.then(|| Arrival::Broken(flow(remote)))
+                current.then_some(Arrival::Broken(flow))
             }
         }
+    }
+
+    fn has_room_for(&self, source: IpAddr) -> bool {
+        let from_there = self.connections.keys().filter(|flow| flow.remote.ip() == source).count();
+        self.connections.len() < self.limits.connections_max && from_there < self.limits.per_source_max
     }
 
     fn accept(&mut self, stream: TcpStream, remote: SocketAddr) {
-        let from_there = self.connections.keys().filter(|a| a.ip() == remote.ip()).count();
-        let is_room = self.connections.len() < self.limits.connections_max;
-        if is_room && from_there < self.limits.per_source_max {
-            let limits = self.limits;
-            self.spawn(remote, |out, arrived, generation| async move {
-                serve(stream, remote, out, &arrived, limits).await;
-                let _ = arrived.send(FromConnection::Closed(remote, generation)).await;
-            });
+        if self.has_room_for(remote.ip()) {
+            prepare(&stream);
+            self.spawn(Flow { protocol: Protocol::Tcp, remote }, |wire| wire.serve(stream));
         }
     }
 
-    fn connect(&mut self, remote: SocketAddr, first: Bytes) -> bool {
+    fn accept_tls(&mut self, stream: TcpStream, remote: SocketAddr) {
+        let Some(acceptor) = self.secure.as_ref().map(|secure| secure.acceptor.clone()) else { return };
+        if !self.has_room_for(remote.ip()) {
+            return;
+        }
+        prepare(&stream);
+        let flow = Flow { protocol: Protocol::Tls(Identity::GUEST), remote };
+        self.spawn(flow, |wire| async move {
+            let patience = wire.limits.connect_timeout;
+            match tokio::time::timeout(patience, tls::accept(acceptor, stream)).await {
+                Ok(Ok(stream)) => wire.serve(stream).await,
+                Ok(Err(error)) => tracing::debug!(%remote, %error, "no TLS with who connected"),
+                Err(_) => {}
+            }
+        });
+    }
+
+    /// False when there may not be one more, or nobody can be there.
+    fn connect(&mut self, flow: Flow, first: Bytes) -> bool {
         if self.connections.len() >= self.limits.connections_max {
             return false;
         }
-        let limits = self.limits;
-        self.spawn(remote, |out, arrived, generation| async move {
-            let connecting = TcpStream::connect(remote);
-            if let Ok(Ok(stream)) = tokio::time::timeout(limits.connect_timeout, connecting).await {
-                serve(stream, remote, out, &arrived, limits).await;
+        match flow.protocol {
+            Protocol::Udp => return false,
+            Protocol::Tcp => self.spawn(flow, |wire| async move {
+                if let Some(stream) = open(&wire).await {
+                    wire.serve(stream).await;
+                }
+            }),
+            // Who connected to us cannot be connected to.
+            Protocol::Tls(Identity(number)) => {
+                let peer = self.peers.get(&number).cloned();
+                self.spawn(flow, |wire| async move {
+                    if let Some(peer) = peer {
+                        connect_tls(wire, &peer).await;
+                    }
+                });
             }
-            let _ = arrived.send(FromConnection::Closed(remote, generation)).await;
-        });
-        let connection = self.connections.get(&remote);
+        }
+        let connection = self.connections.get(&flow);
         connection.is_some_and(|c| c.out.try_send(first).is_ok())
     }
 
-    fn spawn<F: Future<Output = ()> + Send + 'static>(
-        &mut self,
-        remote: SocketAddr,
-        run: impl FnOnce(mpsc::Receiver<Bytes>, mpsc::Sender<FromConnection>, u64) -> F,
-    ) {
+    fn spawn<F: Future<Output = ()> + Send + 'static>(&mut self, flow: Flow, run: impl FnOnce(Wire) -> F) {
         self.generation += 1;
         let generation = self.generation;
         let (out, waiting) = mpsc::channel(self.limits.waiting_max);
-        let task = tokio::spawn(run(waiting, self.arrived.clone(), generation));
-        self.connections.insert(remote, Connection { generation, out, task });
+        let arrived = self.arrived.clone();
+        let running = run(Wire { flow, waiting, arrived: arrived.clone(), limits: self.limits });
+        let task = tokio::spawn(async move {
+            running.await;
+            let _ = arrived.send(FromConnection::Closed(flow, generation)).await;
+        });
+        self.connections.insert(flow, Connection { generation, out, task });
     }
+}
+
+/// The next who wants TLS; never, where nobody may.
+async fn accept_secure(secure: Option<&Secure>) -> io::Result<(TcpStream, SocketAddr)> {
+    match secure {
+        Some(secure) => secure.listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn open(wire: &Wire) -> Option<TcpStream> {
+    let connecting = TcpStream::connect(wire.flow.remote);
+    let stream = tokio::time::timeout(wire.limits.connect_timeout, connecting).await.ok()?.ok()?;
+    prepare(&stream);
+    Some(stream)
+}
+
+async fn connect_tls(wire: Wire, peer: &Arc<Peer>) {
+    let Some(stream) = open(&wire).await else { return };
+    match tokio::time::timeout(wire.limits.connect_timeout, peer.connect(stream)).await {
+        Ok(Ok(stream)) => wire.serve(stream).await,
+        Ok(Err(error)) => tracing::warn!(remote = %wire.flow.remote, %error, "no TLS with the peer"),
+        Err(_) => {}
+    }
+}
+
+/// An IPv4 peer of a socket for both versions, by its IPv4 address.
+fn canonical(remote: SocketAddr) -> SocketAddr {
+    SocketAddr::new(remote.ip().to_canonical(), remote.port())
 }
 
 fn udp_socket(listen: SocketAddr, receive_buffer: usize) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(listen), Type::DGRAM, None)?;
     // The kernel may grant less than asked for (net.core.rmem_max): still better.
     let _ = socket.set_recv_buffer_size(receive_buffer);
+    if listen.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
     socket.set_nonblocking(true)?;
     socket.bind(&listen.into())?;
     UdpSocket::from_std(socket.into())
-}
-
-/// Reads messages and writes what is queued until either side ends.
-async fn serve(
-    stream: TcpStream,
-    remote: SocketAddr,
-    mut waiting: mpsc::Receiver<Bytes>,
-    arrived: &mpsc::Sender<FromConnection>,
-    limits: Limits,
-) {
-    let _ = stream.set_nodelay(true);
-    let (mut reader, mut writer) = stream.into_split();
-    let mut framer = Framer::default();
-    let mut buffer = vec![0; 16_384];
-    let mut silent_so_far = true;
-    loop {
-        let begun = framer.pending() > 2 || silent_so_far;
-        let patience = if begun { limits.message_timeout } else { limits.idle_timeout };
-        tokio::select! {
-            out = waiting.recv() => {
-                let Some(bytes) = out else { return };
-                if writer.write_all(&bytes).await.is_err() { return }
-            }
-            read = tokio::time::timeout(patience, reader.read(&mut buffer)) => {
-                let Ok(Ok(length @ 1..)) = read else { return };
-                framer.push(&buffer[..length]);
-                loop {
-                    match framer.frame() {
-                        Ok(Some(Frame::Message(bytes))) => {
-                            silent_so_far = false;
-                            let message = FromConnection::Message(remote, bytes);
-                            if arrived.send(message).await.is_err() { return }
-                        }
-                        Ok(Some(Frame::Ping)) => {
-                            if writer.write_all(b"\r\n").await.is_err() { return }
-                        }
-                        Ok(None) => break,
-                        Err(error) => {
-                            tracing::debug!(%remote, %error, "stream cannot be framed");
-                            return;
-                        }
-                    }
-                }
-            }
-        }
-    }
 }

@@ -35,3 +35,4 @@ pub use error::Error;
 pub use mouth::Sound;
 pub use phone::{Config, Dial, Incoming, Phone, Registration};
 pub use sip::{Credentials, Protocol};
+pub use sipnet::{Certificate, Verify};

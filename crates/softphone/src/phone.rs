@@ -8,7 +8,7 @@ use sip::sdp::{Codec, Direction};
 use sip::{
     Answer, Contact, Credentials, Endpoint, Flow, Outbound, OutboundInvite, Party, Protocol, Request, Uri,
 };
-use sipnet::{Limits, Stack, Transport};
+use sipnet::{Certificate, Limits, Stack, Transport, Verify};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
@@ -24,12 +24,16 @@ use crate::{Call, Error, Sound};
 pub struct Config {
     /// Where it listens for SIP; its RTP ports are chosen on the same address.
     pub listen: SocketAddr,
-    /// Over what it calls and registers.
+    /// Over what it calls and registers; TLS by `verify`.
     pub protocol: Protocol,
     /// The user part of its address.
     pub username: String,
     /// What it speaks, the preferred first.
     pub codecs: Vec<Codec>,
+    /// Calls and registers over TLS, with whom this names.
+    pub verify: Option<Verify>,
+    /// Takes TLS connections too, on a port of their own, by this certificate.
+    pub certificate: Option<Arc<Certificate>>,
 }
 
 impl Default for Config {
@@ -39,6 +43,8 @@ impl Default for Config {
             protocol: Protocol::Udp,
             username: "softphone".to_owned(),
             codecs: vec![Codec::pcma(), Codec::pcmu(), Codec::telephone_event()],
+            verify: None,
+            certificate: None,
         }
     }
 }
@@ -101,6 +107,8 @@ pub struct Phone {
     engine: Handle,
     config: Arc<Config>,
     address: SocketAddr,
+    tls_address: Option<SocketAddr>,
+    protocol: Protocol,
     clock: Clock,
     incoming: Arc<Mutex<mpsc::Receiver<NewCall>>>,
 }
@@ -109,9 +117,18 @@ impl Phone {
     /// Opens the sockets.
     pub async fn bind(config: Config) -> Result<Self, Error> {
         let limits = Limits { receive_buffer: 1 << 20, connections_max: 64, ..Limits::default() };
-        let transport = Transport::bind(config.listen, limits).await?;
+        let mut transport = Transport::bind(config.listen, limits).await?;
         let address = transport.address();
+        if let Some(certificate) = &config.certificate {
+            transport.listen_tls(SocketAddr::new(address.ip(), 0), certificate).await?;
+        }
+        let tls_address = transport.tls_address();
+        let protocol = match &config.verify {
+            Some(verify) => Protocol::Tls(transport.identity(verify.clone())),
+            None => config.protocol,
+        };
         let mut settings = sip::Config::new(address);
+        settings.tls_port = tls_address.map_or(0, |address| address.port());
         settings.contact_user = config.username.clone();
         settings.agent = "Trunkline softphone".to_owned();
         let endpoint = Endpoint::new(settings, clock::seed());
@@ -119,7 +136,13 @@ impl Phone {
         let stack = Stack::new(endpoint, transport);
         let (engine, incoming) = engine::start(stack, clock, config.codecs.clone());
         let incoming = Arc::new(Mutex::new(incoming));
-        Ok(Self { engine, config: Arc::new(config), address, clock, incoming })
+        let config = Arc::new(config);
+        Ok(Self { engine, config, address, tls_address, protocol, clock, incoming })
+    }
+
+    /// Where the phone takes TLS connections, if it does.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls_address
     }
 
     /// Where the phone listens for SIP.
@@ -181,7 +204,7 @@ impl Phone {
 
     fn flow(&self, address: &str) -> Result<Flow, Error> {
         let remote = address.parse().map_err(|_| Error::Address(address.to_owned()))?;
-        Ok(Flow { protocol: self.config.protocol, remote })
+        Ok(Flow { protocol: self.protocol, remote })
     }
 }
 

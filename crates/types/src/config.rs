@@ -115,6 +115,10 @@ pub struct Outbound {
     /// Register with every gateway by the credentials.
     #[serde(default)]
     pub register: bool,
+    /// Certificates in PEM that may vouch for gateways reached by TLS; none: those
+    /// that the system trusts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
 }
 
 /// Our name at somebody who asks for it.
@@ -144,6 +148,8 @@ pub enum Transport {
     #[default]
     Udp,
     Tcp,
+    /// The gateway's certificate must hold its name.
+    Tls,
 }
 
 /// How a carrier wants numbers.

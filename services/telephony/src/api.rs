@@ -24,13 +24,16 @@ pub struct Api {
     pub shared: Arc<Shared>,
     /// What peers are told.
     pub address: SocketAddr,
+    /// Where peers reach us by TLS, if they can.
+    pub tls: Option<SocketAddr>,
 }
 
 #[tonic::async_trait]
 impl Contract for Api {
     async fn r#where(&self, _: Request<WhereRequest>) -> Result<Response<WhereReply>, Status> {
         let address = self.address.to_string();
-        Ok(Response::new(WhereReply { udp: address.clone(), tcp: address }))
+        let tls = self.tls.map(|tls| tls.to_string()).unwrap_or_default();
+        Ok(Response::new(WhereReply { udp: address.clone(), tcp: address, tls }))
     }
 
     async fn hang_up(&self, request: Request<HangUpRequest>) -> Result<Response<HangUpReply>, Status> {

@@ -4,12 +4,13 @@
 mod registration;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sip::{Credentials, Endpoint, Flow, Outbound, Party, Protocol, RequestId, Response, Tokens, Uri};
+use sip::{Credentials, Endpoint, Flow, Outbound, Party, RequestId, Response, Tokens, Uri};
 use types::config::Transport;
 
-use crate::edge::Handle;
+use crate::edge::{Edge, Handle};
 use crate::outbound::Route;
 use registration::{Asking, Registration};
 
@@ -31,11 +32,12 @@ pub struct Pace {
     pub expires: u32,
 }
 
-/// A gateway by its address and transport, and our name there.
-type Key = (String, Transport, Option<String>);
+/// A gateway by its address, transport and who vouches for it, and our name there.
+type Key = (String, Transport, Option<Arc<str>>, Option<String>);
 
 fn key(route: &Route) -> Key {
-    (route.address.clone(), route.transport, route.credentials.as_ref().map(|c| c.0.clone()))
+    let name = route.credentials.as_ref().map(|credentials| credentials.0.clone());
+    (route.address.clone(), route.transport, route.ca.clone(), name)
 }
 
 /// The gateways of all trunks that take our calls.
@@ -50,7 +52,7 @@ pub struct Carriers {
 enum Asked {
     /// With the time by which its answer counts.
     Probe(Duration),
-    Registration(Protocol),
+    Registration(Flow),
 }
 
 struct Carrier {
@@ -170,7 +172,7 @@ impl Carriers {
         if let Some(outbound) = request(&carrier.route, flow, asking)
             && let Ok(id) = endpoint.request(now, outbound)
         {
-            self.waiting.insert(id, (key.clone(), Asked::Registration(flow.protocol)));
+            self.waiting.insert(id, (key.clone(), Asked::Registration(flow)));
         }
     }
 
@@ -216,8 +218,8 @@ impl Carriers {
         match asked {
             // Any answer but 503 shows that it lives, 404 and 405 too.
             Asked::Probe(_) => carrier.probed(now, response.is_some() && code != 503, &self.pace),
-            Asked::Registration(protocol) => {
-                carrier.registered(now, code, response, &endpoint.contact(protocol), &self.pace);
+            Asked::Registration(flow) => {
+                carrier.registered(now, code, response, &endpoint.contact(flow), &self.pace);
             }
         }
     }
@@ -275,8 +277,12 @@ impl Carrier {
 
 fn resolve(edge: Handle, key: Key, route: Route) {
     tokio::spawn(async move {
-        let flow = route.resolve().await;
-        edge.send(move |edge, now| edge.carriers.resolved(now, &key, flow)).await;
+        let remote = route.resolve().await;
+        let resolved = move |edge: &mut Edge, now| {
+            let flow = remote.map(|remote| edge.flow_to(&route, remote));
+            edge.carriers.resolved(now, &key, flow);
+        };
+        edge.send(resolved).await;
     });
 }
 

@@ -1,9 +1,13 @@
 //! The configuration; `default.toml` documents it.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use serde::Deserialize;
+use sipnet::Certificate;
 
 use crate::carriers::Pace;
 
@@ -13,6 +17,10 @@ use crate::carriers::Pace;
 pub struct Config {
     pub sip_listen: SocketAddr,
     pub public_address: String,
+    pub other_address: String,
+    pub tls_listen: String,
+    pub certificate_file: PathBuf,
+    pub private_key_file: PathBuf,
     pub realm: String,
     pub gateways: Vec<String>,
     pub legs_max: usize,
@@ -49,6 +57,21 @@ impl Config {
             again_max: Duration::from_millis(self.again_max_ms),
             expires: self.registration_s,
         }
+    }
+
+    /// The address that peers of the other IP version are told, if there is one.
+    pub fn other(&self) -> anyhow::Result<Option<IpAddr>> {
+        let given = Some(&self.other_address).filter(|text| !text.is_empty());
+        Ok(given.map(|text| text.parse()).transpose()?)
+    }
+
+    /// Where TLS is received and by what certificate, if it is.
+    pub fn tls(&self) -> anyhow::Result<Option<(SocketAddr, Arc<Certificate>)>> {
+        if self.tls_listen.is_empty() {
+            return Ok(None);
+        }
+        let certificate = Certificate::open(&self.certificate_file, &self.private_key_file)?;
+        Ok(Some((self.tls_listen.parse().context("tls_listen")?, certificate)))
     }
 
     /// The limits of the guard against scanners.

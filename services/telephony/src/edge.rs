@@ -8,11 +8,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use chassis::Drain;
 use sip::digest::Challenger;
 use sip::registrar::Registrar;
 use sip::{Endpoint, Event, LegId, Tokens};
-use sipnet::{Limits, Stack, Transport, Turn};
+use sipnet::{Certificate, Limits, Stack, Transport, Turn};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use types::{CallId, TenantId};
@@ -81,6 +82,7 @@ pub struct Edge {
     places: HashMap<String, Place>,
     pub(crate) attendance: Attendance,
     pub(crate) legs: HashMap<LegId, mpsc::Sender<Signal>>,
+    certificate: Option<Arc<Certificate>>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) drain: Drain,
 }
@@ -94,26 +96,33 @@ pub fn handle() -> (Handle, Commands) {
 /// The edge's end of the handles.
 pub struct Commands(mpsc::Receiver<Command>);
 
-/// The opened sockets.
-pub async fn listen(config: &Config) -> std::io::Result<Transport> {
+/// The opened sockets, and the certificate of those for TLS.
+pub async fn listen(config: &Config) -> anyhow::Result<(Transport, Option<Arc<Certificate>>)> {
     let limits = Limits { receive_buffer: config.receive_buffer, ..Limits::default() };
-    Transport::bind(config.sip_listen, limits).await
+    let mut transport = Transport::bind(config.sip_listen, limits).await?;
+    let tls = config.tls()?;
+    if let Some((listen, certificate)) = &tls {
+        transport.listen_tls(*listen, certificate).await.context("tls_listen")?;
+    }
+    Ok((transport, tls.map(|(_, certificate)| certificate)))
 }
 
 impl Edge {
     pub fn new(
         config: &Config,
-        transport: Transport,
+        (transport, certificate): (Transport, Option<Arc<Certificate>>),
         address: SocketAddr,
         directory: watch::Receiver<Arc<Directory>>,
         attendance: Attendance,
         shared: Arc<Shared>,
         drain: Drain,
-    ) -> Self {
+    ) -> anyhow::Result<Self> {
         let mut settings = sip::Config::new(address);
         settings.legs_max = config.legs_max;
+        settings.other_host = config.other()?;
+        settings.tls_port = transport.tls_address().map_or(0, |address| address.port());
         let tokens = Tokens::new(chassis::random::key());
-        Self {
+        Ok(Self {
             stack: Stack::new(Endpoint::new(settings, chassis::random::key()), transport),
             gate: Gate::new(config, directory.clone()),
             carriers: Carriers::new(config.pace(), chassis::random::key()),
@@ -124,9 +133,10 @@ impl Edge {
             places: HashMap::new(),
             attendance,
             legs: HashMap::new(),
+            certificate,
             shared,
             drain,
-        }
+        })
     }
 
     /// Serves until `stop` says so.
@@ -236,7 +246,17 @@ impl Edge {
         }
     }
 
+    /// A new certificate is used from the next connection on.
+    fn renew_certificate(&self) {
+        match self.certificate.as_ref().map(|certificate| certificate.renew()) {
+            Some(Ok(true)) => tracing::info!("the certificate was renewed"),
+            Some(Err(error)) => tracing::error!(%error, "the old certificate stays in use"),
+            Some(Ok(false)) | None => {}
+        }
+    }
+
     fn look(&mut self) {
+        self.renew_certificate();
         let now = self.stack.now();
         let changed = self.directory.has_changed().unwrap_or_default();
         let directory = self.directory.borrow_and_update().clone();

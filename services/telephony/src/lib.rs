@@ -50,8 +50,9 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     let view = ConfigView::follow(&deps.log)?;
     view.ready().await;
     let directory = follow(view, config.realm.clone(), drain.clone());
-    let transport = edge::listen(&config).await?;
+    let (transport, certificate) = edge::listen(&config).await?;
     let address = SocketAddr::new(config.address()?, transport.address().port());
+    let tls = transport.tls_address().map(|tls| SocketAddr::new(address.ip(), tls.port()));
 
     // The streams to our peers outlive the drain: running calls need them.
     let stop = Drain::new();
@@ -69,12 +70,20 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
         calls: driver::Calls::default(),
     });
     let attendance = attend::Attendance::connect(&deps.credentials, &deps.peers.acd, &stop)?;
-    let edge = Edge::new(&config, transport, address, directory, attendance, shared.clone(), drain.clone());
+    let edge = Edge::new(
+        &config,
+        (transport, certificate),
+        address,
+        directory,
+        attendance,
+        shared.clone(),
+        drain.clone(),
+    )?;
     let edge = tokio::spawn(edge.run(commands, stop.clone()));
     tracing::info!(%address, "sip edge listens");
 
     let ending = tokio::spawn(end(config.drain_wait_ms, shared.clone(), drain, stop.clone()));
-    let api = EdgeServer::new(api::Api { shared, address });
+    let api = EdgeServer::new(api::Api { shared, address, tls });
     let routes = tonic::service::Routes::new(api);
     let served = chassis::grpc::serve(deps.listener, routes, deps.credentials, stop.clone()).await;
     stop.start();

@@ -3,9 +3,11 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sip::{Credentials, Flow, OutboundInvite, Party, Protocol, Uri};
+use sipnet::Verify;
 use tokio::sync::mpsc;
 use types::config::{NumberFormat, Transport};
 use types::{CallId, E164, Millis, OfferOutcome, TenantId, Timestamp, TrunkId};
@@ -35,6 +37,8 @@ pub struct Route {
     pub prefixes: Vec<String>,
     pub calls_max: u32,
     pub register: bool,
+    /// Who may vouch for the gateway, in PEM; `None`: whom the system trusts.
+    pub ca: Option<Arc<str>>,
 }
 
 impl Route {
@@ -48,19 +52,22 @@ impl Route {
         }
     }
 
-    /// The gateway's address; the first that its name has.
-    pub async fn resolve(&self) -> Option<Flow> {
-        let protocol = match self.transport {
-            Transport::Udp => Protocol::Udp,
-            Transport::Tcp => Protocol::Tcp,
-        };
+    /// The gateway's address; the first that its name has, IPv4 before IPv6: our
+    /// sockets may know nothing else.
+    pub async fn resolve(&self) -> Option<SocketAddr> {
         if let Ok(remote) = self.address.parse() {
-            return Some(Flow { protocol, remote });
+            return Some(remote);
         }
         let found = tokio::net::lookup_host(&self.address).await;
         let found = found.inspect_err(|error| tracing::warn!(self.address, %error, "gateway not found"));
-        let remote: SocketAddr = found.ok()?.next()?;
-        Some(Flow { protocol, remote })
+        found.ok()?.min_by_key(SocketAddr::is_ipv6)
+    }
+
+    /// Whom a TLS connection to the gateway must lead to (RFC 5922).
+    fn verify(&self) -> Verify {
+        let name = self.address.rsplit_once(':').map_or(self.address.as_str(), |(host, _)| host);
+        let name = name.trim_matches(['[', ']']).to_owned();
+        Verify { name, roots: self.ca.as_deref().map(str::to_owned) }
     }
 
     /// The number as the carrier wants it.
@@ -74,6 +81,18 @@ impl Route {
             (NumberFormat::National, _) => format!("00{digits}"),
             (NumberFormat::Digits, _) => digits.to_owned(),
         }
+    }
+}
+
+impl Edge {
+    /// The way to a gateway at this address.
+    pub(crate) fn flow_to(&mut self, route: &Route, remote: SocketAddr) -> Flow {
+        let protocol = match route.transport {
+            Transport::Udp => Protocol::Udp,
+            Transport::Tcp => Protocol::Tcp,
+            Transport::Tls => Protocol::Tls(self.stack.identity(route.verify())),
+        };
+        Flow { protocol, remote }
     }
 }
 
@@ -144,18 +163,20 @@ fn fails_over(code: u16) -> bool {
 pub async fn invite(
     edge: &Handle,
     route: &Route,
-    flow: Flow,
+    remote: SocketAddr,
     (number, presented): (&E164, &E164),
     of: (TenantId, CallId),
     sdp: Bytes,
     signals: mpsc::Sender<Signal>,
 ) -> Option<PhoneLeg> {
-    let callee = Uri::sip(&route.write(number), flow.remote);
+    let callee = Uri::sip(&route.write(number), remote);
     let shown = route.write(route.caller_id.as_ref().unwrap_or(presented));
     let credentials = route.credentials.clone();
     let credentials = credentials.map(|(username, password)| Credentials { username, password });
     tracing::info!(trunk = %route.trunk, gateway = route.address, "dialled");
+    let route = route.clone();
     let send = move |edge: &mut Edge, now| {
+        let flow = edge.flow_to(&route, remote);
         let from = Uri::sip(&shown, edge.address);
         let invite = OutboundInvite {
             flow,
@@ -191,6 +212,7 @@ mod tests {
             prefixes: Vec::new(),
             calls_max: 1,
             register: false,
+            ca: None,
         }
     }
 

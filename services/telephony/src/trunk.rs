@@ -190,6 +190,7 @@ impl Directory {
     }
 
     fn add_routes(&mut self, of: &Trunk, outbound: &config::Outbound) {
+        let ca = outbound.ca.as_deref().map(Arc::from);
         for gateway in &outbound.gateways {
             let credentials = outbound.credentials.as_ref();
             let route = Route {
@@ -203,6 +204,7 @@ impl Directory {
                 prefixes: outbound.prefixes.clone(),
                 calls_max: outbound.calls_max,
                 register: outbound.register,
+                ca: ca.clone(),
             };
             let (priority, weight) = (gateway.priority, gateway.weight);
             self.routes.entry(of.tenant.clone()).or_default().push(Choice { priority, weight, route });

@@ -1,10 +1,12 @@
 //! Requests and responses of our own.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use sipx_sip::{Header, HeaderName, Method, Request, RequestBuilder, Response, StatusCode};
 
 use super::dialog::Dialog;
-use super::{Endpoint, Protocol};
+use super::{Endpoint, Flow, Protocol};
 use crate::message::line;
 use crate::read::ALLOW;
 use crate::{Answer, Error, Uri};
@@ -13,7 +15,7 @@ use crate::{Answer, Error, Uri};
 pub(super) struct Parts<'a> {
     pub(super) method: Method,
     pub(super) uri: Uri,
-    pub(super) protocol: Protocol,
+    pub(super) flow: Flow,
     pub(super) from: &'a str,
     pub(super) to: &'a str,
     pub(super) call_id: &'a str,
@@ -26,7 +28,7 @@ pub(super) struct Parts<'a> {
 impl Endpoint {
     pub(super) fn build_request(&mut self, parts: Parts<'_>) -> Result<Request, Error> {
         let uri = sipx_sip::Uri::parse(parts.uri.to_string().into()).map_err(|_| Error::Malformed("uri"))?;
-        let via = self.via(parts.protocol);
+        let via = self.via(parts.flow);
         let mut lines = vec![
             line("Via", via)?,
             line("Max-Forwards", "70")?,
@@ -39,7 +41,7 @@ impl Endpoint {
             lines.push(line("Route", route.clone())?);
         }
         if !matches!(parts.method, Method::Ack | Method::Bye | Method::Cancel) {
-            lines.push(line("Contact", format!("<{}>", self.contact(parts.protocol)))?);
+            lines.push(line("Contact", format!("<{}>", self.contact(parts.flow)))?);
             lines.push(line("Allow", ALLOW)?);
         }
         lines.push(line("User-Agent", self.config.agent.clone())?);
@@ -61,7 +63,7 @@ impl Endpoint {
         self.build_request(Parts {
             method,
             uri,
-            protocol: dialog.next_hop().protocol,
+            flow: dialog.next_hop(),
             from: &dialog.local,
             to: &dialog.remote,
             call_id: &dialog.call_id,
@@ -78,7 +80,7 @@ impl Endpoint {
         request: &Request,
         answer: &Answer,
         tag: &str,
-        protocol: Protocol,
+        flow: Flow,
     ) -> Result<Response, Error> {
         let code = StatusCode::new(answer.code).ok_or(Error::Malformed("status code"))?;
         let mut response = Response::new(code, Bytes::from(answer.phrase().to_owned()));
@@ -90,7 +92,7 @@ impl Endpoint {
             for route in request.headers.get_all(&HeaderName::RecordRoute) {
                 response.headers.push(route.clone());
             }
-            response.headers.push(line("Contact", format!("<{}>", self.contact(protocol)))?);
+            response.headers.push(line("Contact", format!("<{}>", self.contact(flow)))?);
             response.headers.push(line("Allow", ALLOW)?);
         }
         if answer.code > 100 {
@@ -104,26 +106,30 @@ impl Endpoint {
         Ok(response)
     }
 
-    pub(super) fn via(&mut self, protocol: Protocol) -> String {
-        let (name, branch) = (protocol.via(), self.tokens.long());
-        let sent_by = self.sent_by(protocol);
+    pub(super) fn via(&mut self, flow: Flow) -> String {
+        let (name, branch) = (flow.protocol.via(), self.tokens.long());
+        let sent_by = self.sent_by(flow);
         format!("SIP/2.0/{name} {sent_by};branch=z9hG4bK{branch};rport")
     }
 
-    fn sent_by(&self, protocol: Protocol) -> std::net::SocketAddr {
-        let port = match protocol {
-            Protocol::Udp => self.config.udp_port,
-            Protocol::Tcp => self.config.tcp_port,
+    fn sent_by(&self, flow: Flow) -> SocketAddr {
+        let config = &self.config;
+        let port = match flow.protocol {
+            Protocol::Udp => config.udp_port,
+            Protocol::Tls(_) if config.tls_port != 0 => config.tls_port,
+            Protocol::Tcp | Protocol::Tls(_) => config.tcp_port,
         };
-        std::net::SocketAddr::new(self.config.host, port)
+        let other = config.other_host.filter(|_| flow.remote.is_ipv4() != config.host.is_ipv4());
+        SocketAddr::new(other.unwrap_or(config.host), port)
     }
 
-    /// Where peers reach us by this protocol: our Contact.
-    pub fn contact(&self, protocol: Protocol) -> Uri {
-        let uri = Uri::sip(&self.config.contact_user, self.sent_by(protocol));
-        match protocol {
+    /// Where the peer of this flow reaches us: our Contact. Who cannot connect to
+    /// us by TLS keeps to the connection that there is (RFC 5923).
+    pub fn contact(&self, flow: Flow) -> Uri {
+        let uri = Uri::sip(&self.config.contact_user, self.sent_by(flow));
+        match flow.protocol {
             Protocol::Udp => uri,
-            Protocol::Tcp => uri.with_param("transport", "tcp"),
+            protocol => uri.with_param("transport", protocol.name()),
         }
     }
 }

@@ -91,8 +91,8 @@ impl Endpoint {
     fn send_final(&mut self, now: Duration, id: LegId, answer: &Answer) -> Result<(), Error> {
         let leg = self.legs.get_mut(&id).ok_or(Error::NoLeg)?;
         let pending = leg.pending.take().ok_or(Error::WrongState("nothing to answer"))?;
-        let (tag, protocol) = (leg.dialog.local_tag.clone(), leg.dialog.flow.protocol);
-        let response = self.build_response(&pending.request, answer, &tag, protocol)?;
+        let (tag, flow) = (leg.dialog.local_tag.clone(), leg.dialog.flow);
+        let response = self.build_response(&pending.request, answer, &tag, flow)?;
         let accepted = answer.code < 300 && pending.request.method == Method::Invite;
         let bytes = Message::Response(response.clone()).to_bytes();
         let outputs = self.transactions.respond(&pending.key, response);
@@ -138,7 +138,7 @@ impl Endpoint {
         let request = self.build_request(Parts {
             method: Method::Invite,
             uri: invite.uri,
-            protocol: invite.flow.protocol,
+            flow: invite.flow,
             from: &format!("{};tag={tag}", invite.from),
             to: &invite.to.to_string(),
             call_id: &call_id,
@@ -193,7 +193,7 @@ impl Endpoint {
         let request = self.build_request(Parts {
             method,
             uri: outbound.uri,
-            protocol: outbound.flow.protocol,
+            flow: outbound.flow,
             from: &format!("{};tag={tag}", outbound.from),
             to: &outbound.to.to_string(),
             call_id: &outbound.call_id.unwrap_or(fresh),

@@ -51,7 +51,7 @@ impl Dialog {
     /// address in Contact while the packets come from elsewhere is a NAT: answer
     /// to where they come from. Names are not resolved here.
     pub(crate) fn next_hop(&self) -> Flow {
-        if self.flow.protocol == Protocol::Tcp {
+        if self.flow.protocol.is_stream() {
             return self.flow;
         }
         let routed = self.routes.first().and_then(|r| route_uri(r));

@@ -9,7 +9,7 @@ use sipx_sip::{Message, Method, Request as Core, TransactionKey};
 use super::dialog::{Dialog, contact, cseq, record_routes};
 use super::leg::{Leg, Pending, Phase};
 use super::transactions::{Due, Key, Owner};
-use super::{Ended, Endpoint, Event, Flow, IncomingInvite, LegId, Protocol, RequestId};
+use super::{Ended, Endpoint, Event, Flow, IncomingInvite, LegId, RequestId};
 use crate::message::{from, header, to};
 use crate::read::ALLOW;
 use crate::{Answer, Request, Uri};
@@ -40,7 +40,7 @@ impl Endpoint {
 
     fn answer_without_transaction(&mut self, flow: Flow, request: &Core, answer: &Answer) {
         let tag = self.tokens.short();
-        if let Ok(response) = self.build_response(request, answer, &tag, flow.protocol) {
+        if let Ok(response) = self.build_response(request, answer, &tag, flow) {
             self.transmit(flow, Message::Response(response).to_bytes());
         }
     }
@@ -261,8 +261,8 @@ impl Endpoint {
         answer: &Answer,
         tag: &str,
     ) {
-        let protocol = self.transactions.get(key).map_or(Protocol::Udp, |t| t.flow.protocol);
-        if let Ok(response) = self.build_response(request, answer, tag, protocol) {
+        let Some(flow) = self.transactions.get(key).map(|t| t.flow) else { return };
+        if let Ok(response) = self.build_response(request, answer, tag, flow) {
             let outputs = self.transactions.respond(key, response);
             self.perform(now, key, outputs);
         }
@@ -300,7 +300,7 @@ fn incoming_dialog(request: &Core, local_tag: String, flow: Flow) -> Dialog {
 /// the source port if the peer wrote `rport`, else to the port in its Via.
 fn reply_flow(request: &Core, flow: Flow) -> Flow {
     let Some(Ok(via)) = request.headers.typed::<Via>() else { return flow };
-    if flow.protocol == Protocol::Tcp || via.rport().is_some() {
+    if flow.protocol.is_stream() || via.rport().is_some() {
         return flow;
     }
     let remote = std::net::SocketAddr::new(flow.remote.ip(), via.port.unwrap_or(5060));

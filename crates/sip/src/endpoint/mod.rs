@@ -38,6 +38,19 @@ pub enum Protocol {
     Udp,
     /// A connection, named by the peer's address and port.
     Tcp,
+    /// The same under TLS, with whom it was proved to lead to.
+    Tls(Identity),
+}
+
+/// Whom the other end of a TLS connection has proved to be, as the owner of the
+/// sockets numbers those that it may connect to. Connections to different ones
+/// are never shared, even at the same address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Identity(pub u32);
+
+impl Identity {
+    /// Somebody who connected to us and proved nothing.
+    pub const GUEST: Self = Self(0);
 }
 
 impl Protocol {
@@ -46,22 +59,29 @@ impl Protocol {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls(_) => "tls",
         }
+    }
+
+    /// Whether it is a connection: nothing is repeated, answers come on it.
+    pub fn is_stream(self) -> bool {
+        self != Self::Udp
     }
 
     fn via(self) -> &'static str {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls(_) => "TLS",
         }
     }
 }
 
-/// A way to a peer: for TCP the open connection from that address, or a new one
-/// to it.
+/// A way to a peer: for TCP and TLS the open connection from that address, or a
+/// new one to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Flow {
-    /// UDP or TCP.
+    /// UDP, TCP or TLS.
     pub protocol: Protocol,
     /// The peer's address as seen from here.
     pub remote: SocketAddr,
@@ -96,10 +116,14 @@ impl Timing {
 pub struct Config {
     /// The address peers can reach: written in Via and Contact.
     pub host: IpAddr,
+    /// The same for peers of the other IP version, if there is one.
+    pub other_host: Option<IpAddr>,
     /// The advertised UDP port.
     pub udp_port: u16,
     /// The advertised TCP port.
     pub tcp_port: u16,
+    /// The advertised TLS port; 0: nobody can connect to us by TLS.
+    pub tls_port: u16,
     /// The user part of our Contact.
     pub contact_user: String,
     /// User-Agent and Server.
@@ -117,8 +141,10 @@ impl Config {
     pub fn new(address: SocketAddr) -> Self {
         Self {
             host: address.ip(),
+            other_host: None,
             udp_port: address.port(),
             tcp_port: address.port(),
+            tls_port: 0,
             contact_user: "trunkline".to_owned(),
             agent: "Trunkline".to_owned(),
             legs_max: 20_000,

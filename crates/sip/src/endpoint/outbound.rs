@@ -8,7 +8,7 @@ use sipx_sip::{HeaderName, Message, Method, Request as Core, Response as CoreRes
 use super::dialog::{Dialog, cseq, record_routes};
 use super::leg::Phase;
 use super::transactions::{Key, Owner, Transaction};
-use super::{Ended, Endpoint, Event, LegId, RequestId};
+use super::{Ended, Endpoint, Event, Flow, LegId, RequestId};
 use crate::message::{line, to};
 use crate::{Response, digest};
 
@@ -179,7 +179,7 @@ impl Endpoint {
             return false;
         }
         let Some(request) = self.transactions.request(key).cloned() else { return false };
-        let Some(retry) = self.with_credentials(request, response, &credentials) else {
+        let Some(retry) = self.with_credentials(request, response, &credentials, flow) else {
             return false;
         };
         let number = cseq(&retry.headers);
@@ -206,6 +206,7 @@ impl Endpoint {
         mut request: Core,
         response: &Response,
         credentials: &super::Credentials,
+        flow: Flow,
     ) -> Option<Core> {
         let of = |name, proxy| response.headers(name).into_iter().map(move |v| (proxy, v));
         let challenges: Vec<(bool, String)> =
@@ -216,9 +217,8 @@ impl Endpoint {
         let (username, password) = (&credentials.username, &credentials.password);
         let on = (method.as_str(), uri.as_str());
         let (name, value) = digest::answer(&challenges, username, password, on, &cnonce)?;
-        let protocol = via_protocol(&request);
         let number = cseq(&request.headers) + 1;
-        replace(&mut request, HeaderName::Via, self.via(protocol))?;
+        replace(&mut request, HeaderName::Via, self.via(flow))?;
         replace(&mut request, HeaderName::CSeq, format!("{number} {method}"))?;
         let authorization = line(name, value).ok()?;
         request.headers.remove_all(authorization.name());
@@ -233,11 +233,6 @@ fn is_stale(response: &Response) -> bool {
     all.any(|v| v.to_ascii_lowercase().replace(['"', ' '], "").contains("stale=true"))
 }
 
-fn via_protocol(request: &Core) -> super::Protocol {
-    let via = crate::message::header(&request.headers, "Via").unwrap_or_default();
-    if via.starts_with("SIP/2.0/TCP") { super::Protocol::Tcp } else { super::Protocol::Udp }
-}
-
 fn replace(request: &mut Core, name: HeaderName, value: String) -> Option<()> {
     let position = request.headers.iter().position(|h| *h.name() == name)?;
     request.headers.remove_all(&name);
@@ -247,7 +242,7 @@ fn replace(request: &mut Core, name: HeaderName, value: String) -> Option<()> {
 }
 
 /// The caller's side of a dialog before anybody answered.
-pub(super) fn outgoing_dialog(request: &Core, flow: super::Flow) -> Dialog {
+pub(super) fn outgoing_dialog(request: &Core, flow: Flow) -> Dialog {
     let headers = &request.headers;
     let value = |name| crate::message::header(headers, name).unwrap_or_default();
     Dialog {

@@ -185,10 +185,7 @@ impl Transactions {
 }
 
 fn reliability(protocol: Protocol) -> Reliability {
-    match protocol {
-        Protocol::Udp => Reliability::Unreliable,
-        Protocol::Tcp => Reliability::Reliable,
-    }
+    if protocol.is_stream() { Reliability::Reliable } else { Reliability::Unreliable }
 }
 
 impl Endpoint {

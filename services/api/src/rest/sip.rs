@@ -21,6 +21,9 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 struct SipServer {
     udp: String,
     tcp: String,
+    /// Absent: not by TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<String>,
 }
 
 #[utoipa::path(get, path = "/v1/sip-server", operation_id = "getSipServer", tag = "trunks",
@@ -28,5 +31,6 @@ struct SipServer {
 async fn sip_server(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<SipServer>> {
     caller.may(Permission::Directory)?;
     let place = app.telephony().r#where(WhereRequest {}).await?.into_inner();
-    Ok(Json(SipServer { udp: place.udp, tcp: place.tcp }))
+    let tls = Some(place.tls).filter(|tls| !tls.is_empty());
+    Ok(Json(SipServer { udp: place.udp, tcp: place.tcp, tls }))
 }

@@ -168,11 +168,11 @@ impl Driver {
         of: (TenantId, types::CallId),
         sdp: bytes::Bytes,
     ) -> Option<super::PhoneLeg> {
-        let flow = route.resolve().await?;
+        let remote = route.resolve().await?;
         let called = self.call.ledger().did.clone();
         let presented = called.or_else(|| self.shared.directory.borrow().own_number(&self.tenant))?;
         let (edge, signals) = (self.shared.edge.clone(), self.signals.clone());
-        crate::outbound::invite(&edge, route, flow, (number, &presented), of, sdp, signals).await
+        crate::outbound::invite(&edge, route, remote, (number, &presented), of, sdp, signals).await
     }
 
     /// A carrier's final answer other than 2xx: the next way, or the outcome.

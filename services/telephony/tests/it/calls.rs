@@ -67,7 +67,7 @@ impl World {
         self.peers.media("release", |w| matches!(w, request::What::Release(_)).then_some(())).await;
     }
 
-    async fn heard(&self) -> Vec<(usize, usize)> {
+    pub async fn heard(&self) -> Vec<(usize, usize)> {
         self.peers
             .media("hear", |w| match w {
                 request::What::Hear(hear) => {

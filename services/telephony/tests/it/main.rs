@@ -8,5 +8,6 @@ mod peers;
 mod registration;
 mod sipp;
 mod strangers;
+mod tls;
 mod transfers;
 mod world;

@@ -57,3 +57,39 @@ async fn a_phone_whose_agent_is_deleted_can_register_no_more() {
     };
     tokio::time::timeout(crate::world::SOON, refused).await.unwrap();
 }
+
+#[tokio::test]
+async fn phones_on_ipv6_and_ipv4_register_at_one_socket() {
+    let settings = toml::toml! {
+        sip_listen = "[::]:0"
+        public_address = "127.0.0.1"
+        other_address = "::1"
+    };
+    let mut world = World::with(by_address("127.0.0.1"), settings).await;
+    for protocol in [Protocol::Udp, Protocol::Tcp] {
+        let six = softphone::Config { listen: "[::1]:0".parse().unwrap(), protocol, ..Default::default() };
+        let six = softphone::Phone::bind(six).await.unwrap();
+        let at = format!("[::1]:{}", world.edge.port());
+        let _six = six.register(at, "ana", "pass").await.unwrap();
+        let four = world.phone(protocol).await;
+        let _four = four.register(world.edge, "ana", "pass").await.unwrap();
+        let request = PhonesRequest { tenant: world.tenant.to_string() };
+        let phones = world.api.phones(request).await.unwrap().into_inner().phones;
+        assert!(phones.len() >= 2, "{phones:?}");
+    }
+    // A trunk known by its IPv4 address calls, and the IPv6 phone is rung.
+    let ana = softphone::Config { listen: "[::1]:0".parse().unwrap(), ..Default::default() };
+    let ana = softphone::Phone::bind(ana).await.unwrap();
+    let _last = ana.register(format!("[::1]:{}", world.edge.port()), "ana", "pass").await.unwrap();
+    world.flow_queues();
+    let caller = world.phone(Protocol::Udp).await;
+    let call = caller.call(softphone::Dial::new(world.edge, crate::world::NUMBER)).await.unwrap();
+    world.queue_reserves_ana().await;
+    let ringing = ana.incoming(crate::world::SOON).await.unwrap();
+    let contact = ringing.request().header("Contact").unwrap();
+    assert!(contact.contains("@[::1]:"), "{contact}");
+    ringing.answer().await.unwrap();
+    call.wait_answered(crate::world::SOON).await.unwrap();
+    call.hang_up().await.unwrap();
+    world.facts().await;
+}

@@ -196,6 +196,7 @@ pub fn trunk_to(gateways: &[SocketAddr]) -> config::Trunk {
         prefixes: vec!["36".to_owned()],
         calls_max: 2,
         register: false,
+        ca: None,
     };
     let auth = by_address("203.0.113.7");
     config::Trunk { name: "Out".to_owned(), auth, enabled: true, outbound: Some(outbound) }

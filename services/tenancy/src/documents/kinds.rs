@@ -18,6 +18,8 @@ use types::{
 
 const TEXT_MAX: usize = 100;
 const ADDRESSES_MAX: usize = 100;
+/// Certificates that may vouch for a carrier, bytes.
+const CA_MAX: usize = 65_536;
 const GATEWAYS_MAX: usize = 8;
 const PERMISSIONS_MAX: usize = 100;
 const PREFIXES_MAX: usize = 300;
@@ -254,6 +256,10 @@ fn check_outbound(outbound: &Outbound, report: &mut Report) {
     }
     if !(1..=CALLS_MAX).contains(&outbound.calls_max) {
         report.problem("outbound.calls_max", "bad_calls_max", "is not between 1 and 10000");
+    }
+    let certificates = |pem: &String| pem.len() <= CA_MAX && pem.contains("-----BEGIN CERTIFICATE-----");
+    if !outbound.ca.as_ref().is_none_or(certificates) {
+        report.problem("outbound.ca", "bad_ca", "holds no certificate in PEM, or over 64 kB");
     }
     if outbound.register && outbound.credentials.is_none() {
         report.problem("outbound.credentials", "bad_credentials", "are needed to register");

@@ -13,6 +13,7 @@ mod platform;
 mod recordings;
 mod separate;
 mod skills;
+mod tls;
 mod topics;
 mod transfers;
 mod watch;

@@ -3,7 +3,7 @@
 use standalone::{Options, Platform};
 use std::{
     net::{SocketAddr, TcpListener, UdpSocket},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{OnceLock, mpsc::sync_channel},
 };
 
@@ -12,6 +12,8 @@ pub struct Running {
     pub sip: SocketAddr,
     /// Its data folder.
     pub data: PathBuf,
+    /// What vouches for its SIP over TLS, by the name `localhost`.
+    pub certificate: String,
 }
 
 /// Starts the platform when first asked for. It runs on a runtime of its own,
@@ -27,6 +29,17 @@ pub fn platform() -> &'static Running {
                 let folder = tempfile::tempdir().expect("a folder");
                 let database = tenantdb::testing::database().await;
                 let (http, sip) = (free_port(), free_port());
+                let certificate = certificate(folder.path());
+                let mut settings = toml::toml! {
+                    [media]
+                    rtp_ports = "0-0"
+                    [telephony]
+                    tls_listen = "127.0.0.1:0"
+                };
+                for (key, file) in [("certificate_file", CHAIN), ("private_key_file", KEY)] {
+                    let file = folder.path().join(file).display().to_string();
+                    settings["telephony"].as_table_mut().expect("a table").insert(key.into(), file.into());
+                }
                 let options = Options {
                     data: folder.path().into(),
                     http,
@@ -34,19 +47,28 @@ pub fn platform() -> &'static Running {
                     public_address: String::new(),
                     database_url: Some(database.url().to_owned()),
                     kafka: None,
-                    settings: toml::toml! {
-                        [media]
-                        rtp_ports = "0-0"
-                    },
+                    settings,
                 };
                 let platform = Platform::start(options).await.expect("the platform starts");
                 let data = folder.path().into();
-                started.send(Running { url: platform.url.clone(), sip, data }).expect("somebody waits");
+                let url = platform.url.clone();
+                started.send(Running { url, sip, data, certificate }).expect("somebody waits");
                 platform.run().await.expect("the platform runs");
             });
         });
         running.recv().expect("the platform started")
     })
+}
+
+pub const CHAIN: &str = "chain.pem";
+pub const KEY: &str = "key.pem";
+
+/// Makes a certificate for `localhost` in this folder; gives what vouches for it.
+pub fn certificate(folder: &Path) -> String {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    std::fs::write(folder.join(KEY), made.signing_key.serialize_pem()).expect("written");
+    std::fs::write(folder.join(CHAIN), made.cert.pem()).expect("written");
+    made.cert.pem()
 }
 
 /// Free for TCP and UDP a moment ago.

@@ -86,7 +86,8 @@ async fn start(binaries: &Path, brokers: &str, data: &Path, database_url: &str) 
     });
     let processes = processes.collect();
     let url = format!("http://{http}");
-    let running = Box::leak(Box::new(Running { url: url.clone(), sip, data: data.into() }));
+    let running =
+        Box::leak(Box::new(Running { url: url.clone(), sip, data: data.into(), certificate: String::new() }));
     Fleet { url, running, _processes: processes }
 }
 

@@ -19,14 +19,14 @@ const SECOND: f64 = 900.0;
 const MUSIC: f64 = 261.6;
 
 /// An agent's own session: what the desk's buttons do, by REST.
-struct Desk {
+pub struct Desk {
     at: &'static Running,
     http: Client,
     csrf: String,
 }
 
 impl Desk {
-    async fn of(company: &Company, agent: &AgentPhone) -> Desk {
+    pub async fn of(company: &Company, agent: &AgentPhone) -> Desk {
         let profile = company.get(&format!("/v1/agents/{}", agent.agent)).await;
         let email = format!("{}@example.com", text(&profile["phone"]["username"]));
         let http = Client::builder().cookie_store(true).build().expect("a client");
@@ -38,7 +38,7 @@ impl Desk {
         Desk { at: company.at, http, csrf: text(&me["csrf"]) }
     }
 
-    async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+    pub async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
         let request = self.http.post(format!("{}{path}", self.at.url)).header("x-csrf-token", &self.csrf);
         let reply = request.json(&body).send().await.expect("a reply");
         let status = reply.status();

@@ -14,9 +14,12 @@ export function SipAddress() {
   });
   return (
     <Loaded query={server}>
-      {({ udp, tcp }) => (
+      {({ udp, tcp, tls }) => (
         <ul className="flex flex-col gap-1">
-          {(udp === tcp ? [{ at: udp, by: "UDP, TCP" }] : [{ at: udp, by: "UDP" }, { at: tcp, by: "TCP" }]).map(
+          {[
+            ...(udp === tcp ? [{ at: udp, by: "UDP, TCP" }] : [{ at: udp, by: "UDP" }, { at: tcp, by: "TCP" }]),
+            ...(tls ? [{ at: tls, by: "TLS" }] : []),
+          ].map(
             ({ at, by }) => (
               <li key={by} className="flex flex-wrap items-center gap-2">
                 <Copyable value={at} testId="sip-address" />

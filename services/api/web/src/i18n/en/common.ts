@@ -79,6 +79,7 @@ export default {
     gateways: "From 1 to 8 gateways",
     bad_prefixes: "Up to 300 beginnings of numbers, digits only",
     bad_calls_max: "From 1 to 10000 calls",
+    bad_ca: "Certificates in PEM, up to 64 kB",
     bad_gateway: "A host and port, such as sip.carrier.example:5060",
     bad_credentials: "1 to 128 printable characters each",
     answer_after: "Between 1 second and 1 hour",

@@ -82,6 +82,7 @@ export default {
     gateways: "De la 1 la 8 gateway-uri",
     bad_prefixes: "Până la 300 de începuturi de numere, numai cifre",
     bad_calls_max: "De la 1 la 10000 de apeluri",
+    bad_ca: "Certificate în format PEM, cel mult 64 kB",
     bad_gateway: "O gazdă și un port, de exemplu sip.carrier.example:5060",
     bad_credentials: "Câte 1 până la 128 de caractere tipăribile",
     answer_after: "Între 1 secundă și 1 oră",
