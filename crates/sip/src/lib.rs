@@ -22,7 +22,7 @@ mod uri;
 
 pub use endpoint::{
     Config, Credentials, Ended, Endpoint, Event, Flow, Identity, IncomingInvite, LegId, Outbound,
-    OutboundInvite, Output, Protocol, RequestId, Timing,
+    OutboundInvite, Output, Protocol, RequestId, SessionTimes, Timing,
 };
 pub use error::Error;
 pub use message::{Answer, Contact, Message, Request, Response};

@@ -219,6 +219,7 @@ pub(crate) fn phrase(code: u16) -> &'static str {
         415 => "Unsupported Media Type",
         416 => "Unsupported URI Scheme",
         420 => "Bad Extension",
+        422 => "Session Interval Too Small",
         423 => "Interval Too Brief",
         480 => "Temporarily Unavailable",
         481 => "Call/Transaction Does Not Exist",
@@ -258,7 +259,7 @@ pub(crate) fn header(headers: &Headers, long: &str) -> Option<String> {
     headers.value(&name(long)).map(|v| text(&v))
 }
 
-fn headers(headers: &Headers, long: &str) -> Vec<String> {
+pub(crate) fn headers(headers: &Headers, long: &str) -> Vec<String> {
     headers.get_all(&name(long)).map(|h| text(&h.value())).collect()
 }
 

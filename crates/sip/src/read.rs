@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use sipx_sip::headers::{ContactValue, ContentType, Date, RecordRoute, Require, Route, TokenList, Via, via};
+use sipx_sip::session::OPTION_TAG;
 use sipx_sip::{
     Finding, Header, HeaderName, Headers, Limits, Method, parse_datagram, validate_request, validate_response,
 };
@@ -133,10 +134,11 @@ fn semantics(core: &sipx_sip::Request) -> Option<Fault> {
     foreign.then(|| Fault { code: 415, header: Some(("Accept", "application/sdp".into())) })
 }
 
-/// The option tags that the peer requires: we support none.
+/// The option tags that the peer requires and we do not know.
 fn required(headers: &Headers) -> Option<String> {
-    let tags: Vec<String> =
-        headers.typed_all::<Require>().filter_map(Result::ok).flat_map(|r| tokens_of(&r)).collect();
+    let lists = headers.typed_all::<Require>().filter_map(Result::ok);
+    let unknown = |tag: &String| !tag.eq_ignore_ascii_case(OPTION_TAG);
+    let tags: Vec<String> = lists.flat_map(|list| tokens_of(&list)).filter(unknown).collect();
     (!tags.is_empty()).then(|| tags.join(", "))
 }
 

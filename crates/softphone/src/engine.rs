@@ -150,8 +150,12 @@ impl Engine {
         let Some(leg) = event.leg() else { return };
         let is_last = event.is_last();
         let Some(line) = self.lines.get(&leg) else { return };
+        let glare = matches!(event, Event::TryAgain { .. });
         if let Some(answer) = line.on_event(event) {
             let _ = self.stack.endpoint.answer_offer(now, leg, &answer);
+        }
+        if glare && self.stack.endpoint.offer(now, leg, line.offer_again()).is_err() {
+            line.settled(491);
         }
         if is_last {
             self.lines.remove(&leg);

@@ -34,5 +34,5 @@ pub use ear::Tone;
 pub use error::Error;
 pub use mouth::Sound;
 pub use phone::{Config, Dial, Incoming, Phone, Registration};
-pub use sip::{Credentials, Protocol};
+pub use sip::{Credentials, Protocol, SessionTimes};
 pub use sipnet::{Certificate, Verify};

@@ -71,6 +71,12 @@ impl Line {
         session.write(&audio)
     }
 
+    /// The same once more, after the peer's crossed it.
+    pub(crate) fn offer_again(&self) -> Bytes {
+        let direction = self.session().direction;
+        self.offer(direction)
+    }
+
     /// The answer to an offer of the peer; `None` without a common codec. Audio
     /// flows from now on.
     pub(crate) fn answer(&self, offer: &[u8]) -> Option<Bytes> {
@@ -159,7 +165,7 @@ impl Line {
         });
     }
 
-    fn settled(&self, code: u16) {
+    pub(crate) fn settled(&self, code: u16) {
         self.state.send_modify(|s| {
             s.offers_settled += 1;
             s.offer_code = code;

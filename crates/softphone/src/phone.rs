@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use sip::sdp::{Codec, Direction};
 use sip::{
-    Answer, Contact, Credentials, Endpoint, Flow, Outbound, OutboundInvite, Party, Protocol, Request, Uri,
+    Answer, Contact, Credentials, Endpoint, Flow, Outbound, OutboundInvite, Party, Protocol, Request,
+    SessionTimes, Uri,
 };
 use sipnet::{Certificate, Limits, Stack, Transport, Verify};
 use tokio::sync::{Mutex, mpsc};
@@ -30,6 +31,8 @@ pub struct Config {
     pub username: String,
     /// What it speaks, the preferred first.
     pub codecs: Vec<Codec>,
+    /// How long a session lasts without a refresh.
+    pub session: Option<SessionTimes>,
     /// Calls and registers over TLS, with whom this names.
     pub verify: Option<Verify>,
     /// Takes TLS connections too, on a port of their own, by this certificate.
@@ -43,6 +46,7 @@ impl Default for Config {
             protocol: Protocol::Udp,
             username: "softphone".to_owned(),
             codecs: vec![Codec::pcma(), Codec::pcmu(), Codec::telephone_event()],
+            session: Some(SessionTimes::default()),
             verify: None,
             certificate: None,
         }
@@ -130,6 +134,7 @@ impl Phone {
         let mut settings = sip::Config::new(address);
         settings.tls_port = tls_address.map_or(0, |address| address.port());
         settings.contact_user = config.username.clone();
+        settings.session = config.session;
         settings.agent = "Trunkline softphone".to_owned();
         let endpoint = Endpoint::new(settings, clock::seed());
         let clock = Clock::start();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde::Deserialize;
+use sip::SessionTimes;
 use sipnet::Certificate;
 
 use crate::carriers::Pace;
@@ -34,6 +35,8 @@ pub struct Config {
     pub again_ms: u64,
     pub again_max_ms: u64,
     pub registration_s: u32,
+    pub session_s: u64,
+    pub session_least_s: u64,
 }
 
 impl Config {
@@ -46,6 +49,12 @@ impl Config {
             return Ok(self.sip_listen.ip());
         }
         Ok(outward_address().unwrap_or(IpAddr::from([127, 0, 0, 1])))
+    }
+
+    /// How long a session lasts without a refresh.
+    pub fn session(&self) -> SessionTimes {
+        let [interval, least] = [self.session_s, self.session_least_s].map(Duration::from_secs);
+        SessionTimes { interval, least }
     }
 
     /// How often carriers are asked.

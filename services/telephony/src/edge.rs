@@ -119,6 +119,7 @@ impl Edge {
     ) -> anyhow::Result<Self> {
         let mut settings = sip::Config::new(address);
         settings.legs_max = config.legs_max;
+        settings.session = Some(config.session());
         settings.other_host = config.other()?;
         settings.tls_port = transport.tls_address().map_or(0, |address| address.port());
         let tokens = Tokens::new(chassis::random::key());

@@ -9,6 +9,7 @@ use super::build::Parts;
 use super::dialog::{Dialog, cseq};
 use super::leg::{Leg, Phase, Unacked};
 use super::outbound::outgoing_dialog;
+use super::session::Session;
 use super::transactions::{Due, Key, Owner, Transaction};
 use super::{Ended, Endpoint, Event, LegId, Outbound, OutboundInvite, RequestId};
 use crate::message::line;
@@ -82,7 +83,8 @@ impl Endpoint {
     /// refusal, after which the session stays as it was.
     pub fn answer_offer(&mut self, now: Duration, id: LegId, answer: &Answer) -> Result<(), Error> {
         let leg = self.legs.get(&id).ok_or(Error::NoLeg)?;
-        if leg.phase != Phase::Answered {
+        let update = leg.pending.as_ref().is_some_and(|pending| pending.request.method == Method::Update);
+        if leg.phase != Phase::Answered && !update {
             return Err(Error::WrongState("not answered yet"));
         }
         self.send_final(now, id, answer)
@@ -92,8 +94,16 @@ impl Endpoint {
         let leg = self.legs.get_mut(&id).ok_or(Error::NoLeg)?;
         let pending = leg.pending.take().ok_or(Error::WrongState("nothing to answer"))?;
         let (tag, flow) = (leg.dialog.local_tag.clone(), leg.dialog.flow);
+        let invited = pending.request.method == Method::Invite;
+        let accepted = answer.code < 300 && invited;
+        let answer = match answer.code {
+            200..300 if invited || leg.phase == Phase::Answered => {
+                leg.session.local = answer.sdp.clone().or(leg.session.local.take());
+                &self.agreed(now, id, &pending.request, answer)
+            }
+            _ => answer,
+        };
         let response = self.build_response(&pending.request, answer, &tag, flow)?;
-        let accepted = answer.code < 300 && pending.request.method == Method::Invite;
         let bytes = Message::Response(response.clone()).to_bytes();
         let outputs = self.transactions.respond(&pending.key, response);
         self.perform(now, &pending.key, outputs);
@@ -135,6 +145,7 @@ impl Endpoint {
             return Err(Error::Exhausted("legs"));
         }
         let (tag, call_id) = (self.tokens.short(), self.tokens.long());
+        let headers = [invite.headers, self.asking(None, None)].concat();
         let request = self.build_request(Parts {
             method: Method::Invite,
             uri: invite.uri,
@@ -144,15 +155,17 @@ impl Endpoint {
             call_id: &call_id,
             cseq: 1,
             routes: &[],
-            headers: &invite.headers,
-            sdp: Some(invite.sdp),
+            headers: &headers,
+            sdp: Some(invite.sdp.clone()),
         })?;
         let id = LegId(self.next_id());
         let dialog = outgoing_dialog(&request, invite.flow);
         let owner = Owner::Invite(id);
         let credentials = invite.credentials;
         self.tags.insert(tag, id);
-        self.legs.insert(id, new_leg(dialog, credentials.clone()));
+        let mut leg = new_leg(dialog, credentials.clone());
+        leg.session.local = Some(invite.sdp);
+        self.legs.insert(id, leg);
         let started = self.start(now, request, invite.flow, owner, credentials);
         match started {
             Ok(key) => self.set_inviting(id, &key),
@@ -164,7 +177,7 @@ impl Endpoint {
         Ok(id)
     }
 
-    fn set_inviting(&mut self, id: LegId, key: &Key) {
+    pub(super) fn set_inviting(&mut self, id: LegId, key: &Key) {
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.inviting = Some(key.clone());
         }
@@ -178,8 +191,10 @@ impl Endpoint {
             return Err(Error::WrongState("an offer is under way"));
         }
         leg.dialog.local_cseq += 1;
+        leg.session.local = Some(sdp.clone());
         let (dialog, credentials) = (leg.dialog.clone(), leg.credentials.clone());
-        let request = self.build_in_dialog(Method::Invite, &dialog, Some(sdp), &[])?;
+        let headers = self.asking_again(id);
+        let request = self.build_in_dialog(Method::Invite, &dialog, Some(sdp), &headers)?;
         let owner = Owner::Reinvite(id);
         let key = self.start(now, request, dialog.next_hop(), owner, credentials)?;
         self.set_inviting(id, &key);
@@ -332,7 +347,7 @@ impl Endpoint {
         }
     }
 
-    fn start(
+    pub(super) fn start(
         &mut self,
         now: Duration,
         request: sipx_sip::Request,
@@ -365,6 +380,8 @@ fn new_leg(dialog: Dialog, credentials: Option<super::Credentials>) -> Leg {
         bye_wanted: false,
         referred: false,
         credentials,
+        calls: true,
+        session: Session::default(),
     }
 }
 

@@ -8,6 +8,7 @@ use sipx_sip::{Message, Method, Request as Core, TransactionKey};
 
 use super::dialog::{Dialog, contact, cseq, record_routes};
 use super::leg::{Leg, Pending, Phase};
+use super::session::Session;
 use super::transactions::{Due, Key, Owner};
 use super::{Ended, Endpoint, Event, Flow, IncomingInvite, LegId, RequestId};
 use crate::message::{from, header, to};
@@ -81,6 +82,9 @@ impl Endpoint {
             let busy = Answer::new(503).header("Retry-After", "5");
             return self.answer_now(now, key, &request, &busy);
         }
+        if let Some(answer) = self.too_brief(&request) {
+            return self.answer_now(now, key, &request, &answer);
+        }
         let trying = Answer::new(100);
         self.answer_with(now, key, &request, &trying, "");
         let leg = LegId(self.next_id());
@@ -91,6 +95,8 @@ impl Endpoint {
             transaction.owner = Owner::Invite(leg);
         }
         self.tags.insert(local_tag, leg);
+        let request = Request { core: request };
+        let session = Session::offered(request.sdp());
         self.legs.insert(
             leg,
             Leg {
@@ -102,9 +108,10 @@ impl Endpoint {
                 bye_wanted: false,
                 referred: false,
                 credentials: None,
+                calls: false,
+                session,
             },
         );
-        let request = Request { core: request };
         self.event(Event::Invite(IncomingInvite { leg, flow, request }));
     }
 
@@ -186,18 +193,31 @@ impl Endpoint {
         } else if leg.pending.is_some() || (leg.phase != Phase::Answered && !is_update) {
             Some(Answer::new(500).header("Retry-After", "2"))
         } else {
-            None
+            self.too_brief(&request)
         };
+        let Some(leg) = self.legs.get_mut(&id) else { return };
         if let Some(answer) = refused {
             return self.answer_now(now, key, &request, &answer);
         }
         leg.dialog.refresh(&request.headers);
         if is_update && request.body().is_empty() {
-            return self.answer_now(now, key, &request, &Answer::new(200));
+            let answer = self.agreed_if_answered(now, id, &request);
+            return self.answer_now(now, key, &request, &answer);
         }
         leg.pending = Some(Pending { key: key.clone(), request: request.clone() });
         let sdp = Request { core: request }.sdp();
+        if sdp.is_some() {
+            leg.session.remote.clone_from(&sdp);
+        }
         self.event(Event::Offer { leg: id, sdp });
+    }
+
+    /// An UPDATE that only refreshes; one before the answer refreshes nothing.
+    fn agreed_if_answered(&mut self, now: Duration, id: LegId, request: &Core) -> Answer {
+        match self.legs.get(&id).map(|leg| leg.phase) {
+            Some(Phase::Answered) => self.agreed(now, id, request, &Answer::new(200)),
+            _ => Answer::new(200),
+        }
     }
 
     fn on_info(&mut self, now: Duration, key: &Key, request: &Core, id: LegId) {
@@ -241,6 +261,9 @@ impl Endpoint {
         }
         let bye_wanted = leg.bye_wanted;
         let sdp = Request { core: ack.clone() }.sdp();
+        if sdp.is_some() {
+            leg.session.remote.clone_from(&sdp);
+        }
         if bye_wanted {
             self.send_bye(now, id);
         } else {
@@ -276,7 +299,7 @@ impl Endpoint {
 
 /// The answer to OPTIONS: what we can do (RFC 3261 §11.2).
 pub(super) fn options() -> Answer {
-    Answer::new(200).header("Allow", ALLOW).header("Accept", "application/sdp")
+    Answer::new(200).header("Allow", ALLOW).header("Accept", "application/sdp").header("Supported", "timer")
 }
 
 fn incoming_dialog(request: &Core, local_tag: String, flow: Flow) -> Dialog {

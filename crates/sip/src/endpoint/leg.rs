@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::Credentials;
 use super::dialog::Dialog;
+use super::session::Session;
 use super::transactions::Key;
 
 /// What a leg remembers.
@@ -24,6 +25,9 @@ pub(crate) struct Leg {
     /// The peer's REFER waits for its end.
     pub(crate) referred: bool,
     pub(crate) credentials: Option<Credentials>,
+    /// We sent the first INVITE.
+    pub(crate) calls: bool,
+    pub(crate) session: Session,
 }
 
 /// How far a leg is.

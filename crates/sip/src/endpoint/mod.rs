@@ -16,9 +16,10 @@ mod dialog;
 mod inbound;
 mod leg;
 mod outbound;
+mod session;
 mod transactions;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use crate::read::{Refusal, read};
 use crate::{Party, Request, Response, Tokens, Uri};
 
 use leg::Leg;
+pub use session::SessionTimes;
 use transactions::Transactions;
 
 /// How a packet travels.
@@ -134,6 +136,8 @@ pub struct Config {
     pub transactions_max: usize,
     /// Protocol timers.
     pub timing: Timing,
+    /// Session timers (RFC 4028); `None`: neither asked for nor granted.
+    pub session: Option<SessionTimes>,
 }
 
 impl Config {
@@ -150,6 +154,7 @@ impl Config {
             legs_max: 20_000,
             transactions_max: 200_000,
             timing: Timing::default(),
+            session: Some(SessionTimes::default()),
         }
     }
 }
@@ -239,6 +244,8 @@ pub enum Ended {
     NoAck,
     /// The peer no longer knows the dialog or cannot be reached.
     Lost,
+    /// Nobody refreshed the session in time (RFC 4028); we sent BYE.
+    Expired,
 }
 
 /// What the owner of the endpoint must know.
@@ -310,8 +317,14 @@ pub enum Event {
     OfferRefused {
         /// The leg.
         leg: LegId,
-        /// The status; 491 means try again.
+        /// The status; 491 after too many attempts.
         code: u16,
+    },
+    /// Our `offer` crossed the peer's (491): make a new one now, if it is still
+    /// wanted.
+    TryAgain {
+        /// The leg.
+        leg: LegId,
     },
     /// An INFO, answered with 200; some peers send digits so.
     Info {
@@ -360,6 +373,7 @@ impl Event {
             | Event::Offer { leg, .. }
             | Event::OfferAnswered { leg, .. }
             | Event::OfferRefused { leg, .. }
+            | Event::TryAgain { leg }
             | Event::Info { leg, .. }
             | Event::Refer { leg, .. }
             | Event::Ended { leg, .. } => Some(*leg),
@@ -410,6 +424,8 @@ pub struct Endpoint {
     legs: HashMap<LegId, Leg>,
     /// Our tag in each dialog, to its leg.
     tags: HashMap<String, LegId>,
+    /// When to look at which leg's session.
+    sessions: BTreeSet<(Duration, LegId)>,
     /// Requests of peers that wait for our answer.
     requests: HashMap<RequestId, transactions::Key>,
     out: VecDeque<Output>,
@@ -426,6 +442,7 @@ impl Endpoint {
             config,
             legs: HashMap::new(),
             tags: HashMap::new(),
+            sessions: BTreeSet::new(),
             requests: HashMap::new(),
             out: VecDeque::new(),
             last_id: 0,
@@ -456,8 +473,10 @@ impl Endpoint {
             if let Some(output) = self.out.pop_front() {
                 return output;
             }
-            if !self.fire(now) {
-                return Output::Timeout(self.transactions.next_due());
+            if !self.fire(now) && !self.session_due(now) {
+                let session = self.sessions.first().map(|(at, _)| *at);
+                let next = [self.transactions.next_due(), session].into_iter().flatten().min();
+                return Output::Timeout(next);
             }
         }
     }
@@ -502,6 +521,7 @@ impl Endpoint {
     fn remove_leg(&mut self, id: LegId) -> Option<Leg> {
         let leg = self.legs.remove(&id)?;
         self.tags.remove(&leg.dialog.local_tag);
+        self.forget_session(id, &leg.session);
         Some(leg)
     }
 }

@@ -29,12 +29,18 @@ impl Endpoint {
         let Some(transaction) = self.transactions.get(key) else { return };
         let owner = transaction.owner;
         let response = Response { core };
+        if let (Owner::Invite(leg), 422) = (owner, response.code())
+            && self.invite_for_longer(now, key, leg, &response)
+        {
+            return;
+        }
         if matches!(response.code(), 401 | 407) && self.answer_challenge(now, key, &response) {
             return;
         }
         match owner {
             Owner::Invite(leg) => self.on_invite_response(now, key, leg, response),
             Owner::Reinvite(leg) => self.on_reinvite_response(now, key, leg, response),
+            Owner::Refresh(leg) => self.on_refresh_response(now, key, leg, &response),
             Owner::Request(id) => self.on_request_response(id, response),
             Owner::Nobody => {}
         }
@@ -46,6 +52,7 @@ impl Endpoint {
         match transaction.owner {
             Owner::Invite(leg) => self.leg_failed(leg, code, None),
             Owner::Reinvite(leg) => self.leg_lost(now, leg),
+            Owner::Refresh(leg) => self.on_refresh_unanswered(now, leg, code),
             Owner::Request(id) => self.event(Event::Response { id, code, response: None }),
             Owner::Nobody => {}
         }
@@ -97,8 +104,12 @@ impl Endpoint {
         let cancelled = matches!(leg.phase, Phase::CancelWanted | Phase::Cancelling);
         leg.phase = Phase::Answered;
         leg.inviting = None;
+        leg.session.remote = response.sdp().or(leg.session.remote.take());
         let dialog = leg.dialog.clone();
         self.acknowledge(key, &dialog);
+        if !cancelled {
+            self.adopt(now, id, &response.core.headers);
+        }
         if cancelled {
             self.send_bye(now, id);
             self.event(Event::Failed { leg: id, code: 487, response: None });
@@ -138,31 +149,50 @@ impl Endpoint {
 
     fn on_reinvite_response(&mut self, now: Duration, key: &Key, id: LegId, response: Response) {
         let code = response.code();
-        let Some(leg) = self.legs.get_mut(&id) else { return };
         match code {
             0..200 => {}
             200..300 => {
-                let repeated = self.transactions.get(key).and_then(|t| t.ack.clone());
-                if let Some((_, flow, ack)) = repeated {
-                    return self.transmit(flow, ack);
+                if let Some(sdp) = self.reinvite_accepted(now, key, id, &response) {
+                    self.event(Event::OfferAnswered { leg: id, sdp });
                 }
-                leg.inviting = None;
-                leg.dialog.refresh(&response.core.headers);
-                let mut dialog = leg.dialog.clone();
-                dialog.local_cseq = response.cseq().map_or(dialog.local_cseq, |(n, _)| n);
-                self.acknowledge(key, &dialog);
-                self.event(Event::OfferAnswered { leg: id, sdp: response.sdp() });
             }
             408 | 481 => self.leg_lost(now, id),
             _ => {
+                let Some(leg) = self.legs.get_mut(&id) else { return };
                 leg.inviting = None;
-                self.event(Event::OfferRefused { leg: id, code });
+                if code != 491 || !self.on_glare(now, id) {
+                    self.event(Event::OfferRefused { leg: id, code });
+                }
             }
         }
     }
 
+    /// Acknowledges the 2xx to a re-INVITE and gives the description in it; `None`
+    /// for a copy, which is acknowledged again.
+    pub(super) fn reinvite_accepted(
+        &mut self,
+        now: Duration,
+        key: &Key,
+        id: LegId,
+        response: &Response,
+    ) -> Option<Option<bytes::Bytes>> {
+        let repeated = self.transactions.get(key).and_then(|t| t.ack.clone());
+        if let Some((_, flow, ack)) = repeated {
+            self.transmit(flow, ack);
+            return None;
+        }
+        let leg = self.legs.get_mut(&id)?;
+        leg.inviting = None;
+        leg.dialog.refresh(&response.core.headers);
+        let mut dialog = leg.dialog.clone();
+        dialog.local_cseq = response.cseq().map_or(dialog.local_cseq, |(n, _)| n);
+        self.acknowledge(key, &dialog);
+        self.adopt(now, id, &response.core.headers);
+        Some(response.sdp())
+    }
+
     /// The peer does not know the dialog or is gone (RFC 3261 §12.2.1.2).
-    fn leg_lost(&mut self, now: Duration, id: LegId) {
+    pub(super) fn leg_lost(&mut self, now: Duration, id: LegId) {
         if self.legs.contains_key(&id) {
             self.send_bye(now, id);
             self.event(Event::Ended { leg: id, cause: Ended::Lost });
@@ -191,11 +221,12 @@ impl Endpoint {
         true
     }
 
-    fn retried(&mut self, owner: Owner, key: &Key, number: u32) {
-        if let Owner::Invite(id) | Owner::Reinvite(id) = owner
-            && let Some(leg) = self.legs.get_mut(&id)
-        {
-            leg.dialog.local_cseq = number;
+    pub(super) fn retried(&mut self, owner: Owner, key: &Key, number: u32) {
+        let (Owner::Invite(id) | Owner::Reinvite(id) | Owner::Refresh(id)) = owner else { return };
+        let by_invite = self.transactions.request(key).is_some_and(|r| r.method == Method::Invite);
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.dialog.local_cseq = leg.dialog.local_cseq.max(number);
+        if by_invite {
             leg.inviting = Some(key.clone());
         }
     }
@@ -233,7 +264,7 @@ fn is_stale(response: &Response) -> bool {
     all.any(|v| v.to_ascii_lowercase().replace(['"', ' '], "").contains("stale=true"))
 }
 
-fn replace(request: &mut Core, name: HeaderName, value: String) -> Option<()> {
+pub(super) fn replace(request: &mut Core, name: HeaderName, value: String) -> Option<()> {
     let position = request.headers.iter().position(|h| *h.name() == name)?;
     request.headers.remove_all(&name);
     let header = sipx_sip::Header::build(name, value).ok()?;

@@ -24,6 +24,8 @@ pub(crate) enum Owner {
     Invite(LegId),
     /// Our re-INVITE.
     Reinvite(LegId),
+    /// Our refresh of a session.
+    Refresh(LegId),
     /// Our out-of-dialog request.
     Request(RequestId),
     /// Nobody waits for the outcome: BYE, CANCEL, requests already answered.
@@ -50,6 +52,8 @@ pub(crate) enum Due {
     CancelGiveUp(LegId),
     /// A request of a peer that our user never answered.
     Unanswered(RequestId),
+    /// Glare is over.
+    TryAgain(LegId),
 }
 
 #[derive(Debug)]
@@ -200,6 +204,7 @@ impl Endpoint {
             Due::Unacked(leg, cseq) => self.retransmit_answer(now, leg, cseq),
             Due::CancelGiveUp(leg) => self.give_up_cancelling(leg),
             Due::Unanswered(id) => self.answer_unanswered(now, id),
+            Due::TryAgain(leg) => self.try_again(leg),
         }
         true
     }

@@ -52,6 +52,10 @@ impl Driver {
                 let (caller, local) = (self.caller_leg(), self.local.clone());
                 self.reoffered(leg, &caller, sdp, local).await;
             }
+            Event::OfferAnswered { sdp: Some(sdp), .. } => {
+                let caller = self.caller_leg();
+                self.moved(&caller, &sdp).await;
+            }
             Event::Refer { .. } => {
                 let refuse = move |edge: &mut crate::edge::Edge, now| {
                     let _ = edge.stack.endpoint.refer_ended(now, leg, 403);
@@ -96,12 +100,20 @@ impl Driver {
             }
             Event::Ended { .. } => self.input(Input::LineHungUp(party)).await,
             Event::Offer { sdp, .. } => self.phone_reoffered(leg, party, sdp).await,
+            Event::OfferAnswered { sdp: Some(sdp), .. } => self.moved(&party, &sdp).await,
             Event::Info { content_type, body, .. } => {
                 if let Some(key) = relayed_key(&content_type, &body) {
                     self.input(Input::LineKey { leg: party, key }).await;
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A peer changed its description when its session was refreshed.
+    async fn moved(&mut self, party: &LegId, sdp: &Bytes) {
+        if let Some(media) = &mut self.media {
+            media.set_remote(party, sdp, false).await;
         }
     }
 

@@ -6,6 +6,7 @@ mod carriers;
 mod conformance;
 mod peers;
 mod registration;
+mod sessions;
 mod sipp;
 mod strangers;
 mod tls;
