@@ -179,6 +179,8 @@ fn offer(row: OfferRow) -> Offer {
     }
 }
 
+const INBOUND: &str = "inbound";
+
 fn interaction(row: InteractionRow) -> Interaction {
     Interaction {
         id: row.id,
@@ -186,7 +188,6 @@ fn interaction(row: InteractionRow) -> Interaction {
         contact: row.contact.unwrap_or_default(),
         contact_name: row.contact_name.unwrap_or_default(),
         from: row.caller,
-        did: row.did,
         did_label: row.did_label,
         path: row.path,
         category: row.category.unwrap_or_default(),
@@ -203,5 +204,8 @@ fn interaction(row: InteractionRow) -> Interaction {
         hold_ms: row.hold_ms,
         outcome: row.outcome.unwrap_or_default(),
         stage: row.stage,
+        to: if row.direction == INBOUND { row.did.clone() } else { row.callee },
+        direction: row.direction,
+        did: row.did,
     }
 }

@@ -109,9 +109,35 @@ async fn call(db: &TenantDb, view: &ConfigView, tenant: &TenantId, fact: &CallFa
             let id = InteractionId::new(fact.at, random::u128());
             store::open(&mut tx, &id, fact, contact.as_deref(), from, (did.as_str(), did_label)).await?;
         }
+        CallEvent::Placed { agent, to, from } => {
+            placed(&mut tx, view, fact, (agent, to, from)).await?;
+        }
         event => store::change(&mut tx, fact, changed_by(event)).await?,
     }
     tx.commit().await
+}
+
+/// A number outside is a contact like one that calls.
+async fn placed(
+    tx: &mut TenantTx,
+    view: &ConfigView,
+    fact: &CallFact,
+    (agent, to, from): (&AgentId, &Target, &str),
+) -> Result<()> {
+    let (direction, callee) = match to {
+        Target::Agent { agent } => ("internal", agent.to_string()),
+        Target::Number { number } => ("outbound", number.to_string()),
+        // Nobody calls a queue.
+        Target::Queue { .. } => return Ok(()),
+    };
+    let contact = match to {
+        Target::Number { number } => contact_of(tx, view, number.as_str(), None).await?,
+        _ => None,
+    };
+    let contact = contact.as_deref();
+    let row = store::Placed { contact, agent: agent.as_str(), from, direction, callee: &callee };
+    let id = InteractionId::new(fact.at, random::u128());
+    store::open_placed(tx, &id, fact, &row).await
 }
 
 async fn contact_of(
@@ -147,6 +173,9 @@ fn changed_by(event: &CallEvent) -> Change {
         CallEvent::OfferEnded { .. } => Change { stage: stage("queue"), ..none },
         CallEvent::AgentConnected { agent, .. } => {
             Change { agent: Some(agent.to_string()), stage: stage("talking"), ..none }
+        }
+        CallEvent::Joined { purpose: Purpose::Dial, .. } => {
+            Change { answered: true, stage: stage("talking"), ..none }
         }
         // Whose history it is: the last who handled it.
         CallEvent::Transferred { to: Target::Agent { agent }, .. } => {

@@ -40,6 +40,8 @@ pub struct InteractionRow {
     pub hold_ms: i64,
     pub outcome: Option<String>,
     pub stage: String,
+    pub direction: String,
+    pub callee: String,
 }
 
 /// The contact with this number, made if there is none. Two calls at a time
@@ -162,7 +164,7 @@ pub async fn interactions(
         "select i.id, i.call, i.contact, c.name as contact_name, i.caller, i.did, i.did_label, i.path, i.category,
            i.queue,
            i.agent, i.disposition, i.note, i.recording, i.started_at_ms, i.ended_at_ms, i.wait_ms, i.talk_ms,
-           i.hold_ms, i.outcome, i.stage
+           i.hold_ms, i.outcome, i.stage, i.direction, i.callee
          from interactions i left join contacts c on c.id = i.contact
          where ($1 = '' or i.contact = $1) and ($2 = '' or i.agent = $2)
            and ($5 = '' or i.category = $5)
@@ -228,7 +230,7 @@ pub async fn interaction(tx: &mut TenantTx, id: &str) -> Result<Option<Interacti
         "select i.id, i.call, i.contact, c.name as contact_name, i.caller, i.did, i.did_label, i.path, i.category,
            i.queue,
            i.agent, i.disposition, i.note, i.recording, i.started_at_ms, i.ended_at_ms, i.wait_ms, i.talk_ms,
-           i.hold_ms, i.outcome, i.stage
+           i.hold_ms, i.outcome, i.stage, i.direction, i.callee
          from interactions i left join contacts c on c.id = i.contact
          where i.id = $1 or i.call = $1",
     )
@@ -264,6 +266,46 @@ pub async fn open(
     Ok(())
 }
 
+/// A call that an agent places.
+#[derive(Debug)]
+pub struct Placed<'a> {
+    pub contact: Option<&'a str>,
+    pub agent: &'a str,
+    /// What the other side is shown.
+    pub from: &'a str,
+    /// `outbound` or `internal`.
+    pub direction: &'static str,
+    /// The number, or the colleague's id.
+    pub callee: &'a str,
+}
+
+/// The first fact of a call that an agent places makes its row; again, it changes
+/// nothing.
+pub async fn open_placed(
+    tx: &mut TenantTx,
+    id: &InteractionId,
+    fact: &CallFact,
+    placed: &Placed<'_>,
+) -> Result<()> {
+    sqlx::query(
+        "insert into interactions
+           (id, call, seq, contact, caller, did, did_label, started_at_ms, stage, agent, direction, callee)
+         values ($1, $2, $3, $4, $5, '', '', $6, 'ringing', $7, $8, $9) on conflict (call) do nothing",
+    )
+    .bind(id.as_str())
+    .bind(fact.call.as_str())
+    .bind(i64::from(fact.seq))
+    .bind(placed.contact)
+    .bind(placed.from)
+    .bind(fact.at.millis())
+    .bind(placed.agent)
+    .bind(placed.direction)
+    .bind(placed.callee)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// What a later fact changes; `None` leaves the column.
 #[derive(Debug, Default)]
 pub struct Change {
@@ -273,6 +315,8 @@ pub struct Change {
     pub agent: Option<String>,
     pub recording: Option<String>,
     pub stage: Option<String>,
+    /// The one whom an agent called answered.
+    pub answered: bool,
     pub ended: Option<Ended>,
 }
 
@@ -294,8 +338,12 @@ pub async fn change(tx: &mut TenantTx, fact: &CallFact, change: Change) -> Resul
            queue = coalesce($4, queue), agent = coalesce($5, agent), recording = coalesce($6, recording),
            stage = coalesce($7, stage), ended_at_ms = coalesce($8, ended_at_ms), wait_ms = coalesce($9, wait_ms),
            talk_ms = coalesce($10, talk_ms), hold_ms = coalesce($11, hold_ms),
-           category = coalesce($13, category),
-           outcome = case when $12::text is null then outcome when agent is not null then 'answered' else $12 end
+           category = coalesce($13, category), answered_at_ms = coalesce(answered_at_ms, $14),
+           outcome = case
+             when $12::text is null then outcome
+             when direction <> 'inbound' and answered_at_ms is null then 'unanswered'
+             when agent is not null then 'answered'
+             else $12 end
          where call = $1 and seq < $2",
     )
     .bind(fact.call.as_str())
@@ -311,6 +359,7 @@ pub async fn change(tx: &mut TenantTx, fact: &CallFact, change: Change) -> Resul
     .bind(ended.map(|ended| ended.hold_ms))
     .bind(ended.map(|ended| ended.unanswered))
     .bind(change.category)
+    .bind(change.answered.then(|| fact.at.millis()))
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -29,7 +29,13 @@ pub(crate) struct Interaction {
     call: String,
     contact: Option<String>,
     contact_name: Option<String>,
+    /// inbound, outbound (an agent called a number) or internal (a colleague).
+    direction: String,
+    /// Who called; for a call that an agent placed what the other side was shown.
     from: String,
+    /// What was dialled: a number, or for an internal call the agent's id.
+    to: String,
+    /// The company's number that was dialled; empty for calls that agents place.
     did: String,
     did_label: String,
     /// Keys pressed on the way, such as 1→3.
@@ -47,7 +53,8 @@ pub(crate) struct Interaction {
     wait_ms: i64,
     talk_ms: i64,
     hold_ms: i64,
-    /// answered, abandoned, self_served; absent while it goes on.
+    /// answered, abandoned, self_served, of calls that agents place answered or
+    /// unanswered; absent while it goes on.
     outcome: Option<String>,
     /// Where it was when it ended.
     stage: String,
@@ -126,7 +133,9 @@ impl From<wire::Interaction> for Interaction {
             call: from.call,
             contact: some(from.contact),
             contact_name: some(from.contact_name),
+            direction: from.direction,
             from: from.from,
+            to: from.to,
             did: from.did,
             did_label: from.did_label,
             path: from.path,

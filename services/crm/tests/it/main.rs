@@ -236,3 +236,75 @@ async fn a_caller_without_a_number_has_a_history_and_no_contact() {
     let row = f.interaction(&call, |_| true).await;
     assert_eq!((row.contact.as_str(), row.from.as_str()), ("", "anonymous"));
 }
+
+fn placed_ended(agent: &AgentId, cause: HangupCause, talk: Millis) -> CallEvent {
+    CallEvent::Ended {
+        cause,
+        by: Party::Agent,
+        stage: if talk > 0 { Stage::Talking } else { Stage::Ringing },
+        queue: None,
+        agent: Some(agent.clone()),
+        wait: 0,
+        talk,
+        hold: 0,
+        duration: talk + 5_000,
+    }
+}
+
+/// Told twice each, as a consumer may be.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_agents_place_stand_in_the_history_with_their_direction() {
+    let mut f = fixture().await;
+    let now = clock::now();
+    let (ana, ben, leg) = (AgentId::new(now, 1), AgentId::new(now, 2), LegId::new(now, 3));
+    let number = || Target::Number { number: "+36201234567".parse().unwrap() };
+    let colleague = || Target::Agent { agent: ben.clone() };
+    let placed = |to: Target, from: &str| CallEvent::Placed { agent: ana.clone(), to, from: from.into() };
+    let joined = |target: Target| CallEvent::Joined { leg: leg.clone(), target, purpose: Purpose::Dial };
+    let calls = [call_id(), call_id(), call_id()];
+    let stories = [
+        vec![
+            placed(number(), "+40310000000"),
+            joined(number()),
+            placed_ended(&ana, HangupCause::Normal, 60_000),
+        ],
+        vec![placed(number(), "+40310000000"), placed_ended(&ana, HangupCause::NotReached, 0)],
+        vec![placed(colleague(), "Ana"), joined(colleague()), placed_ended(&ana, HangupCause::Normal, 1_000)],
+    ];
+    for (call, story) in calls.iter().zip(&stories) {
+        f.tell(call, story);
+        f.tell(call, story);
+    }
+    let mut rows = Vec::new();
+    for call in &calls {
+        rows.push(f.interaction(call, |row| row.ended_at_ms > 0).await);
+    }
+    let told = |row: &Interaction| {
+        let texts = [&row.direction, &row.from, &row.to, &row.outcome].map(String::clone);
+        (texts, row.talk_ms, row.agent == ana.as_str())
+    };
+    let texts = |texts: [&str; 4]| texts.map(str::to_owned);
+    let out = |outcome| texts(["outbound", "+40310000000", "+36201234567", outcome]);
+    assert_eq!(told(&rows[0]), (out("answered"), 60_000, true));
+    assert_eq!(told(&rows[1]), (out("unanswered"), 0, true));
+    assert_eq!(told(&rows[2]), (texts(["internal", "Ana", ben.as_str(), "answered"]), 1_000, true));
+    assert!(!rows[0].contact.is_empty() && rows[0].contact == rows[1].contact, "one contact for the number");
+    assert_eq!((rows[2].contact.as_str(), rows[0].did.as_str()), ("", ""));
+    let card = f.identify("+36201234567").await;
+    assert_eq!(card.interactions.len(), 2, "the next call from there shows that we called");
+    f.tell(&call_id(), &[offered("+36201234567")]);
+    let back = async {
+        loop {
+            let card = f.identify("+36201234567").await;
+            if card.interactions.len() == 3 {
+                return card.interactions;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let interactions = tokio::time::timeout(Duration::from_secs(20), back).await.expect("the third");
+    assert_eq!(
+        (interactions[0].direction.as_str(), interactions[0].to.as_str()),
+        ("inbound", "+99912345678")
+    );
+}

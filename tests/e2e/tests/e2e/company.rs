@@ -376,10 +376,15 @@ impl Company {
 
     /// The newest call from this number, once `wanted`.
     pub async fn history(&self, from: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.history_of(|call| call["from"] == from, wanted).await
+    }
+
+    /// The newest call that `is` the one, once `wanted`.
+    pub async fn history_of(&self, is: impl Fn(&Value) -> bool, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
         for _ in 0..300 {
             let calls = self.get("/v1/calls").await;
-            let found = calls["items"].as_array().expect("calls").iter().find(|call| call["from"] == from);
+            let found = calls["items"].as_array().expect("calls").iter().find(|call| is(call));
             last = found.cloned().unwrap_or_default();
             if !last.is_null() && wanted(&last) {
                 return last;

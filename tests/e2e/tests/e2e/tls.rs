@@ -62,4 +62,8 @@ async fn a_call_comes_in_over_tls_and_one_goes_out_over_tls() {
     callee.hear(AGENT, SOON).await.unwrap();
     callee.hang_up().await.unwrap();
     own.wait_ended(SOON).await.unwrap();
+    let row =
+        company.history_of(|row| row["direction"] == "outbound", |row| row["outcome"] == "answered").await;
+    assert_eq!((row["direction"].as_str(), row["to"].as_str()), (Some("outbound"), Some("+36201234567")));
+    assert_eq!((row["agent"].as_str(), row["talk_ms"].as_i64() > Some(0)), (Some(ana.agent.as_str()), true));
 }

@@ -38,6 +38,11 @@ impl Desk {
         Desk { at: company.at, http, csrf: text(&me["csrf"]) }
     }
 
+    pub async fn get(&self, path: &str) -> Value {
+        let reply = self.http.get(format!("{}{path}", self.at.url)).send().await.expect("a reply");
+        reply.json().await.expect("JSON")
+    }
+
     pub async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
         let request = self.http.post(format!("{}{path}", self.at.url)).header("x-csrf-token", &self.csrf);
         let reply = request.json(&body).send().await.expect("a reply");
@@ -272,13 +277,17 @@ async fn owners_phone(company: &Company) -> (Phone, Registration) {
     panic!("the registrar never knew {username}");
 }
 
-/// A163: by name, with sound both ways, and in no queue's figures.
+/// By name and presence from the directory, with sound both ways; in no queue's
+/// figures and in nobody's list of those who wait.
+/// Proves A163.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_calls_a_colleague_and_no_queue_counts_it() {
     let company = Company::sign_up().await;
     let (ana, ben) = (company.agent("ana").await, company.agent("ben").await);
     let desk = Desk::of(&company, &ana).await;
-    let (status, placed) = desk.post("/v1/calls", json!({ "to": { "agent": ben.agent } })).await;
+    let found = directory_has(&desk, "ben", "available").await;
+    assert_eq!(found["id"], ben.agent.as_str());
+    let (status, placed) = desk.post("/v1/calls", json!({ "to": { "agent": found["id"] } })).await;
     assert_eq!(status, StatusCode::CREATED, "{placed}");
     let own = ana.phone.incoming(SOON).await.unwrap();
     own.say(Sound::Tone(AGENT));
@@ -294,7 +303,10 @@ async fn an_agent_calls_a_colleague_and_no_queue_counts_it() {
             .iter()
             .all(|agent| live_agent(live, agent).is_some_and(|row| row["state"] == "on_call"))
     };
-    company.until(busy).await;
+    let live = company.until(busy).await;
+    let waits = |queue: &Value| queue["waiting"] != 0 || queue["talking"].as_u64().unwrap_or(0) != 0;
+    assert!(!live["queues"].as_array().unwrap().iter().any(waits), "{}", live["queues"]);
+    directory_has(&desk, "ben", "on_call").await;
     other.hang_up().await.unwrap();
     own.wait_ended(SOON).await.unwrap();
     let free = |live: &Value| {
@@ -303,6 +315,30 @@ async fn an_agent_calls_a_colleague_and_no_queue_counts_it() {
             .all(|agent| live_agent(live, agent).is_some_and(|row| row["state"] == "available"))
     };
     company.until(free).await;
-    let report = company.report("queue").await;
-    assert_eq!(report["total"]["figures"]["offered"], json!(0), "{report}");
+    let row = company.history("ana", |row| row["outcome"] == "answered").await;
+    assert_eq!((row["direction"].as_str(), row["to"].as_str()), (Some("internal"), Some(ben.agent.as_str())));
+    assert!(row["talk_ms"].as_i64().unwrap() > 0 && row["queue"].is_null(), "{row}");
+    // The history knows the call, so the figures could.
+    let figures = company.figures("queue", |figures| figures["offered"] == 0).await;
+    let counts = ["offered", "answered", "handled", "abandoned", "overflowed", "within_service_level"];
+    for count in counts {
+        assert!(figures[count].as_i64().unwrap_or(0) == 0, "{count}: {figures}");
+    }
+    assert_eq!(company.report("queue").await["rows"], json!([]));
+}
+
+/// The colleague by name, once in this state.
+async fn directory_has(desk: &Desk, name: &str, state: &str) -> Value {
+    let mut last = Value::Null;
+    for _ in 0..300 {
+        last = desk.get("/v1/directory").await;
+        let found = last["agents"]
+            .as_array()
+            .and_then(|all| all.iter().find(|one| one["name"] == name && one["state"] == state).cloned());
+        if let Some(found) = found {
+            return found;
+        }
+        tokio::time::sleep(SOON / 300).await;
+    }
+    panic!("nobody called {name} is {state}: {last}");
 }

@@ -147,7 +147,9 @@ export type Interaction = {
   call: string;
   contact: string | null;
   contact_name: string | null;
+  direction: "inbound" | "outbound" | "internal";
   from: string;
+  to: string;
   did: string;
   did_label: string;
   path: string;

@@ -1,12 +1,14 @@
 import { Link } from "@tanstack/react-router";
+import { ArrowDownLeft, ArrowLeftRight, ArrowUpRight } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { useMe, useNames } from "@/api/queries";
 import type { Interaction } from "@/api/types";
 import { Badge, PhoneNumber, type Tone } from "@/components/ui";
 import { dateTime, span } from "@/format/format";
 
-const TONES: Record<string, Tone> = { answered: "ok", abandoned: "bad", self_served: "info" };
-const OUTCOMES = ["answered", "abandoned", "self_served"] as const;
+const TONES: Record<string, Tone> = { answered: "ok", abandoned: "bad", self_served: "info", unanswered: "neutral" };
+const OUTCOMES = ["answered", "abandoned", "self_served", "unanswered"] as const;
+const ARROWS = { inbound: ArrowDownLeft, outbound: ArrowUpRight, internal: ArrowLeftRight };
 type OutcomeName = (typeof OUTCOMES)[number];
 
 /** How a call ended, or that it goes on. */
@@ -15,6 +17,20 @@ export function Outcome({ of }: { of: Pick<Interaction, "outcome"> }) {
   const known = OUTCOMES.find((name): name is OutcomeName => name === of.outcome);
   const text = known ? t(`outcome.${known}`) : (of.outcome ?? t("outcome.goesOn"));
   return <Badge tone={of.outcome ? (TONES[of.outcome] ?? "neutral") : "accent"}>{text}</Badge>;
+}
+
+/** Whom the company talked to: a number, or a colleague. */
+export function Other({ of }: { of: Pick<Interaction, "direction" | "from" | "to"> }) {
+  const names = useNames();
+  if (of.direction === "internal") return names.agent(of.to);
+  return <PhoneNumber number={of.direction === "outbound" ? of.to : of.from} />;
+}
+
+/** Whether the call came in, went out or stayed in the house. */
+export function Direction({ of }: { of: Pick<Interaction, "direction"> }) {
+  const { t } = useTranslation();
+  const Arrow = ARROWS[of.direction];
+  return <Arrow aria-label={t(`direction.${of.direction}`)} className="size-4 shrink-0 text-muted" />;
 }
 
 /** Calls in few words, newest first. */
@@ -33,9 +49,10 @@ export function InteractionList({ interactions }: { interactions: Interaction[] 
           >
             {dateTime(one.started_at_ms, i18n.language, me.time_zone)}
           </Link>
+          <Direction of={one} />
           <Outcome of={one} />
           <span className="min-w-0 grow basis-28 truncate text-muted">
-            {one.contact_name || <PhoneNumber number={one.from} />}
+            {one.contact_name || <Other of={one} />}
             {one.path && (
               <>
                 {" · "}

@@ -6,8 +6,8 @@ import { useTranslation } from "react-i18next";
 import { get } from "@/api/client";
 import { documents, useMay, useMe, useNames } from "@/api/queries";
 import type { Interaction, List, Named, Recording } from "@/api/types";
-import { Button, Card, EmptyState, Loaded, Notice, Page, PhoneNumber, Waiting } from "@/components/ui";
-import { Outcome } from "@/components/interactions";
+import { Button, Card, EmptyState, Loaded, Notice, Page, Waiting } from "@/components/ui";
+import { Other, Outcome } from "@/components/interactions";
 import { dateTime, span } from "@/format/format";
 import { Facts } from "./desk/facts";
 import { Dialled } from "./desk/offer-card";
@@ -20,13 +20,14 @@ export function CallPage() {
   const { id } = useParams({ from: "/shell/calls/$id" });
   const may = useMay();
   const me = useMe();
+  const names = useNames();
   const call = useQuery({
     queryKey: ["calls", id],
     queryFn: () => get<Interaction>(`/calls/${encodeURIComponent(id)}`),
     refetchInterval: (query) => (query.state.data?.ended_at_ms ? false : 2_000),
   });
   return (
-    <Page title={call.data ? t("calls.title", { number: call.data.from }) : t("desk.call")}>
+    <Page title={call.data ? t("calls.title", { number: called(call.data, names) }) : t("desk.call")}>
       <Loaded query={call}>
         {(found) => (
           <>
@@ -45,6 +46,12 @@ export function CallPage() {
   );
 }
 
+/** The other side of the call, for its title. */
+function called(call: Interaction, names: ReturnType<typeof useNames>) {
+  if (call.direction === "internal") return names.agent(call.to);
+  return call.direction === "outbound" ? call.to : call.from;
+}
+
 function Details({ call }: { call: Interaction }) {
   const { t, i18n } = useTranslation();
   const me = useMe();
@@ -58,7 +65,7 @@ function Details({ call }: { call: Interaction }) {
       params={{ id: call.contact }}
       className="underline decoration-line-strong underline-offset-2"
     >
-      {call.contact_name || call.from}
+      {call.contact_name || (call.direction === "outbound" ? call.to : call.from)}
     </Link>
   ) : (
     (call.contact_name ?? "—")
@@ -68,8 +75,9 @@ function Details({ call }: { call: Interaction }) {
       <Facts
         facts={[
           [t("fact.contact"), contact],
-          [t("fact.number"), <PhoneNumber key="n" number={call.from} />],
-          [t("fact.dialled"), <Dialled key="d" label={call.did_label} number={call.did} />],
+          [t("fact.direction"), t(`direction.${call.direction}`)],
+          [t("fact.number"), <Other key="n" of={call} />],
+          [t("fact.dialled"), call.did ? <Dialled key="d" label={call.did_label} number={call.did} /> : "—"],
           [t("fact.started"), dateTime(call.started_at_ms, i18n.language, me.time_zone)],
           [t("fact.outcome"), <Outcome key="o" of={call} />],
           [t("fact.stage"), stage(call.stage)],

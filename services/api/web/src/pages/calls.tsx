@@ -7,7 +7,7 @@ import { get } from "@/api/client";
 import { useMay, useMe, useNames } from "@/api/queries";
 import type { Interaction, List } from "@/api/types";
 import { Button, Card, type Column, EmptyState, Loaded, Page, PhoneNumber, Select, Table } from "@/components/ui";
-import { Outcome } from "@/components/interactions";
+import { Direction, Other, Outcome } from "@/components/interactions";
 import { dateTime, span } from "@/format/format";
 
 export function CallsPage() {
@@ -76,15 +76,18 @@ function useColumns(): Column<Interaction>[] {
     {
       head: t("fact.contact"),
       cell: (call) => (
-        <>
-          {call.contact_name && call.contact_name !== call.from && <>{call.contact_name} </>}
+        <span className="inline-flex flex-wrap items-center gap-x-1.5">
+          <Direction of={call} />
+          {call.contact_name && call.contact_name !== call.from && call.contact_name !== call.to && (
+            <span>{call.contact_name}</span>
+          )}
           <span className="text-muted">
-            <PhoneNumber number={call.from} />
+            <Other of={call} />
           </span>
-        </>
+        </span>
       ),
     },
-    { head: t("fact.dialled"), cell: (call) => call.did_label || <PhoneNumber number={call.did} /> },
+    { head: t("fact.dialled"), cell: (call) => call.did_label || (call.did && <PhoneNumber number={call.did} />) },
     { head: t("fact.path"), cell: (call) => call.path },
     { head: t("fact.queue"), cell: (call) => names.queue(call.queue) },
     { head: t("fact.agent"), cell: (call) => names.agent(call.agent) },

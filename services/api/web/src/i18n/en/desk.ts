@@ -87,6 +87,7 @@ export default {
     elsewhereHint: "Take the phone over to carry on here.",
   },
   fact: {
+    direction: "Direction",
     number: "Number",
     dialled: "Dialled",
     path: "Path",

@@ -1,8 +1,10 @@
 export default {
+  direction: { inbound: "Incoming", outbound: "Outgoing", internal: "Internal" },
   outcome: {
     answered: "Answered",
     abandoned: "Abandoned",
     self_served: "Self-served",
+    unanswered: "Unanswered",
     goesOn: "Goes on",
   },
   stage: {

@@ -90,6 +90,7 @@ export default {
     elsewhereHint: "Preluați telefonul pentru a continua aici.",
   },
   fact: {
+    direction: "Direcție",
     number: "Număr",
     dialled: "Număr apelat",
     path: "Cale",

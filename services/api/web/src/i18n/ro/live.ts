@@ -2,10 +2,12 @@ import type { Romanian } from "../languages";
 import type en from "../en/live";
 
 export default {
+  direction: { inbound: "Primit", outbound: "Efectuat", internal: "Intern" },
   outcome: {
     answered: "Răspuns",
     abandoned: "Abandonat",
     self_served: "Autoservire",
+    unanswered: "Fără răspuns",
     goesOn: "În curs",
   },
   stage: {

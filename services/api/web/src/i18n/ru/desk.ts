@@ -90,6 +90,7 @@ export default {
     elsewhereHint: "Заберите телефон, чтобы продолжить здесь.",
   },
   fact: {
+    direction: "Направление",
     number: "Номер",
     dialled: "Набран",
     path: "Путь",

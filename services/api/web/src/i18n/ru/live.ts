@@ -2,10 +2,12 @@ import type { Russian } from "../languages";
 import type en from "../en/live";
 
 export default {
+  direction: { inbound: "Входящий", outbound: "Исходящий", internal: "Внутренний" },
   outcome: {
     answered: "Отвечен",
     abandoned: "Брошен",
     self_served: "Самообслуживание",
+    unanswered: "Без ответа",
     goesOn: "Идёт",
   },
   stage: {
