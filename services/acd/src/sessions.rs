@@ -28,12 +28,15 @@ pub struct CallerSession {
     pub card: Caller,
     /// The place told last.
     pub told: u32,
+    /// When it is let go, while nobody holds it.
+    lease: Option<Timestamp>,
 }
 
 #[derive(Default)]
 struct AgentSession {
     watchers: HashSet<u64>,
     owner: Option<u64>,
+    lease: Option<Timestamp>,
 }
 
 impl Sessions {
@@ -47,18 +50,23 @@ impl Sessions {
 
     /// The caller is held by this stream from now on.
     pub fn holds_caller(&mut self, call: &CallId, stream: u64, card: Option<Caller>) {
-        self.leases.retain(|(_, orphan)| *orphan != Orphan::Caller(call.clone()));
-        let session = CallerSession { stream, card: Caller::default(), told: 0 };
+        let session = CallerSession { stream, card: Caller::default(), told: 0, lease: None };
         let session = self.callers.entry(call.clone()).or_insert(session);
         session.stream = stream;
+        if let Some(until) = session.lease.take() {
+            self.leases.remove(&(until, Orphan::Caller(call.clone())));
+        }
         if let Some(card) = card {
             session.card = card;
         }
     }
 
     pub fn watches(&mut self, agent: &AgentId, stream: u64) {
-        self.leases.retain(|(_, orphan)| *orphan != Orphan::Agent(agent.clone()));
-        self.agents.entry(agent.clone()).or_default().watchers.insert(stream);
+        let session = self.agents.entry(agent.clone()).or_default();
+        session.watchers.insert(stream);
+        if let Some(until) = session.lease.take() {
+            self.leases.remove(&(until, Orphan::Agent(agent.clone())));
+        }
     }
 
     pub fn owns(&mut self, agent: &AgentId, stream: u64) {
@@ -86,11 +94,14 @@ impl Sessions {
     pub fn detached(&mut self, stream: u64, until: Timestamp) {
         self.caller_streams.remove(&stream);
         self.device_streams.remove(&stream);
-        let callers = self.callers.iter().filter(|(_, session)| session.stream == stream);
-        self.leases.extend(callers.map(|(call, _)| (until, Orphan::Caller(call.clone()))));
+        for (call, session) in self.callers.iter_mut().filter(|(_, session)| session.stream == stream) {
+            session.lease = Some(until);
+            self.leases.insert((until, Orphan::Caller(call.clone())));
+        }
         for (agent, session) in &mut self.agents {
             session.watchers.remove(&stream);
             if session.owner.take_if(|owner| *owner == stream).is_some() {
+                session.lease = Some(until);
                 self.leases.insert((until, Orphan::Agent(agent.clone())));
             }
         }
@@ -128,5 +139,31 @@ impl Sessions {
                 self.device_streams.remove(stream);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_held_again_in_time_is_no_orphan() {
+        let (now, until) = (Timestamp::from_millis(1_000), Timestamp::from_millis(11_000));
+        let (kept, lost) = (CallId::new(now, 1), CallId::new(now, 2));
+        let (here, gone) = (AgentId::new(now, 3), AgentId::new(now, 4));
+        let mut sessions = Sessions::default();
+        for call in [&kept, &lost] {
+            sessions.holds_caller(call, 1, None);
+        }
+        for agent in [&here, &gone] {
+            sessions.owns(agent, 1);
+        }
+        sessions.detached(1, until);
+        assert_eq!(sessions.next_lease(), Some(until));
+        sessions.holds_caller(&kept, 2, None);
+        sessions.owns(&here, 2);
+        assert_eq!(sessions.expired(now), []);
+        assert_eq!(sessions.expired(until), [Orphan::Caller(lost), Orphan::Agent(gone)]);
+        assert_eq!(sessions.next_lease(), None);
     }
 }
