@@ -35,6 +35,7 @@ pub enum Effect {
         queue: QueueId,
         since: Timestamp,
         priority: i32,
+        needs: Vec<Skill>,
     },
     /// The caller left, or the conversation ended: the ACD lets go.
     ReleaseQueue(HangupCause),
@@ -121,5 +122,7 @@ pub enum IvrInput {
     Played,
     Keys(String),
     NoInput,
+    /// The caller hears what the flow wanted heard meanwhile.
+    Waits,
     QueueLeft(String),
 }

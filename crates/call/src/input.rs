@@ -169,6 +169,8 @@ pub struct Next {
 pub enum Instruction {
     Play(Vec<String>),
     Collect(Collect),
+    /// Plays these again and again while the flow is asked once more.
+    Wait(Vec<String>),
     Queue(QueueNode),
     Hangup,
 }
@@ -189,6 +191,8 @@ pub struct Collect {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueNode {
     pub queue: QueueId,
+    /// What this caller needs of an agent beyond what the queue asks for.
+    pub needs: Vec<Skill>,
     pub priority: i32,
     pub welcome: Vec<String>,
     pub music: Vec<String>,

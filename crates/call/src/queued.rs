@@ -54,7 +54,8 @@ impl Call {
         let (queue, priority) = (node.queue.clone(), node.priority);
         let (service_level, short_abandon) = (node.service_level, node.short_abandon);
         self.tell(step, CallEvent::Enqueued { queue: queue.clone(), priority, service_level, short_abandon });
-        step.does(Effect::JoinQueue { queue, since: step.now, priority });
+        let needs = node.needs.clone();
+        step.does(Effect::JoinQueue { queue, since: step.now, priority, needs });
         let sound = match node.welcome.is_empty() {
             true => Sound::Music(self.play(step, &node.music, true)),
             false => Sound::Speech(self.play(step, &node.welcome, false)),
@@ -214,7 +215,7 @@ impl Call {
             Some(_) => self.ask(step, IvrInput::QueueLeft(reason)),
             // An agent called and handed the call to the queue: no flow leads on from there.
             None => {
-                self.phase = Phase::InFlow(InFlow::Asking);
+                self.phase = Phase::InFlow(InFlow::Asking(None));
                 self.end(step, Party::System, HangupCause::Unavailable)
             }
         }

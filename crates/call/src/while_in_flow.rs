@@ -13,8 +13,8 @@ pub(crate) enum InFlow {
         media: bool,
         first: Option<Box<Next>>,
     },
-    /// The flow was asked.
-    Asking,
+    /// The flow was asked; what plays meanwhile, if it may take long.
+    Asking(Option<PlayId>),
     Playing(PlayId),
     Collecting {
         node: String,
@@ -50,7 +50,12 @@ impl Call {
                 *first = Some(Box::new(next));
                 self.open(step)
             }
-            (InFlow::Asking, Input::Ivr(next)) => self.follow(step, next),
+            (InFlow::Asking(meanwhile), Input::Ivr(next)) => {
+                if let Some(play) = meanwhile.take() {
+                    step.does(Effect::StopPlay(play));
+                }
+                self.follow(step, next)
+            }
             (_, Input::IvrFailed) => self.end(step, Party::System, HangupCause::Unavailable),
             (InFlow::Playing(play), Input::PlayEnded(ended)) if *play == ended => {
                 self.ask(step, IvrInput::Played)
@@ -92,7 +97,7 @@ impl Call {
     }
 
     pub(crate) fn ask(&mut self, step: &mut Step, input: IvrInput) -> bool {
-        self.phase = Phase::InFlow(InFlow::Asking);
+        self.phase = Phase::InFlow(InFlow::Asking(None));
         step.does(Effect::AskIvr(input));
         true
     }
@@ -115,6 +120,11 @@ impl Call {
                 let keys = String::new();
                 self.phase =
                     Phase::InFlow(InFlow::Collecting { node, collect, play: Some(play), keys, until: None });
+            }
+            Instruction::Wait(prompts) => {
+                let play = self.play(step, &prompts, true);
+                self.phase = Phase::InFlow(InFlow::Asking(Some(play)));
+                step.does(Effect::AskIvr(IvrInput::Waits));
             }
             Instruction::Queue(queue) => self.join(step, queue),
             Instruction::Hangup => return self.end(step, Party::System, HangupCause::FlowEnded),

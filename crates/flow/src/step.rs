@@ -1,23 +1,45 @@
-use crate::{Error, Flow, Menu, Node, Queue, Say};
+use crate::{Digits, Error, Flow, GIVEN, Menu, Node, Queue, Request, Say, Variables, template};
 use serde::{Deserialize, Serialize};
-use types::{CategoryId, Stage};
+use serde_json::Value;
+use types::{CategoryId, Millis, Skill, Stage, Timestamp};
 
 /// Where a call stands in its flow. Opaque to those who carry it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     node: String,
-    /// How often the menu has been heard.
-    attempt: u32,
+    /// Wrong keys and silences at this node.
+    #[serde(default)]
+    wrong: u32,
+    #[serde(default)]
+    silent: u32,
+    #[serde(default)]
+    known: Known,
+}
+
+/// What a call takes from node to node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Known {
+    variables: Variables,
+    /// The caller has what was wanted.
+    served: bool,
 }
 
 /// What happened since the last step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    Start,
+    /// A call begins: from this number, to that one.
+    Start {
+        caller: String,
+        number: String,
+    },
     /// What was to be played has been heard.
     Played,
     Keys(String),
     NoInput,
+    /// The caller hears what the instruction said: the question may be asked.
+    Waits,
+    /// What was asked over HTTP, if it was answered in time with JSON.
+    Answer(Option<Value>),
     /// The queue gave the call back without an agent, for this reason.
     QueueLeft(String),
 }
@@ -26,10 +48,19 @@ pub enum Input {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Instruction {
     Play(Vec<Say>),
-    /// One key, which interrupts what is said.
+    /// Keys, the first of which interrupts what is said.
     Collect {
         say: Vec<Say>,
-        timeout: types::Millis,
+        /// Silence after what is said that counts as no input.
+        timeout: Millis,
+        keys_max: usize,
+        /// Keys that end the input and are not part of it.
+        terminators: &'static str,
+    },
+    /// The caller hears this and then music until the request is answered.
+    Fetch {
+        say: Vec<Say>,
+        request: Request,
     },
     Queue(Queue),
     Hangup,
@@ -59,174 +90,159 @@ const SILENT_MAX: usize = 1_000;
 /// One step: from a cursor (`None` at the start) and what happened to the
 /// next cursor, the node that speaks and what it says. An input that does not
 /// fit the node repeats the node.
-pub fn step(flow: &Flow, cursor: Option<&Cursor>, input: &Input) -> Result<Stepped, Error> {
-    let Some(cursor) = cursor.filter(|_| *input != Input::Start) else {
-        return enter(flow, &flow.start);
-    };
-    match (node(flow, &cursor.node)?, input) {
-        (Node::Play(play), Input::Played) => enter(flow, &play.next),
-        (Node::Menu(menu), Input::Keys(keys)) => chosen(flow, cursor, menu, keys),
-        (Node::Menu(menu), Input::NoInput) => again(flow, cursor, menu, &menu.no_input, &[]),
+pub fn step(flow: &Flow, cursor: Option<&Cursor>, input: &Input, now: Timestamp) -> Result<Stepped, Error> {
+    let way = Way { flow, now };
+    if let Input::Start { caller, number } = input {
+        let given = GIVEN.into_iter().map(String::from).zip([caller.clone(), number.clone()]);
+        return way.enter(Known { variables: given.collect(), served: false }, &flow.start);
+    }
+    let Some(cursor) = cursor else { return way.enter(Known::default(), &flow.start) };
+    let go = |id: &str| way.enter(cursor.known.clone(), id);
+    match (way.node(&cursor.node)?, input) {
+        (Node::Play(play), Input::Played) => go(&play.next),
+        (Node::Menu(menu), Input::Keys(keys)) => match menu.choices.get(keys) {
+            Some(next) => go(next),
+            None => way.after_wrong_key(cursor, menu),
+        },
+        (Node::Menu(menu), Input::NoInput) => {
+            way.after_silence(cursor, menu.attempts, &menu.no_input, &menu.silence)
+        }
+        (Node::Digits(digits), Input::Keys(keys)) => way.typed(cursor, digits, keys),
+        (Node::Digits(digits), Input::NoInput) => {
+            way.after_silence(cursor, digits.attempts, &digits.no_input, &[])
+        }
+        (Node::Http(http), Input::Answer(answer)) => {
+            let Some(found) = answer.as_ref().and_then(|answer| http.read(answer)) else {
+                return go(&http.failed);
+            };
+            let mut known = cursor.known.clone();
+            known.variables.extend(found);
+            way.enter(known, &http.next)
+        }
         (Node::Queue(queue), Input::QueueLeft(reason)) => {
-            enter(flow, queue.overflow_by.get(reason).unwrap_or(&queue.overflow))
+            go(queue.overflow_by.get(reason).unwrap_or(&queue.overflow))
         }
-        _ => speak(flow, cursor.clone(), Vec::new()),
+        _ => way.speak(cursor.clone(), &[]),
     }
 }
 
-fn chosen(flow: &Flow, cursor: &Cursor, menu: &Menu, keys: &str) -> Result<Stepped, Error> {
-    match menu.choices.get(keys) {
-        Some(next) => enter(flow, next),
-        None => again(flow, cursor, menu, &menu.no_match, &menu.invalid),
-    }
+/// One step in the making.
+struct Way<'a> {
+    flow: &'a Flow,
+    now: Timestamp,
 }
 
-/// The menu once more, or its exit when it was heard often enough.
-fn again(flow: &Flow, cursor: &Cursor, menu: &Menu, exit: &str, first: &[Say]) -> Result<Stepped, Error> {
-    if cursor.attempt >= menu.attempts {
-        return enter(flow, exit);
+impl<'a> Way<'a> {
+    fn node(&self, id: &str) -> Result<&'a Node, Error> {
+        self.flow.nodes.get(id).ok_or_else(|| Error::NoNode(id.to_owned()))
     }
-    let cursor = Cursor { node: cursor.node.clone(), attempt: cursor.attempt + 1 };
-    speak(flow, cursor, first.to_vec())
-}
 
-/// Goes on at a node, through those that say nothing.
-fn enter(flow: &Flow, id: &str) -> Result<Stepped, Error> {
-    let (mut id, mut category) = (id, None);
-    for _ in 0..SILENT_MAX {
-        let Node::Category(set) = node(flow, id)? else {
-            let spoken = speak(flow, Cursor { node: id.to_owned(), attempt: 1 }, Vec::new())?;
-            return Ok(Stepped { category, ..spoken });
+    /// The menu once more, or its exit after as many wrong keys as it bears.
+    fn after_wrong_key(&self, cursor: &Cursor, menu: &Menu) -> Result<Stepped, Error> {
+        let wrong = cursor.wrong + 1;
+        if wrong >= menu.invalid_attempts.unwrap_or(menu.attempts) {
+            return self.enter(cursor.known.clone(), &menu.no_match);
+        }
+        self.speak(Cursor { wrong, ..cursor.clone() }, &menu.invalid)
+    }
+
+    fn after_silence(&self, cursor: &Cursor, most: u32, exit: &str, first: &[Say]) -> Result<Stepped, Error> {
+        let silent = cursor.silent + 1;
+        if silent >= most {
+            return self.enter(cursor.known.clone(), exit);
+        }
+        self.speak(Cursor { silent, ..cursor.clone() }, first)
+    }
+
+    fn typed(&self, cursor: &Cursor, digits: &Digits, keys: &str) -> Result<Stepped, Error> {
+        let mut known = cursor.known.clone();
+        known.variables.insert(digits.variable.clone(), keys.to_owned());
+        self.enter(known, &digits.next)
+    }
+
+    /// Goes on at a node, through those that say nothing.
+    fn enter(&self, mut known: Known, id: &str) -> Result<Stepped, Error> {
+        let (mut id, mut category) = (id, None);
+        for _ in 0..SILENT_MAX {
+            id = match self.node(id)? {
+                Node::Category(set) => {
+                    category = Some(set.category.clone());
+                    &set.next
+                }
+                Node::SelfServed(mark) => {
+                    known.served = true;
+                    &mark.next
+                }
+                Node::Set(set) => {
+                    set.apply(&mut known.variables);
+                    &set.next
+                }
+                Node::Condition(condition) => condition.exit(&known.variables),
+                Node::Hours(hours) => hours.exit(self.now),
+                spoken => {
+                    // Who waits for an agent is not served yet.
+                    known.served &= !matches!(spoken, Node::Queue(_));
+                    let cursor = Cursor { node: id.to_owned(), wrong: 0, silent: 0, known };
+                    return Ok(Stepped { category, ..self.speak(cursor, &[])? });
+                }
+            };
+        }
+        Err(Error::Silent(id.to_owned()))
+    }
+
+    fn speak(&self, cursor: Cursor, first: &[Say]) -> Result<Stepped, Error> {
+        let node = self.node(&cursor.node)?;
+        let variables = &cursor.known.variables;
+        let filled = |say: &[Say]| say.iter().map(|say| say.filled(variables)).collect::<Vec<_>>();
+        let instruction = match node {
+            Node::Play(play) => Instruction::Play(filled(&play.say)),
+            Node::Menu(menu) => Instruction::Collect {
+                say: filled(&[first, &menu.say].concat()),
+                timeout: menu.timeout_ms,
+                keys_max: 1,
+                terminators: "",
+            },
+            Node::Digits(digits) => Instruction::Collect {
+                say: filled(&digits.say),
+                timeout: digits.timeout_ms,
+                keys_max: digits.digits_max.into(),
+                terminators: "#",
+            },
+            Node::Http(http) => {
+                Instruction::Fetch { say: filled(&http.say), request: http.request(variables) }
+            }
+            Node::Queue(queue) => Instruction::Queue(Queue {
+                skills: needed(&queue.skills, variables),
+                welcome: filled(&queue.welcome),
+                music: filled(&queue.music),
+                ..queue.clone()
+            }),
+            Node::Hangup => Instruction::Hangup,
+            // A saved version in which this node spoke.
+            Node::Hours(_) | Node::Condition(_) | Node::Set(_) | Node::Category(_) | Node::SelfServed(_) => {
+                return self.enter(cursor.known, &cursor.node);
+            }
         };
-        category = Some(set.category.clone());
-        id = &set.next;
+        let place = Place {
+            node: cursor.node.clone(),
+            label: node.label(&cursor.node).into(),
+            stage: stage(node, cursor.known.served),
+        };
+        Ok(Stepped { cursor, place, instruction, category: None })
     }
-    Err(Error::Silent(id.to_owned()))
 }
 
-fn speak(flow: &Flow, cursor: Cursor, mut first: Vec<Say>) -> Result<Stepped, Error> {
-    let node = node(flow, &cursor.node)?;
-    let place =
-        Place { node: cursor.node.clone(), label: node.label(&cursor.node).into(), stage: stage(node) };
-    let instruction = match node {
-        Node::Play(play) => Instruction::Play(play.say.clone()),
-        Node::Menu(menu) => {
-            first.extend(menu.say.iter().cloned());
-            Instruction::Collect { say: first, timeout: menu.timeout_ms }
-        }
-        Node::Queue(queue) => Instruction::Queue(queue.clone()),
-        Node::Category(_) => return enter(flow, &cursor.node),
-        Node::Hangup => Instruction::Hangup,
-    };
-    Ok(Stepped { cursor, place, instruction, category: None })
+/// What is asked of agents for this caller.
+fn needed(skills: &[Skill], variables: &Variables) -> Vec<Skill> {
+    let filled = |skill: &Skill| Skill { name: template::filled(&skill.name, variables), level: skill.level };
+    skills.iter().map(filled).filter(|skill| !skill.name.trim().is_empty()).collect()
 }
 
-fn node<'a>(flow: &'a Flow, id: &str) -> Result<&'a Node, Error> {
-    flow.nodes.get(id).ok_or_else(|| Error::NoNode(id.to_owned()))
-}
-
-fn stage(node: &Node) -> Stage {
+fn stage(node: &Node, served: bool) -> Stage {
     match node {
-        Node::Play(_) | Node::Category(_) | Node::Hangup => Stage::Greeting,
-        Node::Menu(_) => Stage::Menu,
         Node::Queue(_) => Stage::Queue,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FLOW: &str = r#"{
-        "name": "Welcome", "language": "en", "start": "hello",
-        "nodes": {
-            "hello": {"type": "play", "label": "Greeting", "say": [{"text": "Hello."}], "next": "menu"},
-            "menu": {"type": "menu", "label": "Main menu", "say": [{"text": "Press 1."}], "choices": {"1": "wait"},
-                     "attempts": 2, "invalid": [{"text": "Not that."}], "no_input": "bye", "no_match": "bye"},
-            "wait": {"type": "queue", "label": "Support", "queue": "que_01J00000000000000000000000", "overflow": "bye"},
-            "bye": {"type": "hangup"}
-        }
-    }"#;
-
-    fn flow() -> Flow {
-        serde_json::from_str(FLOW).unwrap()
-    }
-
-    /// Feeds inputs one after the other and gives the last place and instruction.
-    fn walk(inputs: &[Input]) -> (Place, Instruction) {
-        let stepped = walked(&flow(), inputs);
-        (stepped.place, stepped.instruction)
-    }
-
-    fn walked(flow: &Flow, inputs: &[Input]) -> Stepped {
-        let begun = step(flow, None, &Input::Start).unwrap();
-        inputs.iter().fold(begun, |at, input| step(flow, Some(&at.cursor), input).unwrap())
-    }
-
-    #[test]
-    fn a_category_is_set_on_the_way_and_nothing_is_heard_of_it() {
-        let mut flow = flow();
-        let about: CategoryId = "cat_01J00000000000000000000000".parse().unwrap();
-        let set = |next: &str| {
-            let (label, category, next) = ("Finance".into(), about.clone(), next.into());
-            Node::Category(crate::Category { label, category, next })
-        };
-        flow.nodes.insert("finance".into(), set("wait"));
-        let Some(Node::Menu(menu)) = flow.nodes.get_mut("menu") else { panic!("a menu") };
-        menu.choices.insert("3".into(), "finance".into());
-        flow.validate().unwrap();
-        let at = walked(&flow, &[Input::Played, Input::Keys("3".into())]);
-        assert_eq!((at.place.node.as_str(), at.category), ("wait", Some(about.clone())));
-        assert_eq!(walked(&flow, &[Input::Played, Input::Keys("1".into())]).category, None);
-        flow.nodes.insert("finance".into(), set("finance"));
-        assert!(flow.validate().is_err(), "silence must lead somewhere");
-    }
-
-    #[test]
-    fn a_caller_who_listens_and_presses_one_waits_in_the_queue() {
-        let (place, instruction) = walk(&[Input::Played, Input::Keys("1".into())]);
-        assert_eq!((place.node.as_str(), place.stage), ("wait", Stage::Queue));
-        assert!(matches!(instruction, Instruction::Queue(_)));
-    }
-
-    #[test]
-    fn a_wrong_key_is_told_and_asked_again_until_the_attempts_are_used() {
-        let wrong = Input::Keys("7".into());
-        let (_, instruction) = walk(&[Input::Played, wrong.clone()]);
-        let said = [Say::Text("Not that.".into()), Say::Text("Press 1.".into())];
-        assert!(matches!(instruction, Instruction::Collect { say, .. } if say == said));
-        assert_eq!(walk(&[Input::Played, wrong.clone(), wrong]).1, Instruction::Hangup);
-    }
-
-    #[test]
-    fn silence_climbs_the_same_ladder() {
-        assert!(matches!(walk(&[Input::Played, Input::NoInput]).1, Instruction::Collect { .. }));
-        assert_eq!(walk(&[Input::Played, Input::NoInput, Input::NoInput]).1, Instruction::Hangup);
-    }
-
-    #[test]
-    fn a_queue_that_gives_the_call_back_leads_to_its_overflow() {
-        let left = Input::QueueLeft("queue_full".into());
-        assert_eq!(walk(&[Input::Played, Input::Keys("1".into()), left]).1, Instruction::Hangup);
-    }
-
-    #[test]
-    fn each_reason_to_leave_a_queue_may_have_its_own_target() {
-        let mut flow = flow();
-        let Some(Node::Queue(queue)) = flow.nodes.get_mut("wait") else { panic!("a queue") };
-        queue.overflow_by.insert("queue_full".into(), "hello".into());
-        flow.validate().unwrap();
-        let left = |reason: &str| [Input::Played, Input::Keys("1".into()), Input::QueueLeft(reason.into())];
-        let heard = ["queue_full", "no_agents"].map(|reason| walked(&flow, &left(reason)).place.node);
-        assert_eq!(heard, ["hello", "bye"]);
-        let Some(Node::Queue(queue)) = flow.nodes.get_mut("wait") else { panic!("a queue") };
-        queue.overflow_by.insert("rain".into(), "gone".into());
-        let places: Vec<String> = flow.validate().unwrap_err().into_iter().map(|p| p.place).collect();
-        assert_eq!(places, ["nodes.wait.overflow_by.rain"; 2]);
-    }
-
-    #[test]
-    fn a_late_input_repeats_the_node_rather_than_moving() {
-        assert_eq!(walk(&[Input::QueueLeft("wait_limit".into())]).0.node, "hello");
+        _ if served => Stage::SelfServed,
+        Node::Menu(_) | Node::Digits(_) => Stage::Menu,
+        _ => Stage::Greeting,
     }
 }

@@ -1,8 +1,15 @@
-use crate::{Flow, Menu, Node, Queue, REASONS, Say};
+use crate::{
+    Condition, Digits, Flow, GIVEN, Hours, Http, Menu, Node, Queue, REASONS, Say, condition::Test, template,
+};
 use std::collections::BTreeSet;
 
 const NODES_MAX: usize = 500;
 const TEXT_MAX: usize = 2_000;
+const VARIABLES_MAX: usize = 100;
+const HEADERS_MAX: usize = 20;
+const SKILLS_MAX: usize = 8;
+const PERIODS_MAX: usize = 50;
+const HOLIDAYS_MAX: usize = 400;
 
 /// What is wrong with a flow, and where: a path such as `nodes.menu.choices.1`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize)]
@@ -12,9 +19,13 @@ pub struct Problem {
     pub message: String,
 }
 
+/// Where problems of one node go: the place within the node, and what it is.
+type Report<'a> = dyn FnMut(&str, &str) + 'a;
+
 impl Flow {
     /// Finds every problem: missing exits, unreachable nodes, loops in which
-    /// the caller is never asked anything, empty or overlong texts.
+    /// the caller is never asked anything, empty or overlong texts, variables
+    /// that nothing sets.
     pub fn validate(&self) -> Result<(), Vec<Problem>> {
         let mut problems = Vec::new();
         let mut report =
@@ -31,8 +42,15 @@ impl Flow {
         if !self.nodes.contains_key(&self.start) {
             report("start".into(), "names no node of this flow");
         }
+        let set = self.variables();
+        if set.len() > VARIABLES_MAX {
+            report("nodes".into(), "set more than 100 variables");
+        }
         for (id, node) in &self.nodes {
-            self.check_node(id, node, &mut report);
+            let mut here = |place: &str, message: &str| report(format!("nodes.{id}.{place}"), message);
+            self.check_exits(node, &mut here);
+            check_node(node, &mut here);
+            check_variables(node, &set, &mut here);
         }
         for id in self.unreachable() {
             report(format!("nodes.{id}"), "cannot be reached from the start");
@@ -43,28 +61,16 @@ impl Flow {
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
-    fn check_node(&self, id: &str, node: &Node, report: &mut impl FnMut(String, &str)) {
+    /// The variables that a call may come to have.
+    fn variables(&self) -> BTreeSet<&str> {
+        self.nodes.values().flat_map(sets).map(|(_, name)| name).chain(GIVEN).collect()
+    }
+
+    fn check_exits(&self, node: &Node, report: &mut Report) {
         for (exit, target) in node.exits() {
             if !self.nodes.contains_key(target) {
-                report(format!("nodes.{id}.{exit}"), "leads to a node that does not exist");
+                report(&exit, "leads to a node that does not exist");
             }
-        }
-        for (field, say) in node.said() {
-            if let Say::Text(text) = say {
-                match text.trim().len() {
-                    0 => report(format!("nodes.{id}.{field}"), "says an empty text"),
-                    n if n > TEXT_MAX => {
-                        report(format!("nodes.{id}.{field}"), "says more than 2000 bytes at once")
-                    }
-                    _ => {}
-                }
-            }
-        }
-        match node {
-            Node::Play(play) if play.say.is_empty() => report(format!("nodes.{id}.say"), "says nothing"),
-            Node::Menu(menu) => check_menu(id, menu, report),
-            Node::Queue(queue) => check_queue(id, queue, report),
-            _ => {}
         }
     }
 
@@ -103,123 +109,212 @@ impl Flow {
 
     fn silent_exits(&self, id: &str) -> Vec<&str> {
         match self.nodes.get(id) {
-            Some(node @ (Node::Play(_) | Node::Queue(_) | Node::Category(_))) => {
-                node.exits().into_iter().map(|(_, t)| t).collect()
-            }
             // A caller who never presses anything passes here.
             Some(Node::Menu(menu)) => vec![&menu.no_input],
-            _ => Vec::new(),
+            Some(Node::Digits(digits)) => vec![&digits.no_input],
+            Some(node) => node.exits().into_iter().map(|(_, target)| target).collect(),
+            None => Vec::new(),
         }
     }
 }
 
-fn check_queue(id: &str, queue: &Queue, report: &mut impl FnMut(String, &str)) {
-    if queue.announce_every_ms != 0 && queue.announce_every_ms < 5_000 {
-        report(format!("nodes.{id}.announce_every_ms"), "is neither 0 nor at least 5000");
-    }
-    for reason in queue.overflow_by.keys().filter(|reason| !REASONS.contains(&reason.as_str())) {
-        let message = "is none of queue_full, no_agents, wait_limit, emergency";
-        report(format!("nodes.{id}.overflow_by.{reason}"), message);
+/// The variables that a node sets, with the place in the node.
+fn sets(node: &Node) -> Vec<(String, &str)> {
+    match node {
+        Node::Digits(digits) => vec![("variable".into(), digits.variable.as_str())],
+        Node::Set(set) => set.values.keys().map(|name| (format!("values.{name}"), name.as_str())).collect(),
+        Node::Http(http) => {
+            http.variables.keys().map(|name| (format!("variables.{name}"), name.as_str())).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
-fn check_menu(id: &str, menu: &Menu, report: &mut impl FnMut(String, &str)) {
+/// The variables that a node reads, with the place in the node.
+fn reads(node: &Node) -> Vec<(String, &str)> {
+    let within =
+        |place: String, text| template::names(text).into_iter().map(move |name| (place.clone(), name));
+    let mut read: Vec<(String, &str)> = Vec::new();
+    for (field, say) in node.said() {
+        if let Say::Text(text) = say {
+            read.extend(within(field.into(), text));
+        }
+    }
+    match node {
+        Node::Set(set) => {
+            read.extend(set.values.iter().flat_map(|(name, text)| within(format!("values.{name}"), text)));
+        }
+        Node::Condition(condition) => {
+            for (i, case) in condition.cases.iter().enumerate() {
+                read.push((format!("cases[{i}].variable"), &case.variable));
+                read.extend(within(format!("cases[{i}].value"), &case.value));
+            }
+        }
+        Node::Http(http) => {
+            read.extend(http.texts().into_iter().flat_map(|(field, text)| within(field.into(), text)));
+        }
+        Node::Queue(queue) => {
+            let skills = queue.skills.iter().enumerate();
+            read.extend(skills.flat_map(|(i, skill)| within(format!("skills[{i}].name"), &skill.name)));
+        }
+        _ => {}
+    }
+    read
+}
+
+fn check_variables(node: &Node, set: &BTreeSet<&str>, report: &mut Report) {
+    for (place, name) in sets(node) {
+        if !template::is_name(name) {
+            report(&place, "is no name of a variable: small letters, digits and _, a letter first");
+        }
+        if GIVEN.contains(&name) {
+            report(&place, "names a variable that every call is given");
+        }
+    }
+    for (place, name) in reads(node) {
+        if !set.contains(name) {
+            report(&place, &format!("names the variable {name:?}, which no node sets"));
+        }
+    }
+}
+
+fn check_node(node: &Node, report: &mut Report) {
+    for (field, say) in node.said() {
+        match say {
+            Say::Text(text) if text.trim().is_empty() => report(field, "says an empty text"),
+            Say::Text(text) if text.len() > TEXT_MAX => report(field, "says more than 2000 bytes at once"),
+            _ => {}
+        }
+    }
+    match node {
+        Node::Play(play) if play.say.is_empty() => report("say", "says nothing"),
+        Node::Menu(menu) => check_menu(menu, report),
+        Node::Digits(digits) => check_digits(digits, report),
+        Node::Hours(hours) => check_hours(hours, report),
+        Node::Condition(condition) => check_condition(condition, report),
+        Node::Set(set) if set.values.is_empty() => report("values", "are none"),
+        Node::Http(http) => check_http(http, report),
+        Node::Queue(queue) => check_queue(queue, report),
+        _ => {}
+    }
+}
+
+fn check_queue(queue: &Queue, report: &mut Report) {
+    if queue.announce_every_ms != 0 && queue.announce_every_ms < 5_000 {
+        report("announce_every_ms", "is neither 0 nor at least 5000");
+    }
+    for reason in queue.overflow_by.keys().filter(|reason| !REASONS.contains(&reason.as_str())) {
+        let message = "is none of queue_full, no_agents, wait_limit, emergency";
+        report(&format!("overflow_by.{reason}"), message);
+    }
+    if queue.skills.len() > SKILLS_MAX {
+        report("skills", "are more than 8");
+    }
+    for (i, skill) in queue.skills.iter().enumerate() {
+        if !(1..=10).contains(&skill.level) {
+            report(&format!("skills[{i}].level"), "is not between 1 and 10");
+        }
+    }
+}
+
+fn check_menu(menu: &Menu, report: &mut Report) {
     if menu.say.is_empty() {
-        report(format!("nodes.{id}.say"), "says nothing");
+        report("say", "says nothing");
     }
     if menu.choices.is_empty() {
-        report(format!("nodes.{id}.choices"), "offers no choice");
+        report("choices", "offers no choice");
     }
     for key in menu.choices.keys().filter(|key| !is_key(key)) {
-        report(format!("nodes.{id}.choices.{key}"), "is not one of the keys 0-9, * and #");
+        report(&format!("choices.{key}"), "is not one of the keys 0-9, * and #");
     }
-    if !(1..=10).contains(&menu.attempts) {
-        report(format!("nodes.{id}.attempts"), "is not between 1 and 10");
+    check_attempts("invalid_attempts", menu.invalid_attempts.unwrap_or(1), report);
+    check_asking(menu.attempts, menu.timeout_ms, report);
+}
+
+fn check_digits(digits: &Digits, report: &mut Report) {
+    if digits.say.is_empty() {
+        report("say", "says nothing");
     }
-    if !(500..=60_000).contains(&menu.timeout_ms) {
-        report(format!("nodes.{id}.timeout_ms"), "is not between 500 and 60000");
+    if !(1..=32).contains(&digits.digits_max) {
+        report("digits_max", "is not between 1 and 32");
+    }
+    check_asking(digits.attempts, digits.timeout_ms, report);
+}
+
+fn check_asking(attempts: u32, timeout_ms: i64, report: &mut Report) {
+    check_attempts("attempts", attempts, report);
+    if !(500..=60_000).contains(&timeout_ms) {
+        report("timeout_ms", "is not between 500 and 60000");
+    }
+}
+
+fn check_attempts(place: &str, attempts: u32, report: &mut Report) {
+    if !(1..=10).contains(&attempts) {
+        report(place, "is not between 1 and 10");
+    }
+}
+
+fn check_hours(hours: &Hours, report: &mut Report) {
+    if hours.zone().is_none() {
+        report("time_zone", "is no IANA time zone such as Europe/Bucharest");
+    }
+    if hours.weekly.len() > PERIODS_MAX {
+        report("weekly", "are more than 50 periods");
+    }
+    if hours.holidays.len() > HOLIDAYS_MAX {
+        report("holidays", "are more than 400");
+    }
+    for (i, period) in hours.weekly.iter().enumerate().filter(|(_, period)| period.is_empty()) {
+        let what = if period.days.is_empty() { "names no day" } else { "ends when it begins" };
+        report(&format!("weekly[{i}]"), what);
+    }
+}
+
+fn check_condition(condition: &Condition, report: &mut Report) {
+    if condition.cases.is_empty() {
+        report("cases", "are none");
+    }
+    for (i, case) in condition.cases.iter().enumerate() {
+        let plain = template::names(&case.value).is_empty();
+        let number = case.value.trim().parse::<f64>().is_ok();
+        if matches!(case.test, Test::Above | Test::Below) && plain && !number {
+            report(&format!("cases[{i}].value"), "is no number");
+        }
+    }
+}
+
+fn check_http(http: &Http, report: &mut Report) {
+    match http.host() {
+        None => report("url", "does not begin with https:// or http:// and a host"),
+        Some(host) if !template::names(host).is_empty() => {
+            report("url", "has a variable in its host: what callers type must not choose whom we ask");
+        }
+        Some(host) if host.contains('@') => report("url", "has a password in it: put it into a header"),
+        Some(_) => {}
+    }
+    if !(100..=10_000).contains(&http.timeout_ms) {
+        report("timeout_ms", "is not between 100 and 10000");
+    }
+    if http.headers.len() > HEADERS_MAX {
+        report("headers", "are more than 20");
+    }
+    for (name, value) in &http.headers {
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+        let fits = !name.is_empty() && name.bytes().all(token);
+        if !fits || !value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            report(&format!("headers.{name}"), "is no header of HTTP");
+        }
+    }
+    for (name, place) in
+        http.variables.iter().filter(|(_, place)| !place.is_empty() && !place.starts_with('/'))
+    {
+        report(
+            &format!("variables.{name}"),
+            &format!("{place:?} is no JSON pointer such as /account/balance"),
+        );
     }
 }
 
 fn is_key(key: &str) -> bool {
     key.len() == 1 && key.bytes().all(|b| b.is_ascii_digit() || b == b'*' || b == b'#')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Input, Instruction, step};
-    use proptest::prelude::*;
-
-    fn places(flow: &str) -> Vec<String> {
-        let flow: Flow = serde_json::from_str(flow).unwrap();
-        flow.validate().unwrap_err().into_iter().map(|problem| problem.place).collect()
-    }
-
-    fn play(next: &str) -> String {
-        format!(r#"{{"type": "play", "label": "x", "say": [{{"text": "hm"}}], "next": "{next}"}}"#)
-    }
-
-    #[test]
-    fn a_missing_exit_is_named_with_its_place() {
-        let flow =
-            format!(r#"{{"name": "f", "language": "en", "start": "a", "nodes": {{"a": {}}}}}"#, play("gone"));
-        assert_eq!(places(&flow), ["nodes.a.next"]);
-    }
-
-    #[test]
-    fn a_loop_that_never_asks_is_refused_at_each_of_its_nodes() {
-        let nodes = format!(r#"{{"a": {}, "b": {}}}"#, play("b"), play("a"));
-        let flow = format!(r#"{{"name": "f", "language": "en", "start": "a", "nodes": {nodes}}}"#);
-        assert_eq!(places(&flow), ["nodes.a", "nodes.b"]);
-    }
-
-    #[test]
-    fn a_menu_whose_silence_leads_back_to_itself_is_a_loop_too() {
-        let menu = r#"{"type": "menu", "label": "m", "say": [{"text": "hm"}], "choices": {"1": "bye"},
-                       "no_input": "a", "no_match": "bye"}"#;
-        let nodes = format!(r#"{{"a": {}, "m": {menu}, "bye": {{"type": "hangup"}}}}"#, play("m"));
-        let flow = format!(r#"{{"name": "f", "language": "en", "start": "a", "nodes": {nodes}}}"#);
-        assert_eq!(places(&flow), ["nodes.a", "nodes.m"]);
-    }
-
-    #[test]
-    fn a_node_that_nothing_leads_to_is_found() {
-        let nodes = r#"{"a": {"type": "hangup"}, "b": {"type": "hangup"}}"#;
-        let flow = format!(r#"{{"name": "f", "language": "en", "start": "a", "nodes": {nodes}}}"#);
-        assert_eq!(places(&flow), ["nodes.b"]);
-    }
-
-    proptest! {
-        /// Whatever passes validation ends within a bounded number of steps for
-        /// a caller who says nothing.
-        #[test]
-        fn a_valid_flow_lets_nobody_go_round_for_ever(targets in proptest::collection::vec((0usize..6, 0usize..6, any::<bool>()), 1..6)) {
-            let id = |i: usize| format!("n{i}");
-            let mut nodes = std::collections::BTreeMap::new();
-            for (i, (a, b, menu)) in targets.iter().enumerate() {
-                let node = if *menu {
-                    format!(r#"{{"type": "menu", "label": "m", "say": [{{"text": "x"}}], "choices": {{"1": "{}"}},
-                        "no_input": "{}", "no_match": "end"}}"#, id(*a), id(*b))
-                } else { play(&id(*a)) };
-                nodes.insert(id(i), serde_json::from_str::<Node>(&node).unwrap());
-            }
-            for i in targets.len()..6 { nodes.insert(id(i), Node::Hangup); }
-            nodes.insert("end".into(), Node::Hangup);
-            let flow = Flow { name: "f".into(), language: "en".into(), start: id(0), nodes };
-            let fatal = |p: &Problem| !p.message.contains("reached");
-            if flow.validate().err().is_some_and(|problems| problems.iter().any(fatal)) { return Ok(()); }
-            let mut at = step(&flow, None, &Input::Start).unwrap();
-            for _ in 0..100 {
-                let input = match at.instruction {
-                    Instruction::Hangup => return Ok(()),
-                    Instruction::Play(_) => Input::Played,
-                    Instruction::Collect { .. } => Input::NoInput,
-                    Instruction::Queue(_) => Input::QueueLeft(String::new()),
-                };
-                at = step(&flow, Some(&at.cursor), &input).unwrap();
-            }
-            prop_assert!(false, "still going after 100 steps");
-        }
-    }
 }

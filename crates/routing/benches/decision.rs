@@ -81,7 +81,15 @@ impl Hall {
         let call = CallId::new(self.now, self.calls);
         let (queue, since) = (self.queues[queue % self.queues.len()].clone(), self.now);
         let (priority, preferred) = (0, None);
-        let join = Input::Join { tenant: tenant(), call: call.clone(), queue, since, priority, preferred };
+        let join = Input::Join {
+            tenant: tenant(),
+            call: call.clone(),
+            queue,
+            since,
+            priority,
+            needs: Vec::new(),
+            preferred,
+        };
         (call, self.gets(join))
     }
 

@@ -1,10 +1,11 @@
 //! Waiting callers and the offers that ring for them.
 
 use crate::{
-    Agent, Effect, Router, Strategy,
+    Agent, Effect, QueueConfig, Router, Strategy,
     effect::Winner,
     queue::Place,
     router::{Due, Step},
+    settings::suffices,
 };
 use types::*;
 
@@ -15,12 +16,23 @@ const CROSSED_MAX: usize = 3;
 /// Agents that a caller has rung and who are remembered.
 const TRIED_MAX: usize = 64;
 
+/// What a caller comes with.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wish {
+    pub(crate) since: Timestamp,
+    pub(crate) priority: i32,
+    /// Skills beyond what the queue asks for.
+    pub(crate) needs: Vec<Skill>,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) tenant: TenantId,
     pub(crate) queue: QueueId,
     priority: i32,
     since: Timestamp,
+    /// Skills that an agent must have beyond what the queue asks for.
+    needs: Vec<Skill>,
     pub(crate) place: Place,
     /// The step of `relax` that the wait has reached.
     pub(crate) step: usize,
@@ -51,12 +63,14 @@ pub(crate) struct Reservation {
 }
 
 impl Caller {
-    fn new(tenant: TenantId, call: CallId, queue: QueueId, (since, priority): (Timestamp, i32)) -> Caller {
+    fn new(tenant: TenantId, call: CallId, queue: QueueId, wish: Wish) -> Caller {
+        let Wish { since, priority, needs } = wish;
         Caller {
             tenant,
             queue,
             priority,
             since,
+            needs,
             place: Place::new(call, since, priority, false),
             step: 0,
             attempts: 0,
@@ -76,8 +90,16 @@ impl Caller {
         self.agent.is_none() && !self.given_back && self.offers.len() < at_once
     }
 
-    pub(crate) fn may_be_offered(&self, agent: &AgentId) -> bool {
-        !self.declined.contains(agent) && self.offers.iter().all(|offer| offer.agent != *agent)
+    /// `needs`: of [`Caller::needs`].
+    pub(crate) fn may_be_offered(&self, agent: &Agent, needs: &[Skill]) -> bool {
+        let asked = !self.declined.contains(&agent.id) && self.offers.iter().all(|o| o.agent != agent.id);
+        asked && suffices(needs, &agent.skills)
+    }
+
+    /// What this caller needs beyond what the queue asks for, after this wait:
+    /// the queue's steps ease it too.
+    pub(crate) fn needs(&self, config: &QueueConfig) -> Vec<Skill> {
+        config.eased(&self.needs, self.step)
     }
 
     pub(crate) fn rang(&mut self, agent: &AgentId) {
@@ -99,7 +121,7 @@ impl Router {
         tenant: TenantId,
         call: CallId,
         id: QueueId,
-        wish: (Timestamp, i32),
+        wish: Wish,
         preferred: Option<(AgentId, Millis)>,
     ) {
         let before = self.callers.get(&call);
@@ -110,10 +132,11 @@ impl Router {
         if let Some(reason) = self.refusal(step.now, &tenant, &id) {
             return step.effects.push(Effect::Overflow { call, reason });
         }
+        let since = wish.since;
         let mut caller = Caller::new(tenant, call.clone(), id.clone(), wish);
         caller.crossed = crossed;
         caller.preferred =
-            preferred.map(|(agent, patience)| (agent, wish.0 + patience)).filter(|(agent, until)| {
+            preferred.map(|(agent, patience)| (agent, since + patience)).filter(|(agent, until)| {
                 let known = self.agents.get(agent).is_some_and(|agent| agent.state != AgentState::Offline);
                 known && *until > step.now && self.queues[&id].has_member(agent)
             });
@@ -295,8 +318,7 @@ impl Router {
         let Winner { tenant, agent, queue } = by?;
         let ours = |found: &Agent| found.tenant == tenant;
         self.agents.get(&agent).filter(|found| ours(found))?;
-        let wish = (Timestamp::default(), 0);
-        self.callers.insert(call.clone(), Caller::new(tenant, call.clone(), queue, wish));
+        self.callers.insert(call.clone(), Caller::new(tenant, call.clone(), queue, Wish::default()));
         Some(agent)
     }
 

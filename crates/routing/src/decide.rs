@@ -1,8 +1,8 @@
 //! Matching: whose turn it is, who of the free agents is asked, and why.
 
 use crate::{
-    Effect, Levels, Offer, Router, Strategy,
-    callers::Reservation,
+    Agent, Effect, Levels, Offer, Router, Strategy,
+    callers::{Caller, Reservation},
     queue::{Place, Queue, Rank},
     router::{Due, Step},
 };
@@ -54,9 +54,12 @@ impl Router {
 
     fn first_for(&self, id: &AgentId) -> Option<CallId> {
         let agent = self.agents.get(id).filter(|agent| agent.is_free())?;
-        let fits = |call: &CallId| self.callers.get(call).is_some_and(|c| c.may_be_offered(id));
         let in_turn = agent.queues.iter().filter_map(|queue| {
             let queue = self.queues.get(queue)?;
+            let fits = |call: &CallId| {
+                let caller = self.callers.get(call);
+                caller.is_some_and(|caller| caller.may_be_offered(agent, &caller.needs(&queue.config)))
+            };
             Some(turn(queue, queue.first_for(id, fits)?))
         });
         let awaiting = agent.awaited.iter().filter_map(|call| {
@@ -86,10 +89,12 @@ impl Router {
         }
         if let Some((agent, _)) = &caller.preferred {
             let rank = queue.rank(agent)?;
-            let decision = told(queue, now, caller.step, &[rank], Rule::Preferred);
+            let decision = self.told(queue, now, caller, &[rank], Rule::Preferred);
             return Some(Choice { agent: agent.clone(), decision });
         }
-        let fits = |agent: &AgentId| caller.may_be_offered(agent);
+        let needs = caller.needs(&queue.config);
+        let may = |agent: &Agent| caller.may_be_offered(agent, &needs);
+        let fits = |agent: &AgentId| self.agents.get(agent).is_some_and(may);
         let mut best = Vec::new();
         if queue.config.strategy == Strategy::Sequential {
             best = queue.best(caller.step, TOLD_MAX, |agent| fits(agent) && !caller.tried.contains(agent));
@@ -98,7 +103,7 @@ impl Router {
             best = queue.best(caller.step, TOLD_MAX, fits);
         }
         let first = best.first()?;
-        let decision = told(queue, now, caller.step, &best, rule(queue, &best));
+        let decision = self.told(queue, now, caller, &best, rule(queue, &best));
         Some(Choice { agent: first.agent.clone(), decision })
     }
 
@@ -146,6 +151,37 @@ impl Router {
     }
 }
 
+impl Router {
+    fn told(&self, queue: &Queue, now: Timestamp, caller: &Caller, best: &[&Rank], rule: Rule) -> Decision {
+        let own = caller.needs(&queue.config);
+        let candidate = |rank: &&Rank| Candidate {
+            agent: rank.agent.clone(),
+            penalty: rank.penalty,
+            skills: queue
+                .levels_of(&rank.agent)
+                .into_iter()
+                .chain(self.levels_in(&own, &rank.agent))
+                .collect(),
+            score: rank.score,
+            idle: now.since(rank.idle_since),
+        };
+        let candidates: Vec<Candidate> = best.iter().map(candidate).collect();
+        Decision {
+            skill: (rule == Rule::Skill).then(|| skill_that_differs(queue, &candidates)).flatten(),
+            rule,
+            needs: queue.config.needs(caller.step).into_iter().chain(own).collect(),
+            free: queue.free(caller.step) as u32,
+            candidates,
+        }
+    }
+
+    /// The agent's levels in what one caller needs.
+    fn levels_in(&self, needs: &[Skill], agent: &AgentId) -> Vec<Skill> {
+        let skills = self.agents.get(agent).map(|agent| agent.skills.as_slice()).unwrap_or_default();
+        needs.iter().filter_map(|need| skills.iter().find(|skill| skill.name == need.name)).cloned().collect()
+    }
+}
+
 fn turn<'a>(queue: &Queue, place: &'a Place) -> Turn<'a> {
     (place.starving, Reverse(queue.config.weight), place)
 }
@@ -168,24 +204,6 @@ fn rule(queue: &Queue, best: &[&Rank]) -> Rule {
         Strategy::LeastTalk => Rule::LeastTalk,
         Strategy::Linear | Strategy::Sequential => Rule::Order,
         Strategy::Random => Rule::Chance,
-    }
-}
-
-fn told(queue: &Queue, now: Timestamp, step: usize, best: &[&Rank], rule: Rule) -> Decision {
-    let candidate = |rank: &&Rank| Candidate {
-        agent: rank.agent.clone(),
-        penalty: rank.penalty,
-        skills: queue.levels_of(&rank.agent),
-        score: rank.score,
-        idle: now.since(rank.idle_since),
-    };
-    let candidates: Vec<Candidate> = best.iter().map(candidate).collect();
-    Decision {
-        skill: (rule == Rule::Skill).then(|| skill_that_differs(queue, &candidates)).flatten(),
-        rule,
-        needs: queue.config.needs(step),
-        free: queue.free(step) as u32,
-        candidates,
     }
 }
 

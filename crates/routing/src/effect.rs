@@ -23,6 +23,9 @@ pub enum Input {
         queue: QueueId,
         since: Timestamp,
         priority: i32,
+        /// Skills that this caller needs an agent to have, beyond what the queue
+        /// asks for.
+        needs: Vec<Skill>,
         /// Waits for this agent alone for so long, if the agent is signed in.
         preferred: Option<(AgentId, Millis)>,
     },

@@ -1,5 +1,9 @@
 use crate::{
-    Agent, Effect, Input, QueueConfig, callers::Caller, configuration::Tenant, direct::Direct, queue::Queue,
+    Agent, Effect, Input, QueueConfig,
+    callers::{Caller, Wish},
+    configuration::Tenant,
+    direct::Direct,
+    queue::Queue,
 };
 use std::collections::{BTreeSet, HashMap};
 use types::*;
@@ -73,8 +77,8 @@ impl Router {
         match input {
             Input::Queue { tenant, queue, config } => self.set_queue(&mut step, tenant, queue, config),
             Input::Agent { tenant, agent, profile } => self.set_agent(&mut step, tenant, agent, profile),
-            Input::Join { tenant, call, queue, since, priority, preferred } => {
-                self.join(&mut step, tenant, call, queue, (since, priority), preferred);
+            Input::Join { tenant, call, queue, since, priority, needs, preferred } => {
+                self.join(&mut step, tenant, call, queue, Wish { since, priority, needs }, preferred);
             }
             Input::Reach(reach) => self.reach(&mut step, reach),
             Input::Answered { call, reservation, .. } if self.direct.contains_key(&call) => {

@@ -274,17 +274,10 @@ impl QueueConfig {
         }
         let penalty = seat.map_or(0, |seat| seat.penalty);
         let asked = |(down, highest): (u8, Option<u8>)| {
-            highest.is_none_or(|highest| penalty <= highest) && self.suffices(skills, down)
+            highest.is_none_or(|highest| penalty <= highest) && suffices(&eased(&self.skills, down), skills)
         };
         let steps = self.relax.iter().map(|relax| (relax.levels_down, relax.penalty_max));
         std::iter::once((0, self.penalty_max)).chain(steps).position(asked)
-    }
-
-    fn suffices(&self, skills: &[Skill], down: u8) -> bool {
-        self.skills.iter().all(|wanted| {
-            let least = wanted.level.saturating_sub(down).max(1);
-            skills.iter().any(|skill| skill.name == wanted.name && skill.level >= least)
-        })
     }
 
     /// How many steps of `relax` a caller has reached after this wait.
@@ -294,10 +287,26 @@ impl QueueConfig {
 
     /// What is asked of agents at this step.
     pub fn needs(&self, step: usize) -> Vec<Skill> {
-        let down = step.checked_sub(1).and_then(|i| self.relax.get(i)).map_or(0, |relax| relax.levels_down);
-        let eased = |s: &Skill| Skill { name: s.name.clone(), level: s.level.saturating_sub(down).max(1) };
-        self.skills.iter().map(eased).collect()
+        self.eased(&self.skills, step)
     }
+
+    /// What of these is still asked at this step.
+    pub(crate) fn eased(&self, wanted: &[Skill], step: usize) -> Vec<Skill> {
+        let down = step.checked_sub(1).and_then(|i| self.relax.get(i)).map_or(0, |relax| relax.levels_down);
+        eased(wanted, down)
+    }
+}
+
+fn eased(wanted: &[Skill], down: u8) -> Vec<Skill> {
+    let eased = |s: &Skill| Skill { name: s.name.clone(), level: s.level.saturating_sub(down).max(1) };
+    wanted.iter().map(eased).collect()
+}
+
+/// Whether somebody with these skills has all that are wanted.
+pub(crate) fn suffices(wanted: &[Skill], skills: &[Skill]) -> bool {
+    wanted
+        .iter()
+        .all(|wanted| skills.iter().any(|skill| skill.name == wanted.name && skill.level >= wanted.level))
 }
 
 fn one() -> u8 {

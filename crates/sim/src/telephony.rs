@@ -67,6 +67,7 @@ pub(crate) fn flow(queues: &[QueueId; 2]) -> flow::Flow {
     let say = |text: &str| vec![Say::Text(text.into())];
     let queue = |n: usize, priority, overflow: &str| {
         Node::Queue(Queue {
+            skills: Vec::new(),
             label: format!("Queue {n}"),
             queue: queues[n].clone(),
             welcome: if n == 0 { say("welcome") } else { Vec::new() },
@@ -81,6 +82,8 @@ pub(crate) fn flow(queues: &[QueueId; 2]) -> flow::Flow {
         |text: &str, next: &str| Node::Play(Play { label: text.into(), say: say(text), next: next.into() });
     let choices = [("1", "sales"), ("2", "support"), ("3", "gold")];
     let menu = Menu {
+        invalid_attempts: None,
+        silence: Vec::new(),
         label: "Menu".into(),
         say: say("menu"),
         choices: choices.map(|(key, node)| (key.into(), node.into())).into(),
@@ -223,7 +226,9 @@ impl World {
             Effect::StopPlay(play) => drop(line.playing.remove(&play)),
             Effect::Record { .. } => line.records += 1,
             Effect::StopRecord(_) => line.records -= 1,
-            Effect::JoinQueue { queue, since, priority } => self.join(n, queue, since, priority),
+            Effect::JoinQueue { queue, since, priority, needs } => {
+                self.join(n, queue, since, priority, needs)
+            }
             Effect::ReleaseQueue(_) => self.release(n),
             Effect::AskAnnouncement { .. } => {
                 let prompts = vec!["you are in line".into()];
@@ -343,16 +348,18 @@ impl World {
 
     pub(crate) fn ivr(&mut self, n: usize, input: IvrInput) {
         let input = match input {
-            IvrInput::Start => flow::Input::Start,
+            IvrInput::Start => flow::Input::Start { caller: String::new(), number: String::new() },
             IvrInput::Played => flow::Input::Played,
             IvrInput::Keys(keys) => flow::Input::Keys(keys),
             IvrInput::NoInput => flow::Input::NoInput,
+            IvrInput::Waits => flow::Input::Waits,
             IvrInput::QueueLeft(reason) => flow::Input::QueueLeft(reason),
         };
         if self.chance(2) {
             return self.send(Stream::Ivr(n), What::Call(n, Input::IvrFailed));
         }
-        let stepped = flow::step(&self.flows[self.lines[n].tenant], self.lines[n].cursor.as_ref(), &input);
+        let stepped =
+            flow::step(&self.flows[self.lines[n].tenant], self.lines[n].cursor.as_ref(), &input, self.now);
         let flow::Stepped { cursor, place, instruction, category } = stepped.expect("a valid flow");
         self.lines[n].cursor = Some(cursor);
         let next = Next {
@@ -371,19 +378,23 @@ impl World {
         let files = |say: &[flow::Say]| say.iter().map(|say| format!("{say:?}")).collect::<Vec<_>>();
         match instruction {
             flow::Instruction::Play(say) => Instruction::Play(files(&say)),
-            flow::Instruction::Collect { say, timeout } => Instruction::Collect(Collect {
-                prompts: files(&say),
-                keys_max: 1,
-                terminators: String::new(),
-                first_timeout: timeout,
-                next_timeout: 2_000,
-            }),
+            flow::Instruction::Collect { say, timeout, keys_max, terminators } => {
+                Instruction::Collect(Collect {
+                    prompts: files(&say),
+                    keys_max,
+                    terminators: terminators.into(),
+                    first_timeout: timeout,
+                    next_timeout: 2_000,
+                })
+            }
+            flow::Instruction::Fetch { say, .. } => Instruction::Wait(files(&say)),
             flow::Instruction::Queue(node) => {
                 let config = self.queues.iter().find(|(id, _)| *id == node.queue).map(|(_, config)| config);
                 Instruction::Queue(QueueNode {
                     welcome: files(&node.welcome),
                     music: files(&node.music),
                     queue: node.queue,
+                    needs: node.skills,
                     priority: node.priority,
                     announce_every: node.announce_every_ms,
                     service_level: config.map_or(0, |queue| queue.service_level_ms),
@@ -396,13 +407,13 @@ impl World {
 
     // ── the ACD ─────────────────────────────────────────────────────────────
 
-    fn join(&mut self, n: usize, queue: QueueId, since: Timestamp, priority: i32) {
+    fn join(&mut self, n: usize, queue: QueueId, since: Timestamp, priority: i32, needs: Vec<Skill>) {
         let line = &mut self.lines[n];
         let tenant = self.tenants[line.tenant].clone();
         let call = line.call.id().clone();
         line.truth.stage = Stage::Queue;
         line.truth.stays.push(Stay { queue: queue.clone(), at: since, left: None });
-        let join = routing::Input::Join { tenant, call, queue, since, priority, preferred: None };
+        let join = routing::Input::Join { tenant, call, queue, since, priority, needs, preferred: None };
         line.join = Some(join.clone());
         if !self.faulty(Fault::ForgetsACaller) {
             self.send_maybe_twice(Stream::EdgeToAcd, What::Acd(join));

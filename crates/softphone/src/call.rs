@@ -164,6 +164,19 @@ impl Call {
         }
     }
 
+    /// Presses keys in the signalling (SIP INFO, `application/dtmf-relay`), as
+    /// some gateways do.
+    pub async fn press_by_info(&self, keys: &str) -> Result<(), Error> {
+        for key in keys.chars() {
+            let (leg, body) = (self.leg, format!("Signal={key}\r\nDuration=160\r\n"));
+            let press = move |engine: &mut crate::engine::Engine, now| {
+                engine.endpoint().info(now, leg, "application/dtmf-relay", body.into())
+            };
+            self.engine.ask(press).await??;
+        }
+        Ok(())
+    }
+
     /// Waits until these keys were pressed on the other side.
     pub async fn wait_keys(&self, keys: &str, within: Duration) -> Result<(), Error> {
         let what = format!("keys {keys}");

@@ -255,8 +255,10 @@ impl Book {
             return;
         }
         let outcome = |wait| match by {
-            Party::Caller => Outcome::Abandoned { wait, stage },
-            Party::Agent | Party::System => Outcome::Overflowed { wait, why: Left::Otherwise },
+            Party::Caller if stage != Stage::SelfServed => Outcome::Abandoned { wait, stage },
+            Party::Caller | Party::Agent | Party::System => {
+                Outcome::Overflowed { wait, why: Left::Otherwise }
+            }
         };
         if !open.answered {
             visit.outcome = outcome(wait);

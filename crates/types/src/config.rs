@@ -76,6 +76,10 @@ pub struct Tenant {
     /// Digits of the country code that completes national numbers, such as `40`.
     #[serde(default)]
     pub country_code: Option<String>,
+    /// Private networks that flows may ask over HTTP, such as `10.20.0.0/16`, as
+    /// far as the platform lets companies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flow_networks: Vec<String>,
 }
 
 /// A carrier's trunk.

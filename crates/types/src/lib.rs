@@ -66,6 +66,8 @@ pub enum Stage {
     Arriving,
     Greeting,
     Menu,
+    /// The flow gave the caller what was wanted: hanging up is no abandoning.
+    SelfServed,
     Queue,
     Ringing,
     Talking,

@@ -12,6 +12,7 @@ pub fn caller_input(tenant: TenantId, call: CallId, what: caller_request::What) 
             queue: join.queue.parse().ok()?,
             since: Timestamp::from_millis(join.waiting_since_ms),
             priority: join.priority,
+            needs: join.needs.into_iter().map(need).collect::<Option<_>>()?,
             preferred: join.preferred_agent.parse().ok().zip(Some(join.preferred_for_ms)),
         },
         caller_request::What::Answered(answered) => {
@@ -34,6 +35,10 @@ pub fn caller_input(tenant: TenantId, call: CallId, what: caller_request::What) 
             engage: reach.engage,
         }),
     })
+}
+
+fn need(need: caller_request::Need) -> Option<Skill> {
+    Some(Skill { name: need.skill, level: need.level.try_into().ok()? })
 }
 
 /// `None` for a watch, which changes nothing.

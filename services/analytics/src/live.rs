@@ -86,7 +86,13 @@ mod tests {
     use super::*;
 
     fn tenant(zone: &str) -> config::Tenant {
-        config::Tenant { name: "x".into(), time_zone: zone.into(), language: "en".into(), country_code: None }
+        config::Tenant {
+            name: "x".into(),
+            time_zone: zone.into(),
+            language: "en".into(),
+            country_code: None,
+            flow_networks: Vec::new(),
+        }
     }
 
     #[test]

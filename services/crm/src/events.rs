@@ -161,9 +161,7 @@ fn changed_by(event: &CallEvent) -> Change {
     let none = Change::default();
     let stage = |stage: &str| Some(stage.to_owned());
     match event {
-        CallEvent::NodeEntered { stage: at, .. } => {
-            Change { stage: stage(if *at == Stage::Menu { "menu" } else { "greeting" }), ..none }
-        }
+        CallEvent::NodeEntered { stage: at, .. } => Change { stage: Some(types::name(*at)), ..none },
         CallEvent::KeysPressed { keys, .. } => Change { keys: Some(keys.clone()), ..none },
         CallEvent::Categorised { category } => Change { category: Some(category.to_string()), ..none },
         CallEvent::Enqueued { queue, .. } => {
@@ -184,8 +182,9 @@ fn changed_by(event: &CallEvent) -> Change {
         CallEvent::RecordingStarted { recording } => {
             Change { recording: Some(recording.to_string()), ..none }
         }
-        CallEvent::Ended { by, wait, talk, hold, .. } => {
-            let unanswered = if *by == Party::Caller { "abandoned" } else { "self_served" };
+        CallEvent::Ended { by, stage, wait, talk, hold, .. } => {
+            let left = *by == Party::Caller && *stage != Stage::SelfServed;
+            let unanswered = if left { "abandoned" } else { "self_served" };
             Change {
                 ended: Some(Ended { wait_ms: *wait, talk_ms: *talk, hold_ms: *hold, unanswered }),
                 ..none

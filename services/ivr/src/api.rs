@@ -1,24 +1,26 @@
 //! What the caller hears next: `flow::step`, with files for words.
 
 use crate::{
+    dips::Dips,
     flows::Flows,
     prompts::{Prompts, Unfit},
     wire::{self, Carried},
 };
-use chassis::Error;
-use flow::{Flow, Instruction};
+use chassis::{Error, clock};
+use flow::{Flow, Input, Instruction, Stepped};
 use proto::ivr::v1::{next_reply, next_request, render_request, *};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
-use types::{FlowId, QueueId, TenantId};
+use types::{FlowId, QueueId, Skill, TenantId};
 
-/// Silence after a key that ends the input; menus take one key.
+/// Silence after a key that ends the input.
 const NEXT_KEY_TIMEOUT_MS: i64 = 3_000;
 const TEXT_MAX: usize = 2_000;
 
 pub struct Api {
     pub prompts: Arc<Prompts>,
     pub flows: Arc<Flows>,
+    pub dips: Dips,
 }
 
 #[tonic::async_trait]
@@ -28,8 +30,8 @@ impl ivr_server::Ivr for Api {
         let tenant: TenantId = tenant.parse().map_err(|_| Error::invalid("no tenant"))?;
         let input = input.ok_or_else(|| Error::invalid("no input"))?;
         let (id, version, flow, cursor) = self.place(&tenant, &cursor, &input)?;
-        let stepped = flow::step(&flow, cursor.as_ref(), &wire::input(&input));
-        let flow::Stepped { cursor, place, instruction, category } = stepped.map_err(Error::internal)?;
+        let stepped = self.step(&tenant, &flow, cursor.as_ref(), &wire::input(&input)).await;
+        let Stepped { cursor, place, instruction, category } = stepped.map_err(Error::internal)?;
         let carried = Carried { flow: id.clone(), version, cursor };
         let cursor = serde_json::to_vec(&carried).map_err(Error::internal)?.into();
         let instruction = Some(self.instruction(&tenant, &flow, instruction).await?);
@@ -88,6 +90,24 @@ impl Api {
         Ok((carried.flow, version, flow, Some(carried.cursor)))
     }
 
+    /// One step. What the flow wants to ask is asked once the caller hears
+    /// something meanwhile.
+    async fn step(
+        &self,
+        tenant: &TenantId,
+        flow: &Flow,
+        cursor: Option<&flow::Cursor>,
+        input: &Input,
+    ) -> Result<Stepped, flow::Error> {
+        let stepped = flow::step(flow, cursor, input, clock::now())?;
+        let Instruction::Fetch { request, .. } = &stepped.instruction else { return Ok(stepped) };
+        if *input != Input::Waits {
+            return Ok(stepped);
+        }
+        let answer = self.dips.ask(tenant, &self.flows.networks(tenant), request).await;
+        flow::step(flow, Some(&stepped.cursor), &Input::Answer(answer), clock::now())
+    }
+
     async fn instruction(
         &self,
         tenant: &TenantId,
@@ -100,13 +120,20 @@ impl Api {
                 let hashes = self.prompts.files(&self.flows, tenant, language, &say).await;
                 next_reply::Instruction::Play(next_reply::Play { hashes })
             }
-            Instruction::Collect { say, timeout } => next_reply::Instruction::Collect(next_reply::Collect {
-                hashes: self.prompts.files(&self.flows, tenant, language, &say).await,
-                max_digits: 1,
-                terminators: String::new(),
-                first_timeout_ms: timeout,
-                next_timeout_ms: NEXT_KEY_TIMEOUT_MS,
-            }),
+            Instruction::Collect { say, timeout, keys_max, terminators } => {
+                next_reply::Instruction::Collect(next_reply::Collect {
+                    hashes: self.prompts.files(&self.flows, tenant, language, &say).await,
+                    max_digits: keys_max as u32,
+                    terminators: terminators.into(),
+                    first_timeout_ms: timeout,
+                    next_timeout_ms: NEXT_KEY_TIMEOUT_MS,
+                })
+            }
+            Instruction::Fetch { say, .. } => {
+                let mut hashes = self.prompts.files(&self.flows, tenant, language, &say).await;
+                hashes.push(self.prompts.music.clone());
+                next_reply::Instruction::Wait(next_reply::Wait { hashes })
+            }
             Instruction::Queue(node) => self.queue(tenant, language, node).await,
             Instruction::Hangup => next_reply::Instruction::Hangup(next_reply::Hangup {}),
         })
@@ -120,9 +147,11 @@ impl Api {
             music.push(self.prompts.music.clone());
         }
         let queue: QueueId = node.queue;
+        let need = |skill: Skill| next_reply::Need { skill: skill.name, level: skill.level.into() };
         next_reply::Instruction::Queue(next_reply::Queue {
             queue: queue.to_string(),
             priority: node.priority,
+            needs: node.skills.into_iter().map(need).collect(),
             welcome,
             music,
             announce_every_ms: node.announce_every_ms,

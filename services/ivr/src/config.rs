@@ -10,4 +10,7 @@ pub struct Config {
     pub speech_timeout_ms: u64,
     pub speech_parallel: usize,
     pub upload_max: usize,
+    pub private_networks: Vec<String>,
+    pub dips_max: usize,
+    pub answer_max: usize,
 }

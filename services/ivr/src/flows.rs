@@ -2,6 +2,7 @@
 
 use eventlog::ConfigView;
 use flow::{Flow, Node, Say};
+use ipnet::IpNet;
 use routing::QueueConfig;
 use std::{
     collections::{BTreeSet, HashMap},
@@ -60,6 +61,13 @@ impl Flows {
         found.map_or_else(|| "en".into(), |tenant| tenant.language)
     }
 
+    /// Private networks that the company's flows may ask.
+    pub fn networks(&self, tenant: &TenantId) -> Vec<IpNet> {
+        let found = self.view.get::<config::Tenant>(tenant, Kind::Tenant, tenant.as_str());
+        let named = found.map(|tenant| tenant.flow_networks).unwrap_or_default();
+        named.iter().filter_map(|network| network.parse().ok()).collect()
+    }
+
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.view.changes()
     }
@@ -71,7 +79,9 @@ impl Flows {
             for doc in self.view.docs(&tenant, Kind::Flow) {
                 let Some(flow) = doc.read::<Flow>() else { continue };
                 for (_, say) in flow.nodes.values().flat_map(Node::said) {
-                    if let Say::Text(text) = say {
+                    if let Say::Text(text) = say
+                        && say.is_fixed()
+                    {
                         texts.insert((flow.language.clone(), text.clone()));
                     }
                 }

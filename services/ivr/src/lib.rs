@@ -2,6 +2,7 @@
 
 mod api;
 mod config;
+mod dips;
 mod flows;
 mod music;
 mod prompts;
@@ -27,8 +28,11 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     view.ready().await;
     let flows = Arc::new(flows::Flows::new(view.clone()));
     let speaking = tokio::spawn(prompts::speak_ahead(prompts.clone(), flows.clone(), drain.clone()));
-    let server = IvrServer::new(api::Api { prompts, flows }).max_decoding_message_size(MESSAGE_MAX);
+    let sweeping = tokio::spawn(prompts::sweep(prompts.clone(), drain.clone()));
+    let dips = dips::Dips::new(&config)?;
+    let server = IvrServer::new(api::Api { prompts, flows, dips }).max_decoding_message_size(MESSAGE_MAX);
     let served = chassis::grpc::serve(deps.listener, Routes::new(server), deps.credentials, drain).await;
     speaking.await?;
+    sweeping.await?;
     served
 }

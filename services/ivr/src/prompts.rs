@@ -2,19 +2,26 @@
 
 use crate::{Config, flows::Flows, music, speech::Speech};
 use anyhow::Context;
-use chassis::Drain;
+use chassis::{Drain, clock};
 use flow::Say;
+use futures::StreamExt;
 use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path};
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashSet,
     io::Cursor,
     sync::{Arc, Mutex},
+    time::Duration,
 };
-use types::{Millis, TenantId};
+use types::{Millis, TenantId, Timestamp};
 
 /// Hashes remembered to be there; beyond that the store is asked again.
 const KNOWN_MAX: usize = 100_000;
+/// How names of files begin that hold one caller's values, such as a balance.
+const FILLED: &str = "filled";
+/// They are kept so long, for those who play them right now.
+const FILLED_FOR: Millis = 3_600_000;
+const SWEPT_EVERY: Duration = Duration::from_secs(600);
 
 pub struct Prompts {
     store: Arc<dyn ObjectStore>,
@@ -76,6 +83,28 @@ impl Prompts {
         Ok(name)
     }
 
+    /// Speaks what holds one caller's values: kept for [`FILLED_FOR`].
+    async fn speak_once(&self, text: &str, language: &str) -> anyhow::Result<String> {
+        let name = format!("{FILLED}{}", hash(format!("{} {text}", self.speech.voice(language)).as_bytes()));
+        if self.store.head(&path(&name)).await.is_err() {
+            let wav = self.speech.speak(text, language).await?;
+            self.store.put(&path(&name), wav.into()).await.context("the object store")?;
+        }
+        Ok(name)
+    }
+
+    /// Deletes what was spoken for one caller and is older than `before`.
+    async fn forget_filled(&self, before: Timestamp) -> anyhow::Result<()> {
+        let mut files = self.store.list(Some(&Path::from("prompts")));
+        while let Some(file) = files.next().await.transpose()? {
+            let filled = file.location.filename().is_some_and(|name| name.starts_with(FILLED));
+            if filled && file.last_modified.timestamp_millis() < before.millis() {
+                self.store.delete(&file.location).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Length of a stored file.
     pub async fn duration(&self, hash: &str) -> anyhow::Result<Millis> {
         let wav = self.store.get(&path(hash)).await?.bytes().await?;
@@ -89,6 +118,7 @@ impl Prompts {
         for part in say {
             let file = match part {
                 Say::Text(text) => self.speak(text, language).await,
+                Say::Filled(text) => self.speak_once(text, language).await,
                 Say::Prompt(id) => flows.prompt(tenant, id).with_context(|| format!("no prompt {id}")),
             };
             match file {
@@ -122,6 +152,17 @@ impl Prompts {
             known.clear();
         }
         known.insert(hash.to_owned());
+    }
+}
+
+/// Deletes what was spoken for one caller, some time after.
+pub async fn sweep(prompts: Arc<Prompts>, drain: Drain) {
+    let mut round = tokio::time::interval(SWEPT_EVERY);
+    while drain.or(round.tick()).await.is_some() {
+        let before = Timestamp::from_millis(clock::now().millis() - FILLED_FOR);
+        if let Err(error) = prompts.forget_filled(before).await {
+            tracing::warn!(%error, "what was spoken for one caller cannot be deleted");
+        }
     }
 }
 

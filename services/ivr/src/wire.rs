@@ -15,10 +15,13 @@ pub struct Carried {
 
 pub fn input(input: &next_request::Input) -> Input {
     match input {
-        next_request::Input::Start(_) => Input::Start,
+        next_request::Input::Start(start) => {
+            Input::Start { caller: start.from.clone(), number: start.did.clone() }
+        }
         next_request::Input::PromptsEnded(_) => Input::Played,
         next_request::Input::Keys(keys) => Input::Keys(keys.keys.clone()),
         next_request::Input::NoInput(_) => Input::NoInput,
+        next_request::Input::Waits(_) => Input::Waits,
         next_request::Input::QueueLeft(left) => Input::QueueLeft(left.reason.clone()),
     }
 }

@@ -11,7 +11,7 @@ use standalone::{
     client::Api,
     profile::{self, Profile},
 };
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 pub async fn up(up: Up) -> anyhow::Result<()> {
     let settings = match &up.config {
@@ -50,6 +50,36 @@ pub async fn bench_profile(wanted: BenchProfile) -> anyhow::Result<()> {
     tokio::spawn(chassis::drain_on_signal(drain.clone()));
     println!("plain, cc, ccnorec, ccq, wait and waitq at sip:{listen}, {agents} agents");
     profile::run(Profile { listen, agents, agent_contact, data }, drain).await
+}
+
+/// Whether what the flow names exists is known to the platform alone.
+///
+/// # Errors
+/// Says how many problems there are, after each was printed.
+pub fn check_flow(file: &Path) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let problems = flow_problems(&text);
+    for (place, message) in &problems {
+        println!("{place}: {message}");
+    }
+    match problems.len() {
+        0 => println!("no problems found"),
+        1 => bail!("1 problem in {}", file.display()),
+        n => bail!("{n} problems in {}", file.display()),
+    }
+    Ok(())
+}
+
+fn flow_problems(text: &str) -> Vec<(String, String)> {
+    let read: Result<flow::Flow, _> =
+        serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text));
+    match read {
+        Err(error) => vec![(error.path().to_string(), error.inner().to_string())],
+        Ok(flow) => {
+            let found = flow.validate().err().unwrap_or_default();
+            found.into_iter().map(|problem| (problem.place, problem.message)).collect()
+        }
+    }
 }
 
 fn api(remote: &Remote) -> anyhow::Result<Api> {

@@ -23,6 +23,18 @@ enum Command {
     TestCall(TestCall),
     /// Computes a report anew from the log and compares it with the one kept.
     Recount(Recount),
+    /// Works on call flows in files.
+    #[command(subcommand)]
+    Flow(FlowCommand),
+}
+
+#[derive(Subcommand)]
+enum FlowCommand {
+    /// Finds what is wrong with a flow, each problem with its place.
+    Check {
+        /// A flow as JSON, as the portal shows it.
+        file: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -121,6 +133,7 @@ async fn main() -> ExitCode {
         Command::BenchProfile(profile) => commands::bench_profile(profile).await,
         Command::TestCall(call) => commands::test_call(call).await,
         Command::Recount(recount) => commands::recount(recount).await,
+        Command::Flow(FlowCommand::Check { file }) => commands::check_flow(&file),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -107,6 +107,7 @@ impl<'a> Catalog<'a> {
             time_zone: "UTC".into(),
             language: "en".into(),
             country_code: None,
+            flow_networks: Vec::new(),
         };
         self.save(Kind::Tenant, &self.tenant.to_string(), &company)?;
         let auth = TrunkAuth::Ip { addresses: vec!["0.0.0.0/0".into(), "::/0".into()] };
@@ -215,7 +216,9 @@ fn silence() -> Node {
         choices: [("1".to_owned(), "bye".to_owned())].into(),
         attempts: 1,
         timeout_ms: HOUR_MS,
+        invalid_attempts: None,
         invalid: Vec::new(),
+        silence: Vec::new(),
         no_input: "bye".into(),
         no_match: "bye".into(),
     })
@@ -229,6 +232,7 @@ fn wait(queue: &QueueId) -> Node {
     Node::Queue(Queue {
         label: "Queue".into(),
         queue: queue.clone(),
+        skills: Vec::new(),
         welcome: Vec::new(),
         music: Vec::new(),
         priority: 0,

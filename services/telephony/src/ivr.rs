@@ -7,12 +7,15 @@ use call::{Collect, Entry, Instruction, IvrInput, Next, QueueNode};
 use chassis::{Credentials, grpc::Channel};
 use proto::ivr::v1::ivr_client::IvrClient;
 use proto::ivr::v1::next_reply::{self, Node};
-use proto::ivr::v1::next_request::{Input, Keys, NoInput, PromptsEnded, QueueLeft, Start};
+use proto::ivr::v1::next_request::{Input, Keys, NoInput, PromptsEnded, QueueLeft, Start, Waits};
 use proto::ivr::v1::{AnnounceRequest, NextReply, NextRequest};
-use types::{QueueId, Stage, TenantId, Timestamp};
+use types::{QueueId, Skill, Stage, TenantId, Timestamp};
 
 /// A flow that does not answer in this time ends the call.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// The same while the caller hears music and the flow asks another system,
+/// which may take 10 s.
+const WAITING_TIMEOUT: Duration = Duration::from_secs(15);
 /// Attempts at one question: any replica may answer it.
 const ATTEMPTS: u32 = 3;
 const AGAIN: Duration = Duration::from_millis(150);
@@ -41,7 +44,9 @@ impl Ivr {
             }
             None
         };
-        let reply = tokio::time::timeout(TIMEOUT, asking).await.ok().flatten()?;
+        let waits = matches!(request.input, Some(Input::Waits(_)));
+        let within = if waits { WAITING_TIMEOUT } else { TIMEOUT };
+        let reply = tokio::time::timeout(within, asking).await.ok().flatten()?;
         let cursor = reply.cursor.clone();
         Some((cursor, next(reply, entry)?))
     }
@@ -75,6 +80,7 @@ pub fn question(
         IvrInput::Played => Input::PromptsEnded(PromptsEnded {}),
         IvrInput::Keys(keys) => Input::Keys(Keys { keys }),
         IvrInput::NoInput => Input::NoInput(NoInput {}),
+        IvrInput::Waits => Input::Waits(Waits {}),
         IvrInput::QueueLeft(reason) => Input::QueueLeft(QueueLeft { reason }),
     };
     NextRequest { tenant: tenant.to_string(), cursor, input: Some(input) }
@@ -101,8 +107,10 @@ fn instruction(instruction: next_reply::Instruction) -> Option<Instruction> {
             first_timeout: collect.first_timeout_ms,
             next_timeout: collect.next_timeout_ms,
         }),
+        next_reply::Instruction::Wait(wait) => Instruction::Wait(wait.hashes),
         next_reply::Instruction::Queue(queue) => Instruction::Queue(QueueNode {
             queue: queue.queue.parse().ok()?,
+            needs: queue.needs.into_iter().map(need).collect::<Option<_>>()?,
             priority: queue.priority,
             welcome: queue.welcome,
             music: queue.music,
@@ -111,4 +119,8 @@ fn instruction(instruction: next_reply::Instruction) -> Option<Instruction> {
             short_abandon: queue.short_abandon_ms,
         }),
     })
+}
+
+fn need(need: next_reply::Need) -> Option<Skill> {
+    Some(Skill { name: need.skill, level: need.level.try_into().ok()? })
 }

@@ -4,13 +4,15 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chassis::{Credentials, Drain, grpc::Channel};
-use proto::acd::v1::caller_request::{Answered, Join, OfferEnded, Reach, Release, What};
+use proto::acd::v1::caller_request::{Answered, Join, Need, OfferEnded, Reach, Release, What};
 use proto::acd::v1::queue_client::QueueClient;
 use proto::acd::v1::{Caller, CallerEvent, CallerRequest, caller_event};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
-use types::{CallId, HangupCause, LegId, OfferOutcome, QueueId, ReservationId, TenantId, Timestamp, name};
+use types::{
+    CallId, HangupCause, LegId, OfferOutcome, QueueId, ReservationId, Skill, TenantId, Timestamp, name,
+};
 
 use crate::driver::Signal;
 use crate::link::{self, Peer};
@@ -27,6 +29,15 @@ struct Acd {
     client: QueueClient<Channel>,
     queue: mpsc::Sender<CallerRequest>,
     places: Mutex<HashMap<String, Kept>>,
+}
+
+/// A place in a queue as it is asked for.
+pub struct Wish {
+    pub queue: QueueId,
+    pub since: Timestamp,
+    pub priority: i32,
+    /// What this caller needs of an agent beyond what the queue asks for.
+    pub needs: Vec<Skill>,
 }
 
 /// What the ACD must be told again after a broken stream: with the original
@@ -57,17 +68,19 @@ impl Queues {
         &self,
         tenant: &TenantId,
         call: &CallId,
-        wish: (QueueId, Timestamp, i32),
+        wish: Wish,
         caller: Caller,
         signals: mpsc::Sender<Signal>,
     ) -> Place {
-        let (queue, since, priority) = wish;
+        let Wish { queue, since, priority, needs } = wish;
+        let need = |Skill { name, level }| Need { skill: name, level: level.into() };
         let place = Place { acd: self.acd.clone(), tenant: tenant.to_string(), call: call.to_string() };
         let join = Join {
             queue: queue.to_string(),
             waiting_since_ms: since.millis(),
             priority,
             caller: Some(caller),
+            needs: needs.into_iter().map(need).collect(),
             ..Join::default()
         };
         place.begin(What::Join(join), signals, None).await

@@ -130,6 +130,7 @@ fn waiting() -> Placed {
     let (agent, other) = (call.agent.clone(), call.other.clone());
     call.gets(1_000, Input::LineAnswered(agent.clone())).gets(1_000, Input::LineAnswered(other));
     let node = QueueNode {
+        needs: Vec::new(),
         queue: QueueId::new(at(0), 10),
         priority: 0,
         welcome: Vec::new(),

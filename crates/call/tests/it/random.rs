@@ -71,6 +71,7 @@ fn command(world: &mut World, legs: &mut Vec<LegId>, kind: u8, pick: usize) -> C
         24 => Command::Transfer(HandOver::Party { leg: fresh(world, legs), target }),
         25 => Command::Transfer(HandOver::Queue(Box::new(QueueNode {
             queue: crate::world::queue(),
+            needs: Vec::new(),
             priority: 0,
             welcome: Vec::new(),
             music: vec!["music".into()],

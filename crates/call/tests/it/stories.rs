@@ -75,6 +75,21 @@ fn silence_after_the_prompt_is_no_input_and_not_before_it_ends() {
 }
 
 #[test]
+fn while_the_flow_asks_elsewhere_the_caller_hears_something() {
+    let mut world = World::new(true);
+    let waits = world.next(Instruction::Wait(vec!["moment".into(), "music".into()]));
+    world.gets(Input::MediaReady).gets(waits);
+    let Some(Effect::Play { play, repeat: true, .. }) = world.last.iter().rev().nth(1).cloned() else {
+        panic!("it plays until it is stopped, and then asks: {:?}", world.last);
+    };
+    assert_eq!(world.last.last(), Some(&Effect::AskIvr(IvrInput::Waits)));
+    let tells = world.next(Instruction::Play(vec!["balance".into()]));
+    world.gets(tells);
+    assert_eq!(world.last.first(), Some(&Effect::StopPlay(play)), "then it stops, and the answer is heard");
+    assert!(world.does(|e| matches!(e, Effect::Play { prompts, .. } if prompts == &["balance"])));
+}
+
+#[test]
 fn an_agent_who_does_not_answer_loses_the_offer_not_the_caller() {
     let mut world = World::waiting(true);
     let (first, second) = (world.reserved(1), world.reserved(2));

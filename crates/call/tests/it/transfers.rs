@@ -20,6 +20,7 @@ fn leg(n: u128) -> LegId {
 fn node(n: u128) -> QueueNode {
     QueueNode {
         queue: QueueId::new(Timestamp::from_millis(1), 50 + n),
+        needs: Vec::new(),
         priority: 0,
         welcome: Vec::new(),
         music: vec!["other music".into()],

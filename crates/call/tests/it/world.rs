@@ -107,6 +107,7 @@ impl World {
     pub fn queues(&self) -> Input {
         self.next(Instruction::Queue(QueueNode {
             queue: queue(),
+            needs: Vec::new(),
             priority: 0,
             welcome: vec!["welcome".into()],
             music: vec!["music".into()],

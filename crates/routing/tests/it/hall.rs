@@ -119,7 +119,25 @@ impl Hall {
         self.calls += 1;
         let call = CallId::new(self.now, self.calls);
         let (tenant, queue, since) = (tenant(), main(), self.now);
-        self.gets(Input::Join { tenant, call: call.clone(), queue, since, priority, preferred });
+        self.gets(Input::Join {
+            tenant,
+            call: call.clone(),
+            queue,
+            since,
+            priority,
+            needs: Vec::new(),
+            preferred,
+        });
+        call
+    }
+
+    /// Calls and needs these skills, whatever the queue asks for.
+    pub fn calls_for(&mut self, needs: &[Skill]) -> CallId {
+        self.calls += 1;
+        let call = CallId::new(self.now, self.calls);
+        let (tenant, queue, since, needs) = (tenant(), main(), self.now, needs.to_vec());
+        let (priority, preferred) = (0, None);
+        self.gets(Input::Join { tenant, call: call.clone(), queue, since, priority, needs, preferred });
         call
     }
 

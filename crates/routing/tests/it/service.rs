@@ -63,6 +63,7 @@ fn the_heavier_queue_is_served_first_by_an_agent_of_both() {
         queue: heavy,
         since,
         priority: 0,
+        needs: Vec::new(),
         preferred,
     });
     hall.hires(0, &[]).available(0);
@@ -82,11 +83,42 @@ fn the_longest_waiting_of_all_queues_is_served_first_by_default() {
         queue: other,
         since,
         priority: 0,
+        needs: Vec::new(),
         preferred,
     });
     hall.passes(SECOND).calls();
     hall.hires(0, &[]).available(0);
     assert_eq!(hall.rung_by(&call), [0]);
+}
+
+// ── what one caller needs ───────────────────────────────────────────────────
+
+#[test]
+fn a_caller_who_needs_a_skill_waits_for_who_has_it_and_holds_up_nobody() {
+    let mut hall = Hall::new(r#""skills": [{"name": "general", "level": 1}], "wrap_up_ms": 0"#);
+    hall.hires(0, &[skill("general", 5)]).available(0).passes(SECOND);
+    let french = hall.calls_for(&[skill("french", 4)]);
+    let anybody = hall.calls();
+    assert_eq!((hall.rung_by(&french), hall.rung_by(&anybody)), (vec![], vec![0]));
+    hall.hires(1, &[skill("general", 5), skill("french", 3)]).available(1);
+    assert!(hall.rung_by(&french).is_empty(), "3 is less than 4");
+    hall.hires(2, &[skill("general", 5), skill("french", 4)]).available(2);
+    assert_eq!(hall.rung_by(&french), [2]);
+    let why = hall.why.as_ref().unwrap();
+    assert_eq!(why.needs, [skill("general", 1), skill("french", 4)]);
+    assert_eq!(why.candidates[0].skills, [skill("general", 5), skill("french", 4)]);
+}
+
+#[test]
+fn the_steps_of_the_queue_ease_what_a_caller_needs_too() {
+    let mut hall = Hall::new(r#""relax": [{"after_ms": 10000, "levels_down": 2}], "wrap_up_ms": 0"#);
+    hall.hires(0, &[skill("french", 3)]).available(0);
+    let call = hall.calls_for(&[skill("french", 5)]);
+    hall.passes(9 * SECOND);
+    assert!(hall.rung_by(&call).is_empty());
+    hall.passes(SECOND);
+    assert_eq!(hall.rung_by(&call), [0]);
+    assert_eq!(hall.why.as_ref().unwrap().needs, [skill("french", 3)]);
 }
 
 // ── the preferred agent ─────────────────────────────────────────────────────

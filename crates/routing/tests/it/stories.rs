@@ -176,6 +176,7 @@ fn a_caller_given_back_by_one_queue_may_wait_in_another() {
         queue: vip(),
         since: w.now,
         priority: 0,
+        needs: Vec::new(),
         preferred: None,
     });
     assert_eq!(w.rings(&call), Some(agent(0)));
@@ -193,6 +194,7 @@ fn a_tenants_callers_never_reach_another_tenants_agents() {
         queue: support(),
         since: w.now,
         priority: 0,
+        needs: Vec::new(),
         preferred: None,
     });
     assert_eq!(w.last, [Effect::Overflow { call, reason: "no_queue" }]);

@@ -118,6 +118,7 @@ impl World {
             queue,
             since: self.now,
             priority: 0,
+            needs: Vec::new(),
             preferred: None,
         });
         call

@@ -222,6 +222,24 @@ impl Endpoint {
         Ok(id)
     }
 
+    /// Sends the peer something within the dialog that changes nothing about it,
+    /// such as a key (RFC 6086, `application/dtmf-relay`).
+    pub fn info(&mut self, now: Duration, id: LegId, content_type: &str, body: Bytes) -> Result<(), Error> {
+        let leg = self.legs.get_mut(&id).ok_or(Error::NoLeg)?;
+        if leg.phase != Phase::Answered {
+            return Err(Error::WrongState("not answered yet"));
+        }
+        leg.dialog.local_cseq += 1;
+        let (dialog, credentials) = (leg.dialog.clone(), leg.credentials.clone());
+        let mut request = self.build_in_dialog(Method::Info, &dialog, None, &[])?;
+        request.headers.push(line("Content-Type", content_type.to_owned())?);
+        request.headers.remove_all(&HeaderName::ContentLength);
+        request.headers.push(line("Content-Length", body.len().to_string())?);
+        request.set_body(body);
+        self.start(now, request, dialog.next_hop(), Owner::Nobody, credentials)?;
+        Ok(())
+    }
+
     /// Asks the peer to call somebody else (RFC 3515).
     pub fn refer(&mut self, now: Duration, id: LegId, to: &Uri) -> Result<(), Error> {
         let leg = self.legs.get_mut(&id).ok_or(Error::NoLeg)?;

@@ -427,6 +427,16 @@ fn what_contacts_are_about_groups_and_filters_every_report() {
 }
 
 #[test]
+fn who_was_served_by_the_flow_and_hangs_up_has_not_abandoned() {
+    let mut story = Story::new();
+    for stage in [Stage::SelfServed, Stage::Menu] {
+        story.call([(0, offered()), (9, ended(Party::Caller, stage, 0, 0, 0))]);
+    }
+    let f = story.figures(By::Did);
+    assert_eq!((f.offered, f.abandoned, f.overflowed), (2, 1, 1));
+}
+
+#[test]
 fn percentiles_and_means_are_of_the_answered_and_of_those_who_talked() {
     let mut story = Story::new();
     for n in 1..=100 {

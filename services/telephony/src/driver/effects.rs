@@ -4,12 +4,13 @@ use bytes::Bytes;
 use call::{Effect, Input, IvrInput, PlayId};
 use proto::line::v1::Ring;
 use sip::Answer;
-use types::{AgentId, HangupCause, LegId, OfferOutcome, QueueId, ReservationId, Timestamp, name};
+use types::{AgentId, HangupCause, LegId, OfferOutcome, QueueId, ReservationId, name};
 
 use super::{Driver, MEDIA_TIMEOUT_MS, PhoneLeg, Signal};
 use crate::events;
 use crate::ivr;
 use crate::line::{Device, Line};
+use crate::queue::Wish;
 
 impl Driver {
     pub(super) async fn effect(&mut self, effect: Effect) {
@@ -46,7 +47,9 @@ impl Driver {
                     media.stop_record(&recording).await;
                 }
             }
-            Effect::JoinQueue { queue, since, priority } => self.join(queue, since, priority).await,
+            Effect::JoinQueue { queue, since, priority, needs } => {
+                self.join(Wish { queue, since, priority, needs }).await;
+            }
             Effect::ReleaseQueue(cause) => {
                 if let Some(place) = self.place.take() {
                     place.release(cause).await;
@@ -179,10 +182,9 @@ impl Driver {
         }
     }
 
-    async fn join(&mut self, queue: QueueId, since: Timestamp, priority: i32) {
+    async fn join(&mut self, wish: Wish) {
         let caller = self.card();
         let (call, signals) = (self.call.ledger().call.clone(), self.signals.clone());
-        let wish = (queue, since, priority);
         self.place = Some(self.shared.queues.join(&self.tenant, &call, wish, caller, signals).await);
     }
 

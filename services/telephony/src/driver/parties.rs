@@ -332,6 +332,7 @@ fn resolve(directory: &Directory, tenant: &TenantId, to: line::Target) -> Result
             let card = directory.queue(tenant, &queue).ok_or("there is no such queue")?;
             Ok(To::Queue(Box::new(QueueNode {
                 queue,
+                needs: Vec::new(),
                 priority: 0,
                 welcome: Vec::new(),
                 music: vec![RINGBACK.to_owned()],

@@ -14,6 +14,7 @@ use crate::world::{LIMITED_NUMBER, NUMBER, QUIET_NUMBER, SOON, World, by_address
 impl World {
     pub fn flow_queues(&self) {
         let queue = Queue {
+            needs: Vec::new(),
             queue: self.queue.to_string(),
             priority: 0,
             welcome: vec!["welcome".to_owned()],

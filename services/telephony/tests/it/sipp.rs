@@ -28,6 +28,7 @@ async fn sipp_calls_talks_and_hangs_up_over_udp_and_tcp() {
     for transport in ["u1", "t1"] {
         let world = World::new(by_address("127.0.0.1")).await;
         let queue = Queue {
+            needs: Vec::new(),
             queue: world.queue.to_string(),
             priority: 0,
             welcome: vec![],

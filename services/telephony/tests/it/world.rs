@@ -204,6 +204,7 @@ pub fn trunk_to(gateways: &[SocketAddr]) -> config::Trunk {
 
 fn configure(log: &Log, tenant: &TenantId, agent: &AgentId, auth: TrunkAuth) {
     let company = config::Tenant {
+        flow_networks: Vec::new(),
         name: "Acme".to_owned(),
         time_zone: "Europe/Bucharest".to_owned(),
         language: "en".to_owned(),

@@ -203,6 +203,12 @@ fn check_queue(queue: &routing::QueueConfig, report: &mut Report) {
 fn check_tenant(tenant: &Tenant, report: &mut Report) {
     named(&tenant.name, report);
     settings(&tenant.time_zone, &tenant.language, tenant.country_code.as_deref(), report);
+    if tenant.flow_networks.len() > ADDRESSES_MAX {
+        report.problem("flow_networks", "too_many", "are more than 100");
+    }
+    if tenant.flow_networks.iter().any(|network| network.parse::<ipnet::IpNet>().is_err()) {
+        report.problem("flow_networks", "bad_network", "is no network such as 10.20.0.0/16");
+    }
 }
 
 fn settings(time_zone: &str, language: &str, country_code: Option<&str>, report: &mut Report) {
@@ -336,6 +342,12 @@ fn flow_needs(body: &Value) -> Vec<Need> {
         match node {
             flow::Node::Queue(queue) => {
                 needs.push(document(Kind::Queue, queue.queue.as_str(), &format!("nodes.{id}.queue")));
+                // A name with a variable in it is known in the call alone.
+                let fixed = queue.skills.iter().enumerate().filter(|(_, skill)| !skill.name.contains('{'));
+                needs.extend(fixed.map(|(i, skill)| Need::Skill {
+                    name: skill.name.clone(),
+                    place: format!("nodes.{id}.skills[{i}].name"),
+                }));
             }
             flow::Node::Category(set) => {
                 let place = format!("nodes.{id}.category");

@@ -51,6 +51,39 @@ async fn a_test_call_and_a_recount_from_the_shell() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_flow_in_a_file_is_checked_and_each_problem_has_its_place() {
+    let shell = Shell::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("flow.json");
+    let path = file.display().to_string();
+    let play =
+        |next: &str| json!({ "type": "play", "label": "x", "say": [{ "text": "{who}" }], "next": next });
+    let flow = |nodes| json!({ "name": "f", "language": "en", "start": "a", "nodes": nodes }).to_string();
+    let bye = json!({ "type": "hangup" });
+    let wrong = json!({ "a": play("b"), "b": play("a"), "c": bye });
+    std::fs::write(&file, flow(wrong)).unwrap();
+    let (good, said) = shell.trunkline(&["flow", "check", &path]).await;
+    assert!(!good);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "nodes.a.say: names the variable \"who\", which no node sets",
+            "nodes.b.say: names the variable \"who\", which no node sets",
+            "nodes.c: cannot be reached from the start",
+            "nodes.a: is in a loop in which the caller is never asked anything",
+            "nodes.b: is in a loop in which the caller is never asked anything",
+            &format!("trunkline: 5 problems in {path}"),
+        ]
+    );
+    std::fs::write(&file, flow(json!({ "a": { "type": "http", "url": "https://x.example" } }))).unwrap();
+    let (good, said) = shell.trunkline(&["flow", "check", &path]).await;
+    assert!(!good && said.starts_with("nodes.a: missing field `label`"), "{said}");
+    std::fs::write(&file, flow(json!({ "a": bye }))).unwrap();
+    assert_eq!(shell.trunkline(&["flow", "check", &path]).await, (true, "no problems found\n".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_goes_wrong_is_told_in_one_line_and_by_the_exit_status() {
     let shell = Shell::open().await;
     let (good, said) = shell.trunkline(&["test-call", "--number", "+15550000"]).await;

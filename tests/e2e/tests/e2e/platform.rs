@@ -33,6 +33,8 @@ pub fn platform() -> &'static Running {
                 let mut settings = toml::toml! {
                     [media]
                     rtp_ports = "0-0"
+                    [ivr]
+                    private_networks = ["127.0.0.0/8"]
                     [telephony]
                     tls_listen = "127.0.0.1:0"
                 };

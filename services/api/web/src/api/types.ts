@@ -108,6 +108,7 @@ export type Company = Stored & {
   time_zone: string;
   language: string;
   country_code: string | null;
+  flow_networks?: string[];
 };
 export type Named = Stored & { name: string };
 export type Prompt = Stored & { name: string; hash: string; duration_ms: number };
@@ -122,19 +123,66 @@ export type FlowNode =
       choices: Record<string, string>;
       attempts?: number;
       timeout_ms?: number;
+      invalid_attempts?: number;
       invalid?: Say[];
+      silence?: Say[];
       no_input: string;
       no_match: string;
     }
   | {
+      type: "digits";
+      label: string;
+      say: Say[];
+      variable: string;
+      digits_max: number;
+      attempts?: number;
+      timeout_ms?: number;
+      next: string;
+      no_input: string;
+    }
+  | {
+      type: "hours";
+      label: string;
+      time_zone: string;
+      weekly: { days: string[]; from: string; to: string }[];
+      holidays?: { date: string; name?: string }[];
+      open: string;
+      closed: string;
+      holiday?: string | null;
+    }
+  | {
+      type: "condition";
+      label: string;
+      cases: { variable: string; test: string; value?: string; next: string }[];
+      otherwise: string;
+    }
+  | { type: "set"; label: string; values: Record<string, string>; next: string }
+  | {
+      type: "http";
+      label: string;
+      method?: "get" | "post";
+      url: string;
+      headers?: Record<string, string>;
+      body?: unknown;
+      timeout_ms?: number;
+      say?: Say[];
+      variables?: Record<string, string>;
+      next: string;
+      failed: string;
+    }
+  | { type: "category"; label: string; category: string; next: string }
+  | { type: "self_served"; label: string; next: string }
+  | {
       type: "queue";
       label: string;
       queue: string;
+      skills?: { name: string; level: number }[];
       welcome?: Say[];
       music?: Say[];
       priority?: number;
       announce_every_ms?: number;
       overflow: string;
+      overflow_by?: Record<string, string>;
     }
   | { type: "hangup" };
 export type FlowBody = { name: string; language: string; start: string; nodes: Record<string, FlowNode> };

@@ -75,6 +75,7 @@ export default {
     bad_username: "3 to 64 letters, digits, dots or dashes",
     bad_password: "8 to 128 characters without quotation marks",
     bad_time_zone: "This time zone is not known",
+    bad_network: "This is no network such as 10.20.0.0/16",
     bad_country_code: "1 to 3 digits, such as 40",
     gateways: "From 1 to 8 gateways",
     bad_prefixes: "Up to 300 beginnings of numbers, digits only",

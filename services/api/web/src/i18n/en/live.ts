@@ -11,6 +11,7 @@ export default {
     arriving: "Arriving",
     greeting: "Greeting",
     menu: "Menu",
+    self_served: "Self-served",
     queue: "Queue",
     ringing: "Ringing",
     talking: "Talking",

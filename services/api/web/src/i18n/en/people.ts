@@ -1,5 +1,9 @@
 export default {
-  company: { lead: "What every part of the contact centre knows of the company." },
+  company: {
+    lead: "What every part of the contact centre knows of the company.",
+    networks: "Private networks that call flows may ask",
+    networksHint: "One per line, such as 10.20.0.0/16; as far as the platform lets companies",
+  },
   users: {
     lead: "Colleagues with an account, and those invited.",
     invite: "Invite",

@@ -78,6 +78,7 @@ export default {
     bad_username: "3 până la 64 de litere, cifre, puncte sau cratime",
     bad_password: "8 până la 128 de caractere fără ghilimele",
     bad_time_zone: "Fusul orar nu este cunoscut",
+    bad_network: "Aceasta nu este o rețea precum 10.20.0.0/16",
     bad_country_code: "1 până la 3 cifre, de exemplu 40",
     gateways: "De la 1 la 8 gateway-uri",
     bad_prefixes: "Până la 300 de începuturi de numere, numai cifre",

@@ -14,6 +14,7 @@ export default {
     arriving: "Sosire",
     greeting: "Salut",
     menu: "Meniu",
+    self_served: "Servit de meniu",
     queue: "Coadă",
     ringing: "Sună",
     talking: "Convorbire",

@@ -2,7 +2,11 @@ import type { Romanian } from "../languages";
 import type en from "../en/people";
 
 export default {
-  company: { lead: "Ce știe fiecare parte a centrului de contact despre companie." },
+  company: {
+    lead: "Ce știe fiecare parte a centrului de contact despre companie.",
+    networks: "Rețele private pe care fluxurile le pot întreba",
+    networksHint: "Câte una pe rând, de exemplu 10.20.0.0/16; în măsura în care platforma permite",
+  },
   users: {
     lead: "Colegii cu cont și cei invitați.",
     invite: "Invită",

@@ -14,6 +14,7 @@ export default {
     arriving: "Прибытие",
     greeting: "Приветствие",
     menu: "Меню",
+    self_served: "Обслужен меню",
     queue: "Очередь",
     ringing: "Вызов",
     talking: "Разговор",

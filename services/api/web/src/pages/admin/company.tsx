@@ -6,7 +6,7 @@ import { meQuery, useMay } from "@/api/queries";
 import { digits, required, z } from "@/api/schema";
 import type { Company } from "@/api/types";
 import { LanguageOptions } from "@/components/shell/language";
-import { Button, Card, Field, Input, Loaded, Notice, Page, Select, toast } from "@/components/ui";
+import { Button, Card, Field, Input, Loaded, Notice, Page, Select, TextArea, toast } from "@/components/ui";
 
 export function CompanyPage() {
   const { t } = useTranslation();
@@ -24,7 +24,17 @@ export function CompanyPage() {
   );
 }
 
-const schema = z.object({ name: required, time_zone: required, language: z.string(), country_code: digits });
+const schema = z.object({
+  name: required,
+  time_zone: required,
+  language: z.string(),
+  country_code: digits,
+  flow_networks: z.string(),
+});
+const lines = (text: string) =>
+  text
+    .split(/[\s,]+/)
+    .filter(Boolean);
 
 function CompanyForm({ company }: { company: Company }) {
   const { t } = useTranslation();
@@ -37,9 +47,10 @@ function CompanyForm({ company }: { company: Company }) {
       time_zone: company.time_zone,
       language: company.language,
       country_code: company.country_code ?? "",
+      flow_networks: (company.flow_networks ?? []).join("\n"),
     },
-    submit: async ({ country_code: code, ...values }) => {
-      const body = { ...values, country_code: code || null };
+    submit: async ({ country_code: code, flow_networks: networks, ...values }) => {
+      const body = { ...values, country_code: code || null, flow_networks: lines(networks) };
       const saved = await request<Company>("PUT", "/company", { body, version: company.version });
       client.setQueryData(["company"], saved);
       await client.invalidateQueries({ queryKey: meQuery.queryKey });
@@ -71,6 +82,13 @@ function CompanyForm({ company }: { company: Company }) {
           error={errorOf("country_code")}
         >
           <Input {...register("country_code")} inputMode="numeric" maxLength={3} />
+        </Field>
+        <Field
+          label={t("company.networks")}
+          hint={t("company.networksHint")}
+          error={errorOf("flow_networks")}
+        >
+          <TextArea {...register("flow_networks")} rows={2} />
         </Field>
         {may && (
           <Button type="submit" look="primary" busy={busy} className="self-end" data-testid="company-save">

@@ -21,6 +21,20 @@ describe("the flow editor", () => {
     expect(check({ name: "f" }).map((finding) => finding.place)).toEqual(["language", "start", "nodes"]);
   });
 
+  it("follows every exit of conditions, hours and questions to other systems", () => {
+    const cases = [{ variable: "vip", test: "is", value: "yes", next: "ask" }];
+    const nodes = {
+      a: { type: "condition", label: "x", cases, otherwise: "b" },
+      b: { type: "hours", label: "x", time_zone: "UTC", weekly: [], open: "ask", closed: "end", holiday: "gone" },
+      ask: { type: "http", label: "x", url: "https://crm.example", next: "end" },
+      end: { type: "hangup" },
+    };
+    expect(check(flow(nodes))).toEqual([
+      { place: "nodes.b.holiday", what: "leads" },
+      { place: "nodes.ask.failed", what: "missing" },
+    ]);
+  });
+
   it("knows which step a problem is about", () => {
     expect(stepOf({ place: "nodes.menu.choices.1" })).toBe("menu");
     expect(stepOf({ place: "name" })).toBeUndefined();

@@ -8,7 +8,31 @@ export type Finding = { place: string; what: "leads" | "unreachable" | "missing"
 export function exitsOf(node: FlowNode): [string, string][] {
   switch (node.type) {
     case "play":
+    case "set":
+    case "category":
+    case "self_served":
       return [["next", node.next]];
+    case "digits":
+      return [
+        ["next", node.next],
+        ["no_input", node.no_input],
+      ];
+    case "hours":
+      return [
+        ["open", node.open],
+        ["closed", node.closed],
+        ...(node.holiday ? [["holiday", node.holiday] as [string, string]] : []),
+      ];
+    case "condition":
+      return [
+        ...(node.cases ?? []).map(({ next }, i): [string, string] => [`cases[${i}].next`, next]),
+        ["otherwise", node.otherwise],
+      ];
+    case "http":
+      return [
+        ["next", node.next],
+        ["failed", node.failed],
+      ];
     case "menu":
       return [
         ...Object.entries(node.choices ?? {}).map(([key, to]): [string, string] => [`choices.${key}`, to]),
@@ -16,7 +40,10 @@ export function exitsOf(node: FlowNode): [string, string][] {
         ["no_match", node.no_match],
       ];
     case "queue":
-      return [["overflow", node.overflow]];
+      return [
+        ["overflow", node.overflow],
+        ...Object.entries(node.overflow_by ?? {}).map(([why, to]): [string, string] => [`overflow_by.${why}`, to]),
+      ];
     default:
       return [];
   }

@@ -6,7 +6,19 @@ import type { FlowBody, FlowNode, Say } from "@/api/types";
 import { Badge, type Tone } from "@/components/ui";
 import { exitsOf } from "./flow-check";
 
-const TONES: Record<FlowNode["type"], Tone> = { play: "info", menu: "note", queue: "warn", hangup: "neutral" };
+const TONES: Record<FlowNode["type"], Tone> = {
+  play: "info",
+  menu: "note",
+  digits: "note",
+  hours: "neutral",
+  condition: "neutral",
+  set: "neutral",
+  http: "accent",
+  category: "neutral",
+  self_served: "ok",
+  queue: "warn",
+  hangup: "neutral",
+};
 const isKind = (type: string): type is FlowNode["type"] => type in TONES;
 
 /** The flow step by step, the first one first; those with problems are marked. */
@@ -31,6 +43,7 @@ export function StepList({ flow, marked }: { flow: FlowBody; marked: Set<string 
             {id === flow.start && <Badge tone="ok">{t("flows.start")}</Badge>}
           </p>
           <Said node={node} />
+          <Does node={node} />
           {node.type === "queue" && (
             <p className="mt-1 text-muted">
               {t("fact.queue")}: {names.queue(node.queue)}
@@ -49,6 +62,47 @@ export function StepList({ flow, marked }: { flow: FlowBody; marked: Set<string 
       ))}
     </ol>
   );
+}
+
+/** What a step that says nothing goes by. */
+function Does({ node }: { node: FlowNode }) {
+  const text = doing(node);
+  if (text.length === 0) return null;
+  return (
+    <ul className="mt-1 text-muted">
+      {text.map((line) => (
+        <li key={line}>
+          <code className="font-mono text-xs break-all">{line}</code>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function doing(node: FlowNode): string[] {
+  switch (node.type) {
+    case "hours":
+      return [
+        node.time_zone,
+        ...(node.weekly ?? []).map(({ days, from, to }) => `${(days ?? []).join(", ")} ${from}–${to}`),
+        ...(node.holidays ?? []).map(({ date, name }) => `${date} ${name ?? ""}`.trim()),
+      ];
+    case "condition":
+      return (node.cases ?? []).map(({ variable, test, value }) => `${variable} ${test} ${value ?? ""}`.trim());
+    case "set":
+      return Object.entries(node.values ?? {}).map(([name, value]) => `${name} = ${value}`);
+    case "http":
+      return [
+        `${(node.method ?? "get").toUpperCase()} ${node.url}`,
+        ...Object.entries(node.variables ?? {}).map(([name, place]) => `${name} ← ${place}`),
+      ];
+    case "digits":
+      return [node.variable];
+    case "queue":
+      return (node.skills ?? []).map(({ name, level }) => `${name} ≥ ${level}`);
+    default:
+      return [];
+  }
 }
 
 function Said({ node }: { node: FlowNode }) {

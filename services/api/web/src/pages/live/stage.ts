@@ -1,13 +1,14 @@
 import { useTranslation } from "react-i18next";
 import type { Tone } from "@/components/ui";
 
-export const STAGES = ["arriving", "greeting", "menu", "queue", "ringing", "talking", "ended"] as const;
+export const STAGES = ["arriving", "greeting", "menu", "self_served", "queue", "ringing", "talking", "ended"] as const;
 type Stage = (typeof STAGES)[number];
 
 const TONES: Record<Stage, Tone> = {
   arriving: "neutral",
   greeting: "neutral",
   menu: "note",
+  self_served: "ok",
   queue: "warn",
   ringing: "accent",
   talking: "info",
