@@ -71,6 +71,13 @@ pub struct Date {
     day: u32,
 }
 
+impl Clock {
+    /// After midnight.
+    pub fn minutes(self) -> u32 {
+        self.0
+    }
+}
+
 impl TryFrom<String> for Clock {
     type Error = String;
 

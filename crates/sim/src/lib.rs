@@ -4,11 +4,14 @@
 //! `flow`, `routing` and `stats`, with callers who hang up at any instant,
 //! agents who vanish, and a network that delays, reorders, doubles and loses
 //! what its protocols may. Invariants are checked after every step.
+//!
+//! [`forecast`] lives through a planned day, to know what it will be like.
 
 mod acd;
 mod check;
 mod day;
 mod desk;
+pub mod forecast;
 mod network;
 mod telephony;
 mod world;

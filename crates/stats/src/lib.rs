@@ -5,6 +5,7 @@
 //! the recount and the simulator. `docs/metrics.md` has the definitions.
 
 mod book;
+pub mod erlang;
 mod figures;
 mod report;
 mod spread;

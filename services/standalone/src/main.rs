@@ -1,6 +1,7 @@
 //! `trunkline`: the one binary that users meet.
 
 mod commands;
+mod simulate;
 
 use clap::{Args, Parser, Subcommand};
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
@@ -23,6 +24,8 @@ enum Command {
     TestCall(TestCall),
     /// Computes a report anew from the log and compares it with the one kept.
     Recount(Recount),
+    /// Lives through a planned day in virtual time and tells what to expect.
+    Simulate(Simulate),
     /// Works on call flows in files.
     #[command(subcommand)]
     Flow(FlowCommand),
@@ -125,6 +128,18 @@ struct Recount {
     by: Option<String>,
 }
 
+#[derive(Args)]
+struct Simulate {
+    /// The plan, TOML or JSON: docs/simulate.md explains it.
+    file: PathBuf,
+    /// How many days are drawn.
+    #[arg(long, default_value_t = 10)]
+    seeds: u64,
+    /// Print everything as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     chassis::telemetry::start();
@@ -133,6 +148,7 @@ async fn main() -> ExitCode {
         Command::BenchProfile(profile) => commands::bench_profile(profile).await,
         Command::TestCall(call) => commands::test_call(call).await,
         Command::Recount(recount) => commands::recount(recount).await,
+        Command::Simulate(wanted) => simulate::run(&wanted),
         Command::Flow(FlowCommand::Check { file }) => commands::check_flow(&file),
     };
     match done {

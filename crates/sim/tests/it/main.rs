@@ -2,3 +2,4 @@
 
 mod days;
 mod faults;
+mod forecasts;

@@ -83,6 +83,44 @@ async fn a_flow_in_a_file_is_checked_and_each_problem_has_its_place() {
     assert_eq!(shell.trunkline(&["flow", "check", &path]).await, (true, "no problems found\n".into()));
 }
 
+const PLAN: &str = r#"
+opens = "08:00"
+hours = 2
+interval_minutes = 60
+[[queues]]
+name = "Support"
+[[agents]]
+name = "Shift"
+count = 8
+[[callers]]
+queue = "Support"
+per_hour = [80, 120]
+patience = { mean_s = 120 }
+talk = { mean_s = 200, shape = "log_normal", deviation_s = 100 }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_planned_day_is_lived_through_from_a_file() {
+    let shell = Shell::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plan.toml");
+    let path = file.display().to_string();
+    std::fs::write(&file, PLAN).unwrap();
+    let (good, said) = shell.trunkline(&["simulate", &path, "--seeds", "3"]).await;
+    assert!(good, "{said}");
+    let begins = |line: &&str| ["08:00  Support", "09:00  Support"].iter().any(|row| line.starts_with(row));
+    assert_eq!(said.lines().filter(begins).count(), 3, "two hours and the whole day: {said}");
+    assert!(said.starts_with("3 days of ") && said.contains("(agents)"), "{said}");
+    let (good, said) = shell.trunkline(&["simulate", &path, "--seeds", "3", "--json"]).await;
+    let found: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let level = &found["day"][0]["measures"]["service_level"];
+    assert!(good && level["low"].as_f64() <= level["mean"].as_f64(), "{said}");
+
+    std::fs::write(&file, PLAN.replace("count = 8", "count = 8\nmissed = 2.0")).unwrap();
+    let (good, said) = shell.trunkline(&["simulate", &path]).await;
+    assert!(!good && said.starts_with("agents[0].missed: is not between 0 and 1"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_goes_wrong_is_told_in_one_line_and_by_the_exit_status() {
     let shell = Shell::open().await;
