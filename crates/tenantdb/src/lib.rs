@@ -45,6 +45,31 @@ pub enum Error {
 
 pub type Result<T> = std::result::Result<T, Error>;
 
+impl Error {
+    /// See [`is_passing`].
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Error::Sql(error) => is_passing(error),
+            _ => false,
+        }
+    }
+}
+
+/// Whether it may go better later: the server cannot be reached or is starting.
+pub fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => {
+            // Connection, resources, operator's intervention; serialization.
+            let code = error.code().unwrap_or_default();
+            ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class))
+        }
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => {
+            true
+        }
+        _ => false,
+    }
+}
+
 /// A pool of connections under the login role.
 #[derive(Clone, Debug)]
 pub struct TenantDb {

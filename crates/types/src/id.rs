@@ -99,6 +99,8 @@ ids! {
     ApiKeyId = "key",
     SessionId = "ses",
     InviteId = "inv",
+    /// A receiver of events by HTTP.
+    WebhookId = "whk",
     /// A role that a tenant made of permissions.
     RoleId = "rol",
     DepartmentId = "dep",

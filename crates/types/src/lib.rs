@@ -2,6 +2,7 @@
 //! the facts that the log tells. Pure: no clock, no randomness, no sockets.
 
 pub mod config;
+pub mod event;
 pub mod fact;
 mod id;
 mod number;

@@ -21,7 +21,7 @@ pub async fn fold(mut consumer: Consumer, db: TenantDb, view: Arc<ConfigView>, d
             Err(error) => return tracing::error!(%error, "the log cannot be read"),
         };
         while let Err(error) = take(&db, &view, &delivery).await {
-            if !passing(&error) {
+            if !error.is_passing() {
                 tracing::error!(%error, key = delivery.record.key, "a fact was left out of the history");
                 break;
             }
@@ -33,27 +33,6 @@ pub async fn fold(mut consumer: Consumer, db: TenantDb, view: Arc<ConfigView>, d
         if let Err(error) = consumer.commit(&delivery.position) {
             tracing::error!(%error, "a position could not be committed");
         }
-    }
-}
-
-/// Whether it may go better later: the server cannot be reached or is starting.
-fn passing(error: &tenantdb::Error) -> bool {
-    match error {
-        tenantdb::Error::Sql(sqlx::Error::Database(error)) => {
-            // Connection, resources, operator's intervention; serialization.
-            let code = error.code().unwrap_or_default();
-            ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class))
-        }
-        tenantdb::Error::Sql(error) => {
-            matches!(
-                error,
-                sqlx::Error::Io(_)
-                    | sqlx::Error::PoolTimedOut
-                    | sqlx::Error::Tls(_)
-                    | sqlx::Error::Protocol(_)
-            )
-        }
-        _ => false,
     }
 }
 

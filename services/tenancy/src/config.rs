@@ -11,4 +11,8 @@ pub struct Config {
     pub mail_from: String,
     pub session_days: i64,
     pub hashes_at_once: usize,
+    pub webhook_private_addresses: bool,
+    pub webhook_timeout_ms: u64,
+    pub webhook_retry_ms: i64,
+    pub webhook_failing_ms: i64,
 }

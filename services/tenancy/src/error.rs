@@ -75,6 +75,15 @@ impl Error {
         matches!(code.as_deref(), Some("23505" | "23P01"))
     }
 
+    /// Whether it may go better later.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Error::Db(error) => error.is_passing(),
+            Error::Sql(error) => tenantdb::is_passing(error),
+            _ => false,
+        }
+    }
+
     /// The same, but what a unique constraint refused is told as a conflict.
     pub fn or_taken(self, refusal: Told) -> Error {
         if self.is_taken() { Error::Conflict(refusal) } else { self }

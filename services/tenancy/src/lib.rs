@@ -17,6 +17,7 @@ mod publish;
 mod seal;
 mod secret;
 mod throttle;
+mod webhooks;
 
 pub use config::Config;
 pub use error::{Error, Result};
@@ -25,7 +26,7 @@ pub use keys::{Claims, ISSUER};
 use chassis::{Deps, Drain};
 use proto::tenancy::v1::{
     accounts_server::AccountsServer, api_keys_server::ApiKeysServer, audit_server::AuditServer,
-    config_server::ConfigServer, idempotency_server::IdempotencyServer,
+    config_server::ConfigServer, idempotency_server::IdempotencyServer, webhooks_server::WebhooksServer,
 };
 use std::{path::PathBuf, time::Duration};
 use tenantdb::TenantDb;
@@ -46,17 +47,22 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     let keys = keys::Keys::new(db.clone(), master.clone());
     keys.renew(chassis::clock::now()).await?;
     let post = mail::Post::open(&config.smtp_url, &config.mail_from, &config.public_url)?;
+    let sealed_and_sent = (master.clone(), post.clone());
+    let (webhooks, telling) =
+        webhooks::start(&config, (db.clone(), &deps.log), sealed_and_sent, drain.clone()).await?;
     let accounts = accounts::Accounts::new(&config, db.clone(), keys.clone(), master, post)?;
     let routes = Routes::new(AccountsServer::new(accounts))
         .add_service(ApiKeysServer::new(api_keys::ApiKeys::new(db.clone())))
         .add_service(IdempotencyServer::new(kept))
         .add_service(AuditServer::new(audit::Audit::new(db.clone())))
+        .add_service(WebhooksServer::new(webhooks))
         .add_service(ConfigServer::new(documents::Documents::new(db.clone())));
     publish::all_if_the_log_is_new(&db, &deps.log).await?;
     let shipper = tokio::spawn(publish::ship(db.clone(), deps.log, drain.clone()));
+    let telling = tokio::spawn(telling);
     let renewal = tokio::spawn(renew_keys(keys, drain.clone()));
     chassis::grpc::serve(deps.listener, routes, deps.credentials, drain).await?;
-    let _ = tokio::join!(shipper, renewal);
+    let _ = tokio::join!(shipper, renewal, telling);
     db.close().await;
     Ok(())
 }

@@ -19,6 +19,8 @@ pub enum Letter {
     Verify,
     Reset,
     Invite,
+    /// A receiver of events was switched off.
+    WebhookOff,
 }
 
 #[derive(Debug)]
@@ -49,11 +51,13 @@ impl Post {
         Ok(Post { waiting, public_url: public_url.trim_end_matches('/').to_owned() })
     }
 
+    /// `token`: the last part of the link.
     pub fn send(&self, letter: Letter, to: &str, language: &str, token: &str) {
         let page = match letter {
             Letter::Verify => "verify",
             Letter::Reset => "reset",
             Letter::Invite => "invite",
+            Letter::WebhookOff => "webhooks",
         };
         let link = format!("{}/{page}/{token}", self.public_url);
         let mail = Mail { letter, to: to.to_owned(), language: language.to_owned(), link };
@@ -121,6 +125,17 @@ fn words(letter: Letter, language: &str) -> (&'static str, &'static str) {
         (Letter::Invite, _) => {
             ("Invitation to Trunkline", "You were invited to a team. To join, open this link:")
         }
+        (Letter::WebhookOff, "ru") => {
+            ("Вебхук отключён", "Получатель долго не принимал события, вебхук отключён. Подробности:")
+        }
+        (Letter::WebhookOff, "ro") => (
+            "Webhook oprit",
+            "Destinatarul nu a mai acceptat evenimente, iar webhook-ul a fost oprit. Detalii:",
+        ),
+        (Letter::WebhookOff, _) => (
+            "A webhook was switched off",
+            "Its receiver took no events any more. What happened is shown here:",
+        ),
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Permission {
     UsersRead,
     UsersWrite,
     ApiKeys,
+    /// Say where events are told, and read them there.
+    Webhooks,
     TestCalls,
     AuditRead,
     /// Act on calls and agents of others: listen, force a state, move.
@@ -29,7 +31,7 @@ pub enum Permission {
 
 use Permission::*;
 
-const ALL: [Permission; 17] = [
+const ALL: [Permission; 18] = [
     Desk,
     Directory,
     ConfigRead,
@@ -44,6 +46,7 @@ const ALL: [Permission; 17] = [
     UsersRead,
     UsersWrite,
     ApiKeys,
+    Webhooks,
     TestCalls,
     AuditRead,
     Supervise,
@@ -66,6 +69,7 @@ impl Permission {
             UsersRead => "users:read",
             UsersWrite => "users:write",
             ApiKeys => "api-keys",
+            Webhooks => "webhooks",
             TestCalls => "test-calls",
             AuditRead => "audit:read",
             Supervise => "supervise",
@@ -91,7 +95,7 @@ pub fn of_role(role: &str) -> BTreeSet<Permission> {
         "supervisor" => reads.chain([Desk, CallsOwn, ContactsWrite, TestCalls, Supervise]).collect(),
         "agent" => [Desk, Directory, CallsOwn, ContactsRead, ContactsWrite].into(),
         "auditor" => reads.chain([AuditRead]).collect(),
-        "developer" => [Directory, ConfigRead, ConfigWrite, ApiKeys, TestCalls].into(),
+        "developer" => [Directory, ConfigRead, ConfigWrite, ApiKeys, Webhooks, TestCalls].into(),
         _ => BTreeSet::new(),
     }
 }

@@ -21,6 +21,7 @@ mod sip;
 mod supervision;
 mod test_calls;
 mod users;
+mod webhooks;
 
 pub(crate) use call_control::supervise;
 pub(crate) use contacts::Card;
@@ -119,6 +120,7 @@ pub fn routes_and_openapi() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi
         .merge(supervision::routes())
         .merge(audit::routes())
         .merge(api_keys::routes())
+        .merge(webhooks::routes())
         .merge(documents::routes())
         .merge(prompts::routes())
         .merge(calls::routes())

@@ -26,6 +26,12 @@ async fn target(world: &World, a: &Browser, path: &str) -> Option<Target> {
         "api-keys" => {
             of(a.post("/v1/api-keys", &json!({ "name": "k", "scopes": ["config:read"] })).await.body)
         }
+        "webhooks" => {
+            let form = json!({ "name": "w", "url": "https://example.com/hook", "kinds": ["call.ended"] });
+            let made = a.post("/v1/webhooks", &form).await.body;
+            let body = if path.ends_with("replay") { json!({}) } else { form };
+            Target { id: id_of(&made["webhook"]), body }
+        }
         "users" => Target { id: id_of(&a.first("users").await), body: json!({}) },
         "roles" => of(a.post("/v1/roles", &json!({ "name": "r", "permissions": ["desk"] })).await.body),
         "departments" => of(a.post("/v1/departments", &json!({ "name": "d" })).await.body),

@@ -12,6 +12,7 @@ mod protocol;
 mod rights;
 mod roles;
 mod serving;
+mod webhooks;
 
 use chassis::{Credentials, Deps, Drain, Peers};
 use eventlog::Log;
@@ -77,7 +78,7 @@ impl World {
                 tokio::spawn($name::run(config, deps(stringify!($name)), drain.clone()));
             };
         }
-        service!(tenancy, format!("{database_url}\nhashes_at_once = 2"));
+        service!(tenancy, format!("{database_url}\nhashes_at_once = 2\nwebhook_private_addresses = true"));
         service!(acd, String::new());
         service!(crm, database_url);
         service!(recording, format!("{database_url}\n{objects}"));

@@ -194,6 +194,16 @@ const apiKeys = createRoute({
   path: "/api-keys",
   component: lazyRouteComponent(() => import("./pages/admin/api-keys"), "ApiKeysPage"),
 });
+const webhooks = createRoute({
+  getParentRoute: () => shell,
+  path: "/webhooks",
+  component: lazyRouteComponent(() => import("./pages/admin/webhooks"), "WebhooksPage"),
+});
+const webhook = createRoute({
+  getParentRoute: () => shell,
+  path: "/webhooks/$id",
+  component: lazyRouteComponent(() => import("./pages/admin/webhook"), "WebhookPage"),
+});
 
 const company = createRoute({
   getParentRoute: () => shell,
@@ -228,6 +238,8 @@ const tree = root.addChildren([
     categories,
     skills,
     apiKeys,
+    webhooks,
+    webhook,
     company,
   ]),
 ]);

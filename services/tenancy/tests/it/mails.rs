@@ -8,21 +8,21 @@ use tokio::{
 };
 
 /// A mail server that keeps what it is given (RFC 5321, as far as one mail needs).
-struct MailServer {
-    url: String,
+pub struct MailServer {
+    pub url: String,
     mails: mpsc::Receiver<Mail>,
 }
 
 #[derive(Debug)]
-struct Mail {
+pub struct Mail {
     from: String,
-    to: String,
+    pub to: String,
     /// Headers and body, dots unstuffed.
-    text: String,
+    pub text: String,
 }
 
 impl MailServer {
-    async fn start() -> MailServer {
+    pub async fn start() -> MailServer {
         let listener = SmtpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("smtp://{}", listener.local_addr().expect("an address"));
         let (kept, mails) = mpsc::channel(16);
@@ -34,7 +34,7 @@ impl MailServer {
         MailServer { url, mails }
     }
 
-    async fn next(&mut self) -> Mail {
+    pub async fn next(&mut self) -> Mail {
         let next = tokio::time::timeout(Duration::from_secs(20), self.mails.recv()).await;
         next.expect("a mail in time").expect("the server runs")
     }
@@ -90,7 +90,7 @@ impl Mail {
     }
 
     /// The last part of the link; the body may be quoted-printable (RFC 2045, 6.7).
-    fn token(&self, page: &str) -> String {
+    pub fn token(&self, page: &str) -> String {
         let body = self.text.replace("=\n", "").replace("=3D", "=");
         let (_, rest) = body.split_once(&format!("https://portal.example/{page}/")).expect("a link");
         rest.split_whitespace().next().expect("a token").to_owned()

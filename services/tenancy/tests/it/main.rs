@@ -4,12 +4,13 @@ mod accounts;
 mod documents;
 mod keys;
 mod mails;
+mod webhooks;
 
 use chassis::{Credentials, Deps, Drain, grpc::Channel};
 use eventlog::{ConfigView, Log};
 use proto::tenancy::v1::{
-    self as wire, accounts_client::AccountsClient, api_keys_client::ApiKeysClient,
-    config_client::ConfigClient,
+    self as wire, accounts_client::AccountsClient, api_keys_client::ApiKeysClient, audit_client::AuditClient,
+    config_client::ConfigClient, webhooks_client::WebhooksClient,
 };
 use std::{net::TcpListener, sync::Arc, time::Duration};
 use tenantdb::testing::{self, TestDatabase};
@@ -23,6 +24,8 @@ struct World {
     accounts: AccountsClient<Channel>,
     keys: ApiKeysClient<Channel>,
     config: ConfigClient<Channel>,
+    audit: AuditClient<Channel>,
+    webhooks: WebhooksClient<Channel>,
     log: Log,
     view: Arc<ConfigView>,
     drain: Drain,
@@ -68,7 +71,9 @@ impl World {
         let world = World {
             accounts: AccountsClient::new(channel.clone()),
             keys: ApiKeysClient::new(channel.clone()),
-            config: ConfigClient::new(channel),
+            config: ConfigClient::new(channel.clone()),
+            audit: AuditClient::new(channel.clone()),
+            webhooks: WebhooksClient::new(channel),
             log,
             view,
             drain,

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 /// Every page without an id in its path.
-const PAGES: [&str; 22] = [
+const PAGES: [&str; 23] = [
     "/",
     "/desk",
     "/live",
@@ -39,6 +39,7 @@ const PAGES: [&str; 22] = [
     "/skills",
     "/company",
     "/api-keys",
+    "/webhooks",
     "/audit",
     "/security",
 ];

@@ -19,6 +19,7 @@ export type Permission =
   | "users:read"
   | "users:write"
   | "api-keys"
+  | "webhooks"
   | "test-calls"
   | "audit:read"
   | "supervise";
@@ -372,4 +373,33 @@ export type ApiKey = {
   scopes: string[];
   created_at_ms: number;
   last_used_at_ms: number | null;
+};
+
+/** A receiver of events. */
+export type Webhook = {
+  id: string;
+  name: string;
+  url: string;
+  kinds: string[];
+  enabled: boolean;
+  disabled_because: "asked" | "failing" | "gone" | null;
+  failing_since_ms: number | null;
+  created_at_ms: number;
+  old_secret_until_ms: number | null;
+};
+export type WebhookWithSecret = { webhook: Webhook; secret: string };
+export const DELIVERY_STATES = ["waiting", "delivered", "given_up", "dropped"] as const;
+export type WebhookDelivery = {
+  id: string;
+  event: string;
+  kind: string;
+  at_ms: number;
+  cursor: string;
+  state: (typeof DELIVERY_STATES)[number];
+  attempts: number;
+  next_at_ms: number | null;
+  tried_at_ms: number | null;
+  took_ms: number;
+  status: number | null;
+  problem: "status" | "redirect" | "timeout" | "unreachable" | "private_address" | "broken_off" | null;
 };

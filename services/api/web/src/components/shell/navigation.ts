@@ -18,6 +18,7 @@ import {
   Tags,
   UserCog,
   Users,
+  Webhook,
   Waypoints,
   Hash,
   Layers,
@@ -57,6 +58,7 @@ export const SETTINGS: Place[] = [
   { to: "/skills", label: "skills", icon: Sparkles, needs: ["config:read"] },
   { to: "/company", label: "company", icon: Building2, needs: ["config:read"] },
   { to: "/api-keys", label: "apiKeys", icon: KeyRound, needs: ["api-keys"] },
+  { to: "/webhooks", label: "webhooks", icon: Webhook, needs: ["webhooks"] },
   { to: "/audit", label: "audit", icon: ScrollText, needs: ["audit:read"] },
 ];
 

@@ -62,6 +62,8 @@ export default {
       code_needed: "Type the code that your authenticator shows.",
       wrong_code: "The code is wrong or was used already.",
       not_at_desk: "The agent has no desk open.",
+      too_many_webhooks: "There are {{max}} webhooks already.",
+      webhook_off: "The webhook is switched off. Switch it on first.",
     },
   },
   fault: {
@@ -95,6 +97,8 @@ export default {
     address_taken: "Has an account already",
     wrong_code: "The code is wrong or was used already",
     bad_csv: "The first line must be: email, name, role",
+    bad_url: "An https address without a password in it",
+    private_address: "This is not on the public internet",
   },
   kind: {
     trunk: "Trunk",
@@ -152,6 +156,7 @@ export default {
     dispositions: "Dispositions",
     skills: "Skills",
     apiKeys: "API keys",
+    webhooks: "Webhooks",
     company: "Company",
     departments: "Departments",
     roles: "Roles",

@@ -65,6 +65,8 @@ export default {
       code_needed: "Introduceți codul afișat de autentificator.",
       wrong_code: "Codul este greșit sau a fost deja folosit.",
       not_at_desk: "Agentul nu are biroul deschis.",
+      too_many_webhooks: "Există deja {{max}} webhook-uri.",
+      webhook_off: "Webhook-ul este oprit. Porniți-l întâi.",
     },
   },
   fault: {
@@ -98,6 +100,8 @@ export default {
     address_taken: "Are deja un cont",
     wrong_code: "Codul este greșit sau a fost deja folosit",
     bad_csv: "Prima linie trebuie să fie: email, name, role",
+    bad_url: "O adresă https fără parolă în ea",
+    private_address: "Nu este în internetul public",
   },
   kind: {
     trunk: "Trunchi",
@@ -155,6 +159,7 @@ export default {
     dispositions: "Rezultate",
     skills: "Competențe",
     apiKeys: "Chei API",
+    webhooks: "Webhook-uri",
     company: "Companie",
     departments: "Departamente",
     roles: "Roluri",

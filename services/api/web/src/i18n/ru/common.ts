@@ -65,6 +65,8 @@ export default {
       code_needed: "Введите код из приложения-аутентификатора.",
       wrong_code: "Код неверен или уже использован.",
       not_at_desk: "Рабочее место этого оператора не открыто.",
+      too_many_webhooks: "Вебхуков уже {{max}}.",
+      webhook_off: "Вебхук выключен. Сначала включите его.",
     },
   },
   fault: {
@@ -98,6 +100,8 @@ export default {
     address_taken: "Учётная запись уже есть",
     wrong_code: "Код неверен или уже использован",
     bad_csv: "Первая строка должна быть: email, name, role",
+    bad_url: "Адрес https без пароля в нём",
+    private_address: "Это не в открытом интернете",
   },
   kind: {
     trunk: "Транк",
@@ -155,6 +159,7 @@ export default {
     dispositions: "Итоги звонка",
     skills: "Навыки",
     apiKeys: "Ключи API",
+    webhooks: "Вебхуки",
     company: "Компания",
     departments: "Отделы",
     roles: "Роли",

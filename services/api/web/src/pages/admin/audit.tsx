@@ -8,7 +8,7 @@ import type { AuditEntry, List } from "@/api/types";
 import { Button, Card, type Column, EmptyState, Field, Input, Loaded, Page, Select, Table } from "@/components/ui";
 import { dateTime } from "@/format/format";
 
-const ACTIONS = ["config.", "user.", "invite.", "session.", "api_key.", "recording.", "supervisor.", "audit."] as const;
+const ACTIONS = ["config.", "user.", "invite.", "session.", "api_key.", "webhook.", "recording.", "supervisor.", "audit."] as const;
 
 export function AuditPage() {
   const { t, i18n } = useTranslation();
