@@ -196,6 +196,9 @@ const actions = {
   async sees(id) {
     await at(id).waitFor();
   },
+  async loses(id) {
+    await at(id).waitFor({ state: "detached" });
+  },
   async state(name) {
     await page.locator(`[data-testid="state-label"][data-state="${name}"]`).waitFor();
   },

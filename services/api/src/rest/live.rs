@@ -1,26 +1,26 @@
-//! The live view as server-sent events: the whole of it at first, then again whenever it changed.
+//! The live view as server-sent events: the whole of it at first, then what changed.
 
 use super::{
     contacts::Contact,
-    live_callers::{AGAIN, Callers},
+    live_feed::{Place, Told},
     sight::Sight,
     some,
 };
 use crate::{
     App,
     auth::{Caller, Permission},
-    problem::Result,
+    problem::{Query, Result},
 };
 use axum::{
     extract::State,
     response::sse::{Event, KeepAlive, Sse},
 };
 use futures::{Stream, StreamExt, stream};
+use http::HeaderMap;
 use proto::analytics::v1 as wire;
-use serde::Serialize;
-use std::{sync::Arc, time::Duration};
-use tonic::Streaming;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// How old a head's view of the departments may be.
@@ -33,11 +33,11 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 /// Everything that goes on. Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Live {
-    sequence: u64,
-    at_ms: i64,
+    pub sequence: u64,
+    pub at_ms: i64,
     pub calls: Vec<LiveCall>,
-    agents: Vec<LiveAgent>,
-    queues: Vec<LiveQueue>,
+    pub agents: Vec<LiveAgent>,
+    pub queues: Vec<LiveQueue>,
 }
 
 impl From<wire::Live> for Live {
@@ -55,7 +55,7 @@ impl From<wire::Live> for Live {
 /// A call between its INVITE and its end.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct LiveCall {
-    call: String,
+    pub call: String,
     pub from: String,
     /// Who has this number; absent where nobody is known.
     pub contact: Option<Contact>,
@@ -66,10 +66,10 @@ pub(crate) struct LiveCall {
     offered_at_ms: i64,
     node: Option<String>,
     path: String,
-    queue: Option<String>,
+    pub queue: Option<String>,
     position: u32,
     waiting_since_ms: i64,
-    agent: Option<String>,
+    pub agent: Option<String>,
     attempt: u32,
     held: bool,
 }
@@ -100,13 +100,13 @@ impl From<wire::LiveCall> for LiveCall {
 /// An agent who is signed in.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct LiveAgent {
-    agent: String,
+    pub agent: String,
     state: String,
     since_ms: i64,
     reason: Option<String>,
     call: Option<String>,
     /// Asks for a supervisor since then.
-    hand_since_ms: Option<i64>,
+    pub hand_since_ms: Option<i64>,
 }
 
 impl From<wire::LiveAgent> for LiveAgent {
@@ -125,7 +125,7 @@ impl From<wire::LiveAgent> for LiveAgent {
 /// A queue.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct LiveQueue {
-    queue: String,
+    pub queue: String,
     waiting: u32,
     longest_waiting_since_ms: i64,
     /// Today in the tenant's time zone.
@@ -244,76 +244,71 @@ impl From<wire::Figures> for Figures {
     }
 }
 
-/// Event `live` with the whole view and its `sequence` as id. The stream
-/// begins with the view as it is, so a lost connection loses nothing.
-#[utoipa::path(get, path = "/v1/live", operation_id = "watchLive", tag = "live",
+/// Event `live` with the whole view at first, then an event `delta`
+/// (`LiveDelta`) whenever it changed, and each second. Who comes back with
+/// `Last-Event-ID` (or `after`) goes on behind that event; where it is no
+/// longer known, or too many came since, the stream begins anew with `live`.
+#[utoipa::path(get, path = "/v1/live", operation_id = "watchLive", tag = "live", params(Behind),
     responses((status = 200, content_type = "text/event-stream", body = Live)))]
 async fn live(
     State(app): State<Arc<App>>,
     caller: Caller,
-) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>> {
+    Query(behind): Query<Behind>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
     caller.may(Permission::LiveRead)?;
-    let request = wire::WatchRequest { tenant: caller.tenant().into() };
-    let views = app.analytics().watch(request).await?.into_inner();
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).unwrap_or(&behind.after);
     let draining = app.drain.clone().begun_owned();
-    let callers = Callers::new(app.crm(), caller.tenant());
-    let sight = Sight::of(&app, &caller).await?;
-    let watching = Watching { app, caller, sight, views, callers, shown: None };
-    let events = stream::unfold(watching, Watching::next).map(event);
+    let watching = Watching::begin(app, caller, last).await?;
+    let events = stream::unfold(watching, Watching::next);
     Ok(Sse::new(events.take_until(draining)).keep_alive(KeepAlive::default()))
 }
 
-/// Each view with the names of who calls; again when but a name or a mark has changed.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Behind {
+    /// The id of the last event, for clients that cannot send the header.
+    #[serde(default)]
+    after: String,
+}
+
+/// One who watches, and where in the feed they are.
 struct Watching {
     app: Arc<App>,
     caller: Caller,
     sight: Sight,
-    views: Streaming<wire::Live>,
-    callers: Callers,
-    shown: Option<Live>,
+    place: Place,
 }
 
 impl Watching {
-    /// What is in the sight of who watches.
-    fn seen(&self, mut live: Live) -> Live {
-        let sight = &self.sight;
-        live.calls.retain(|call| sight.call(call.agent.as_deref(), call.queue.as_deref()));
-        live.agents.retain(|agent| sight.agent(&agent.agent));
-        live.queues.retain(|queue| sight.queue(&queue.queue));
-        live
+    async fn begin(app: Arc<App>, caller: Caller, last: &str) -> Result<Watching> {
+        let sight = Sight::of(&app, &caller).await?;
+        let place = app.feeds.clone().join(&app, caller.tenant(), sight.clone()).await?.behind(last);
+        Ok(Watching { app, caller, sight, place })
     }
 
-    async fn next(mut self) -> Option<(Result<Live>, Watching)> {
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Watching)> {
         loop {
-            let goes_on =
-                self.shown.as_ref().is_some_and(|live| !live.calls.is_empty() || !live.agents.is_empty());
-            let mut live = tokio::select! {
-                view = self.views.message() => match view {
-                    Ok(Some(view)) => self.seen(Live::from(view)),
-                    Ok(None) => return None,
-                    Err(status) => return Some((Err(status.into()), self)),
-                },
-                () = tokio::time::sleep(AGAIN), if goes_on => self.shown.clone()?,
-                () = tokio::time::sleep(SIGHT_EVERY), if self.sight != Sight::Company => {
-                    self.sight = Sight::of(&self.app, &self.caller).await.unwrap_or_else(|_| self.sight.clone());
-                    continue;
+            tokio::select! {
+                told = self.place.next() => {
+                    let Told { name, id, json } = told?;
+                    return Some((Ok(Event::default().event(name).id(id).data(&*json)), self));
                 }
-            };
-            for agent in &mut live.agents {
-                agent.hand_since_ms = self.app.desks.hand_since(&agent.agent);
-            }
-            self.callers.name(&mut live, chassis::clock::now()).await;
-            if self.shown.as_ref() != Some(&live) {
-                self.shown = Some(live.clone());
-                return Some((Ok(live), self));
+                () = tokio::time::sleep(SIGHT_EVERY), if self.sight != Sight::Company => {
+                    self.look_again().await?;
+                }
             }
         }
     }
-}
 
-fn event(live: Result<Live>) -> Result<Event, axum::Error> {
-    match live {
-        Ok(live) => Event::default().event("live").id(live.sequence.to_string()).json_data(live),
-        Err(problem) => Event::default().event("problem").json_data(problem),
+    /// Whose sight has changed sees another feed, from its beginning.
+    async fn look_again(&mut self) -> Option<()> {
+        let Ok(sight) = Sight::of(&self.app, &self.caller).await else { return Some(()) };
+        if sight != self.sight {
+            let feeds = self.app.feeds.clone();
+            self.place = feeds.join(&self.app, self.caller.tenant(), sight.clone()).await.ok()?.behind("");
+            self.sight = sight;
+        }
+        Some(())
     }
 }

@@ -11,6 +11,8 @@ mod documents;
 mod ladders;
 mod live;
 mod live_callers;
+mod live_delta;
+mod live_feed;
 mod people;
 mod prompts;
 mod recordings;
@@ -25,6 +27,7 @@ mod webhooks;
 
 pub(crate) use call_control::supervise;
 pub(crate) use contacts::Card;
+pub(crate) use live_feed::Feeds;
 pub use test_calls::TestCalls;
 
 use crate::{App, problem::Problem};
@@ -39,7 +42,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Trunkline", description = "The contact centre's API. Errors are problem+json (RFC 9457)."),
-    components(schemas(crate::problem::Problem)),
+    components(schemas(crate::problem::Problem, live_delta::LiveDelta)),
     security(("api_key" = []), ("session" = []))
 )]
 struct Description;

@@ -28,14 +28,14 @@ pub async fn sees_call(app: &App, caller: &Caller, call: &str) -> Result<()> {
 }
 
 /// What one sees of the company.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Sight {
     Company,
     Part(Part),
 }
 
 /// The people below a head, the departments, and the queues that those people serve.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Part {
     pub agents: BTreeSet<String>,
     pub departments: BTreeSet<String>,

@@ -3,7 +3,7 @@
 use crate::{
     CALLER, SOON,
     platform::{Running, platform},
-    watch::Watch,
+    watch::{Events, Watch},
 };
 use reqwest::{
     Client, Method, Response, StatusCode,
@@ -301,18 +301,15 @@ impl Company {
         Watch::begin(self.request(Method::GET, "/v1/live", None).await)
     }
 
+    /// The live view's events; from behind this one, if they are still known.
+    pub async fn live_events(&self, behind: &str) -> Events {
+        let request = self.http.get(format!("{}/v1/live", self.at.url)).header("last-event-id", behind);
+        Events::of(request.send().await.expect("a reply"))
+    }
+
     /// The live view's first snapshot.
     pub async fn live(&self) -> Value {
-        let mut reply = self.request(Method::GET, "/v1/live", None).await;
-        let mut text = String::new();
-        while let Ok(Some(chunk)) = reply.chunk().await {
-            text.push_str(&String::from_utf8_lossy(&chunk));
-            let data = text.lines().find_map(|line| line.strip_prefix("data:"));
-            if let Some(live) = data.and_then(|data| serde_json::from_str(data.trim()).ok()) {
-                return live;
-            }
-        }
-        panic!("no live view: {text}");
+        self.live_events("").await.next().await.expect("a live view").data
     }
 
     /// The live view once it is as wanted.

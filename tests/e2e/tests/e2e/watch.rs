@@ -18,20 +18,15 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub fn begin(mut stream: Response) -> Watch {
+    pub fn begin(stream: Response) -> Watch {
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
         let to = seen.clone();
         let reading = tokio::spawn(async move {
-            let mut text = String::new();
-            while let Ok(Some(chunk)) = stream.chunk().await {
-                text.push_str(&String::from_utf8_lossy(&chunk));
-                while let Some((event, rest)) = text.split_once("\n\n") {
-                    let data = event.lines().find_map(|line| line.strip_prefix("data:"));
-                    if let Some(live) = data.and_then(|data| serde_json::from_str(data.trim()).ok()) {
-                        to.lock().expect("no panic").push((now_ms() as i64, live));
-                    }
-                    text = rest.to_owned();
-                }
+            let mut events = Events::of(stream);
+            let mut live = Value::Null;
+            while let Some(event) = events.next().await {
+                event.fold(&mut live);
+                to.lock().expect("no panic").push((now_ms() as i64, live.clone()));
             }
         });
         Watch { seen, reading }
@@ -55,6 +50,71 @@ impl Watch {
             let row = live["calls"].as_array()?.iter().find(|row| row["from"] == from)?;
             wanted(row).then(|| (*at, row.clone()))
         })
+    }
+}
+
+/// One event of the live view.
+#[derive(Debug, Clone)]
+pub struct LiveEvent {
+    pub id: String,
+    /// `live` or `delta`.
+    pub name: String,
+    pub data: Value,
+}
+
+impl LiveEvent {
+    /// The view after it.
+    pub fn fold(&self, live: &mut Value) {
+        if self.name == "live" {
+            *live = self.data.clone();
+            return;
+        }
+        for (rows, gone, id) in [
+            ("calls", "gone_calls", "call"),
+            ("agents", "gone_agents", "agent"),
+            ("queues", "gone_queues", "queue"),
+        ] {
+            let empty = Vec::new();
+            let (new, gone) = (self.data[rows].as_array().unwrap_or(&empty), self.data[gone].as_array());
+            let left = |row: &Value| gone.is_some_and(|gone| gone.contains(&row[id]));
+            let kept = live[rows].as_array_mut().expect("rows");
+            kept.retain(|row| !left(row) && !new.iter().any(|one| one[id] == row[id]));
+            kept.extend(new.iter().cloned());
+        }
+        (live["sequence"], live["at_ms"]) = (self.data["sequence"].clone(), self.data["at_ms"].clone());
+    }
+}
+
+/// Server-sent events, one by one.
+pub struct Events {
+    stream: Response,
+    text: String,
+}
+
+impl Events {
+    pub fn of(stream: Response) -> Events {
+        Events { stream, text: String::new() }
+    }
+
+    /// `None` when the stream has ended.
+    pub async fn next(&mut self) -> Option<LiveEvent> {
+        loop {
+            while let Some((event, rest)) = self.text.split_once("\n\n") {
+                let field = |name: &str| {
+                    event
+                        .lines()
+                        .find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned()))
+                };
+                let data = field("data").and_then(|data| serde_json::from_str(&data).ok());
+                let found = Some((field("id"), field("event"), data));
+                self.text = rest.to_owned();
+                if let Some((Some(id), Some(name), Some(data))) = found {
+                    return Some(LiveEvent { id, name, data });
+                }
+            }
+            let chunk = self.stream.chunk().await.ok()??;
+            self.text.push_str(&String::from_utf8_lossy(&chunk));
+        }
     }
 }
 

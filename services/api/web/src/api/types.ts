@@ -309,6 +309,17 @@ export type Live = {
   agents: LiveAgent[];
   queues: LiveQueue[];
 };
+/** What is new or changed since the event before, each whole, and what is gone. */
+export type LiveDelta = {
+  sequence: number;
+  at_ms: number;
+  calls?: LiveCall[];
+  gone_calls?: string[];
+  agents?: LiveAgent[];
+  gone_agents?: string[];
+  queues?: LiveQueue[];
+  gone_queues?: string[];
+};
 
 export type ReportRow = { key: string; from_ms: number; figures: Figures };
 export type Report = {

@@ -6,7 +6,8 @@ import { CallTable } from "./calls";
 import { QueueTiles } from "./queues";
 import { useLive } from "./stream";
 
-const STALE_MS = 10_000;
+/** A second brings an event, so that after these the stream has stopped. */
+const STALE_MS = 5_000;
 
 export function LivePage() {
   const { t } = useTranslation();

@@ -1,32 +1,58 @@
 import { useEffect, useState } from "react";
-import type { Live } from "@/api/types";
+import type { Live, LiveDelta } from "@/api/types";
 import { serverNow } from "@/format/clock";
+import { fold } from "./fold";
 
 const AGAIN_MS = 2_000;
+/** A second brings an event: after so long without one the connection is dead, whatever it says. */
+const QUIET_MS = 8_000;
 
 export type Watched = { live: Live | null; heardAt: number | null; connected: boolean };
 
-/** The live view, kept whole: every event brings all of it. */
+/** The live view: whole at first, then what changed; a lost connection goes on where it was. */
 export function useLive(): Watched {
   const [watched, setWatched] = useState<Watched>({ live: null, heardAt: null, connected: false });
   useEffect(() => {
     let source: EventSource;
     let again: ReturnType<typeof setTimeout>;
+    let quiet: ReturnType<typeof setTimeout>;
+    let live: Live | null = null;
+    let last = "";
+    const show = (event: MessageEvent<string>, next: Live) => {
+      live = next;
+      last = event.lastEventId;
+      listen();
+      setWatched({ live, heardAt: serverNow(), connected: true });
+    };
+    const reopen = () => {
+      source.close();
+      setWatched((before) => ({ ...before, connected: false }));
+      open();
+    };
+    const listen = () => {
+      clearTimeout(quiet);
+      quiet = setTimeout(reopen, QUIET_MS);
+    };
     const open = () => {
-      source = new EventSource("/v1/live");
-      source.addEventListener("live", (event: MessageEvent<string>) => {
-        const live = JSON.parse(event.data) as Live;
-        setWatched({ live, heardAt: serverNow(), connected: true });
+      listen();
+      source = new EventSource(last ? `/v1/live?after=${encodeURIComponent(last)}` : "/v1/live");
+      source.addEventListener("live", (event: MessageEvent<string>) => show(event, JSON.parse(event.data) as Live));
+      source.addEventListener("delta", (event: MessageEvent<string>) => {
+        if (live) show(event, fold(live, JSON.parse(event.data) as LiveDelta));
       });
       source.addEventListener("error", () => {
-        setWatched((last) => ({ ...last, connected: false }));
+        setWatched((before) => ({ ...before, connected: false }));
         // The browser gives up after an answer that is not a stream.
-        if (source.readyState === EventSource.CLOSED) again = setTimeout(open, AGAIN_MS);
+        if (source.readyState === EventSource.CLOSED) {
+          clearTimeout(again);
+          again = setTimeout(open, AGAIN_MS);
+        }
       });
     };
     open();
     return () => {
       clearTimeout(again);
+      clearTimeout(quiet);
       source.close();
     };
   }, []);
