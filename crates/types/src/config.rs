@@ -80,6 +80,9 @@ pub struct Tenant {
     /// far as the platform lets companies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flow_networks: Vec<String>,
+    /// Agents are shown when a supervisor listens to their call.
+    #[serde(default)]
+    pub listening_notice: bool,
 }
 
 /// A carrier's trunk.

@@ -92,6 +92,7 @@ mod tests {
             language: "en".into(),
             country_code: None,
             flow_networks: Vec::new(),
+            listening_notice: false,
         }
     }
 

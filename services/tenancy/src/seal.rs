@@ -53,10 +53,19 @@ impl MasterKey {
     }
 }
 
+/// Whole or not at all: another service may make it at the same moment, and
+/// the first one counts.
 fn create(path: &Path) -> std::io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let unfinished = path.with_extension(hex::encode(chassis::random::u128().to_be_bytes()));
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
     file.write_all(hex::encode(chassis::random::key()).as_bytes())?;
-    file.sync_all()
+    file.sync_all()?;
+    let made = match fs::hard_link(&unfinished, path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    };
+    fs::remove_file(&unfinished)?;
+    made
 }
 
 #[cfg(test)]
@@ -73,6 +82,24 @@ mod tests {
         assert_eq!(again.unseal("signing key 1", &sealed).unwrap(), b"secret");
         assert!(key.unseal("signing key 2", &sealed).is_err());
         assert!(MasterKey::open(&folder.path().join("b")).unwrap().unseal("signing key 1", &sealed).is_err());
+    }
+
+    #[test]
+    fn services_that_start_together_have_one_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let opened: Vec<_> = (0..8)
+            .map(|_| {
+                std::thread::spawn({
+                    let path = path.clone();
+                    move || MasterKey::open(&path).unwrap()
+                })
+            })
+            .collect();
+        let keys: Vec<_> = opened.into_iter().map(|thread| thread.join().unwrap()).collect();
+        let sealed = keys[0].seal("x", b"secret").unwrap();
+        assert!(keys.iter().all(|key| key.unseal("x", &sealed).unwrap() == b"secret"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left there");
     }
 
     #[test]

@@ -64,6 +64,47 @@ async function hear({ hz }) {
   );
 }
 
+// The level in dB at `hz` of what the page plays, the highest over `ms`; ends sooner where `enough` says so.
+async function level(hz, ms, enough) {
+  await playing();
+  return page.evaluate(
+    async ({ hz, ms, enough }) => {
+      const audio = new AudioContext();
+      const stream = window.__trunkline.remoteStream;
+      const analyser = audio.createAnalyser();
+      analyser.fftSize = 8192;
+      analyser.smoothingTimeConstant = 0;
+      audio.createMediaStreamSource(stream).connect(analyser);
+      const bins = new Float32Array(analyser.frequencyBinCount);
+      const bin = Math.round((hz * analyser.fftSize) / audio.sampleRate);
+      const until = performance.now() + ms;
+      let highest = -Infinity;
+      while (performance.now() < until && highest < enough) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        // Another leg plays now: listen to that one.
+        if (window.__trunkline.remoteStream !== stream) return null;
+        analyser.getFloatFrequencyData(bins);
+        highest = Math.max(highest, ...bins.slice(bin - 2, bin + 3));
+      }
+      await audio.close();
+      return highest;
+    },
+    { hz, ms, enough },
+  );
+}
+
+const HEARD_DB = -60;
+
+// Whether other tones play or not.
+async function tone({ hz }) {
+  const until = performance.now() + SOON;
+  while (performance.now() < until) {
+    const found = await level(hz, 5_000, HEARD_DB);
+    if (found !== null && found >= HEARD_DB) return found;
+  }
+  throw new Error(`never heard ${hz} Hz`);
+}
+
 async function faults(path, scheme) {
   await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
   await page.goto(base + path);
@@ -101,6 +142,33 @@ const actions = {
     await at("call-end").waitFor();
   },
   hear,
+  tone,
+  /** The highest level of a tone that should not be there. */
+  async quiet({ hz, ms }) {
+    const found = await level(hz, ms, 0);
+    if (found === null || found > HEARD_DB) throw new Error(`heard ${hz} Hz at ${found} dB`);
+    return found;
+  },
+  /** From the click until the tone, in milliseconds. */
+  async press_and_hear({ id, hz }) {
+    const began = performance.now();
+    await at(id).click();
+    await tone({ hz });
+    return performance.now() - began;
+  },
+  async fill({ id, text }) {
+    await at(id).fill(text);
+  },
+  async pick({ id, index }) {
+    await at(id).selectOption({ index });
+  },
+  /** By what it says. */
+  async press_named({ role, name }) {
+    await page.getByRole(role, { name }).first().click();
+  },
+  async absent(id) {
+    if (await at(id).isVisible()) throw new Error(`${id} is there`);
+  },
   // The agent presses F5 in the middle of a call.
   async reload() {
     await page.reload();

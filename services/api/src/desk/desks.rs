@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Messages that may wait for a tab; a slower one is closed.
 pub const TAB_WAITING_MAX: usize = 256;
@@ -30,6 +30,8 @@ pub struct Desks {
     /// `web:` and where line.v1 of this process is.
     line: String,
     parked: Duration,
+    /// Moves when a hand goes up or down.
+    hands: watch::Sender<u64>,
 }
 
 /// What the agent wants to be, to be told again to an ACD that forgot.
@@ -116,7 +118,8 @@ impl Leg {
 impl Desks {
     pub fn new(line: String, parked: Duration) -> (Arc<Desks>, mpsc::Receiver<DeviceRequest>) {
         let (asked, requests) = mpsc::channel(ASKED_MAX);
-        (Arc::new(Desks { all: Mutex::default(), asked, line, parked }), requests)
+        let hands = watch::channel(0).0;
+        (Arc::new(Desks { all: Mutex::default(), asked, line, parked, hands }), requests)
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<String, Desk>> {
@@ -252,6 +255,11 @@ impl Desks {
         let Some(desk) = all.get_mut(agent) else { return };
         desk.hand_since = on.then(|| desk.hand_since.unwrap_or_else(|| chassis::clock::now().millis()));
         desk.tell(ToClient::Hand { on });
+        self.hands.send_modify(|moves| *moves += 1);
+    }
+
+    pub fn hands(&self) -> watch::Receiver<u64> {
+        self.hands.subscribe()
     }
 
     /// Since when the hand is up.

@@ -207,6 +207,11 @@ pub enum ToClient {
         text: String,
         at_ms: i64,
     },
+    /// A supervisor listens to the agent's call.
+    Listened {
+        call: String,
+        by: String,
+    },
     /// A supervisor gave other skills, and so other queues.
     Moved {
         by: String,

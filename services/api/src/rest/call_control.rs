@@ -1,20 +1,22 @@
 //! Calls in the making and going on: placed, handed over, supervised.
 
-use super::sight;
+use super::{documents, note, sight};
 use crate::{
     App,
     auth::{Caller, Permission},
-    desk::Target,
+    desk::{Target, Told},
     problem::{Body, Path, Problem, Result},
 };
 use axum::{Json, extract::State};
 use http::StatusCode;
 use proto::{
+    crm::v1::GetInteractionRequest,
     line::v1::{Command, Empty, command::What},
     telephony::v1::{CommandRequest, PlaceRequest, SuperviseRequest},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use types::config::{Kind, Tenant};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -170,10 +172,27 @@ pub(crate) async fn supervise(app: &App, caller: &Caller, call: &str, how: &str)
     caller.may(Permission::Supervise)?;
     let agent = own_agent(caller)?;
     sight::sees_call(app, caller, call).await?;
-    let (tenant, how) = (caller.tenant().into(), how.to_owned());
-    let request = SuperviseRequest { tenant, call: call.into(), agent, how };
-    match app.telephony().supervise(request).await?.into_inner().found {
-        true => Ok(()),
-        false => Err(Problem::not_found(format!("no call {call} goes on"))),
+    let request =
+        SuperviseRequest { tenant: caller.tenant().into(), call: call.into(), agent, how: how.into() };
+    if !app.telephony().supervise(request).await?.into_inner().found {
+        return Err(Problem::not_found(format!("no call {call} goes on")));
     }
+    note(app, caller, &format!("supervisor.{how}"), &format!("call/{call}")).await?;
+    if how == How::Listen.name() {
+        tell_who_is_listened_to(app, caller, call).await?;
+    }
+    Ok(())
+}
+
+/// Where the company wants its agents to know.
+async fn tell_who_is_listened_to(app: &App, caller: &Caller, call: &str) -> Result<()> {
+    let company = documents::get(app, caller, Kind::Tenant, caller.tenant()).await?;
+    let company: Tenant = serde_json::from_str(&company.body).map_err(Problem::internal)?;
+    if !company.listening_notice {
+        return Ok(());
+    }
+    let request = GetInteractionRequest { tenant: caller.tenant().into(), id: call.into() };
+    let agent = app.crm().get_interaction(request).await?.into_inner().agent;
+    app.desks.tell(&agent, Told::Listened { call: call.into(), by: caller.identity.name.clone() });
+    Ok(())
 }

@@ -197,6 +197,7 @@ impl Source {
     /// Until the views end, or nobody has watched for long.
     async fn run(mut self, mut views: Streaming<wire::Live>) {
         let mut watched = Instant::now();
+        let mut hands = self.desks.hands();
         loop {
             let before = self.feed.ring().shown.clone();
             let goes_on =
@@ -207,6 +208,7 @@ impl Source {
                     Ok(None) => return,
                     Err(status) => return tracing::info!(%status, "a live view ended"),
                 },
+                Ok(()) = hands.changed(), if goes_on => before.clone(),
                 () = tokio::time::sleep(AGAIN), if goes_on => before.clone(),
             };
             if self.feed.goes_on.receiver_count() > 0 {

@@ -209,6 +209,7 @@ fn configure(log: &Log, tenant: &TenantId, agent: &AgentId, auth: TrunkAuth) {
         time_zone: "Europe/Bucharest".to_owned(),
         language: "en".to_owned(),
         country_code: Some("40".to_owned()),
+        listening_notice: false,
     };
     save(log, tenant, Kind::Tenant, tenant.as_str(), &company);
     let trunk = config::Trunk { name: "Carrier".to_owned(), auth, enabled: true, outbound: None };

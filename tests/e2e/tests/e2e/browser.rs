@@ -58,6 +58,11 @@ pub struct Browser {
 impl Browser {
     /// `None`, said aloud, where there is no browser; never in CI.
     pub async fn start(url: &str) -> Option<Browser> {
+        Browser::saying(url, AGENT).await
+    }
+
+    /// The same with another tone at its microphone.
+    pub async fn saying(url: &str, hz: f64) -> Option<Browser> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
         let chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
         let chromium = chromium.iter().map(PathBuf::from).find(|path| path.exists());
@@ -66,7 +71,7 @@ impl Browser {
             eprintln!("SKIPPED: no Chromium or no packages in tests/e2e/browser (make e2e fetches them)");
             return None;
         };
-        let voice = voice();
+        let voice = voice(hz);
         let mut child = Command::new("node")
             .arg(folder.join("drive.mjs"))
             .env("CHROMIUM", chromium)
@@ -98,8 +103,8 @@ impl Browser {
     }
 }
 
-/// What the fake microphone hears: the agent's tone.
-fn voice() -> tempfile::NamedTempFile {
+/// What the fake microphone hears.
+fn voice(hz: f64) -> tempfile::NamedTempFile {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: 48_000,
@@ -110,7 +115,7 @@ fn voice() -> tempfile::NamedTempFile {
     let mut wav = hound::WavWriter::new(&mut bytes, spec).expect("a writer");
     for i in 0..48_000 {
         let t = f64::from(i) / 48_000.0;
-        wav.write_sample((12_000.0 * (std::f64::consts::TAU * AGENT * t).sin()) as i16).expect("memory");
+        wav.write_sample((12_000.0 * (std::f64::consts::TAU * hz * t).sin()) as i16).expect("memory");
     }
     wav.finalize().expect("memory");
     let mut file = tempfile::Builder::new().suffix(".wav").tempfile().expect("a file");
@@ -169,8 +174,10 @@ async fn every_page_passes_the_accessibility_check() {
     let faults = browser.does("axe", json!(["/signup", "/login", "/forgot"])).await;
     assert_eq!(faults, json!([]), "signed out");
     browser.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
-    let faults = browser.does("axe", json!(PAGES)).await;
-    assert_eq!(faults, json!([]), "signed in");
+    for page in PAGES {
+        let faults = browser.does("axe", json!([page])).await;
+        assert_eq!(faults, json!([]), "signed in");
+    }
     browser.close().await;
 }
 
@@ -289,15 +296,17 @@ async fn every_page_fits_a_narrow_window() {
         company.send(reqwest::Method::POST, "/v1/departments", Some(json!({ "name": "Sales" }))).await;
     let north = json!({ "name": "North", "parent": sales["id"] });
     company.send(reqwest::Method::POST, "/v1/departments", Some(north)).await;
+    let webhook = webhook(&company).await;
     let Some(mut browser) = Browser::start(&company.at.url).await else { return };
     browser.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
     let folder = std::env::var("SCREENS").ok();
     let mut wide = Vec::new();
-    for path in PAGES {
+    for path in PAGES.into_iter().chain([webhook.as_str()]) {
         let looks = [(360, "light"), (360, "dark"), (1440, "light"), (1440, "dark")];
         for (width, scheme) in looks.into_iter().take(if folder.is_some() { 4 } else { 1 }) {
             let name = path.trim_matches('/').replace('/', "-");
             let name = if name.is_empty() { "home" } else { &name };
+            let name = if path == webhook { "webhook" } else { name };
             let file = folder.as_ref().map(|folder| format!("{folder}/{name}-{width}-{scheme}.png"));
             let with = json!({ "path": path, "width": width, "scheme": scheme, "file": file });
             let over = browser.does("overflow", with).await;
@@ -308,6 +317,17 @@ async fn every_page_fits_a_narrow_window() {
     }
     assert_eq!(wide, [""; 0]);
     browser.close().await;
+}
+
+/// One that nobody answers, with a delivery; its page.
+async fn webhook(company: &Company) -> String {
+    let form = json!({
+        "name": "Orders", "url": "http://127.0.0.1:9/hook", "kinds": ["call.ended", "recording.stored"],
+    });
+    let made = company.send(reqwest::Method::POST, "/v1/webhooks", Some(form)).await;
+    let path = format!("/webhooks/{}", made["webhook"]["id"].as_str().expect("an id"));
+    company.send(reqwest::Method::POST, &format!("/v1{path}/test"), None).await;
+    path
 }
 
 /// Without a mouse: available by the palette, accept, hold, the transfer's

@@ -47,7 +47,8 @@ async fn who_comes_back_to_the_live_view_misses_nothing_and_sees_nothing_twice()
     first.hang_up().await.unwrap();
     let second = company.call(&number, SECOND, Protocol::Udp).await;
     let there = |live: &Value| {
-        live_call(live, FIRST).is_none() && live_call(live, SECOND).is_some_and(|row| row["stage"] == "queue")
+        live_call(live, FIRST).is_none()
+            && live_call(live, SECOND).is_some_and(|row| row["stage"] == "queue" && row["position"] == 1)
     };
     company.until(there).await;
     let mut events = company.live_events(&last.id).await;

@@ -6,6 +6,7 @@ mod browser;
 mod command_line;
 mod company;
 mod departments;
+mod desks;
 mod figures;
 mod menus;
 mod live_stream;

@@ -37,6 +37,8 @@ pub fn platform() -> &'static Running {
                     private_networks = ["127.0.0.0/8"]
                     [telephony]
                     tls_listen = "127.0.0.1:0"
+                    [tenancy]
+                    webhook_private_addresses = true
                 };
                 for (key, file) in [("certificate_file", CHAIN), ("private_key_file", KEY)] {
                     let file = folder.path().join(file).display().to_string();

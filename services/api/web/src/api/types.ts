@@ -75,7 +75,16 @@ export type Queue = Stored & {
   wait_max_ms: number;
   emergency: boolean;
   script: string;
+  agents: QueueSeat[];
+  only_listed: boolean;
+  penalty_max: number | null;
+  relax: Relaxed[];
+  no_agents_after_ms: number | null;
 };
+/** An agent's own terms with a queue. */
+export type QueueSeat = { agent: string; penalty: number; weight: number };
+/** Who else is asked when a caller waits so long. */
+export type Relaxed = { after_ms: number; levels_down: number; penalty_max: number | null };
 /** Who of several free agents gets the caller. */
 export const STRATEGIES = [
   "longest_idle",
@@ -110,6 +119,7 @@ export type Company = Stored & {
   language: string;
   country_code: string | null;
   flow_networks?: string[];
+  listening_notice: boolean;
 };
 export type Named = Stored & { name: string };
 export type Prompt = Stored & { name: string; hash: string; duration_ms: number };

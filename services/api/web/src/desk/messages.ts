@@ -70,6 +70,7 @@ export type FromServer =
   | { type: "ended"; leg: string; cause: string }
   | { type: "hand"; on: boolean }
   | { type: "message"; from: string; text: string; at_ms: number }
+  | { type: "listened"; call: string; by: string }
   | { type: "moved"; by: string; skills: string[] }
   | { type: "refused"; message: string };
 

@@ -38,6 +38,8 @@ export type View = {
   hand: boolean;
   /** Words from colleagues, the newest last; read ones are put away. */
   messages: DeskMessage[];
+  /** The last call that a supervisor began to listen to, where the company says so to its agents. */
+  listened: { call: string; by: string } | null;
 };
 
 export type DeskMessage = { from: string; text: string; at_ms: number };
@@ -56,7 +58,16 @@ export type Wish =
 const CALLERS_MAX = 20;
 const MESSAGES_MAX = 20;
 
-export const nothing: View = { hello: null, state: null, offers: [], legs: [], callers: {}, hand: false, messages: [] };
+export const nothing: View = {
+  hello: null,
+  state: null,
+  offers: [],
+  legs: [],
+  callers: {},
+  hand: false,
+  messages: [],
+  listened: null,
+};
 
 export function reduce(view: View, message: FromServer | Wish): View {
   switch (message.type) {
@@ -66,6 +77,8 @@ export function reduce(view: View, message: FromServer | Wish): View {
       const { from, text, at_ms } = message;
       return { ...view, messages: [...view.messages, { from, text, at_ms }].slice(-MESSAGES_MAX) };
     }
+    case "listened":
+      return { ...view, listened: { call: message.call, by: message.by } };
     case "supervision_wanted":
       return change(view, message.leg, { supervision: message.how });
     case "message_read":

@@ -48,6 +48,7 @@ export default {
     held: "on hold",
   },
   supervise: {
+    listened: "{{by}} listens to this call",
     how: "In the call",
     listen: "Listen",
     whisper: "Whisper",

@@ -3,6 +3,7 @@ export default {
     lead: "What every part of the contact centre knows of the company.",
     networks: "Private networks that call flows may ask",
     networksHint: "One per line, such as 10.20.0.0/16; as far as the platform lets companies",
+    listeningNotice: "Agents see when a supervisor listens to their call",
   },
   users: {
     lead: "Colleagues with an account, and those invited.",

@@ -52,6 +52,7 @@ export default {
     held: "în așteptare",
   },
   supervise: {
+    listened: "{{by}} ascultă acest apel",
     how: "În apel",
     listen: "Ascultați",
     whisper: "Șoptiți",

@@ -53,6 +53,7 @@ export default {
     held: "на удержании",
   },
   supervise: {
+    listened: "{{by}} слушает этот разговор",
     how: "В звонке",
     listen: "Слушать",
     whisper: "Подсказывать",

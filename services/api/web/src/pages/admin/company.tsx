@@ -6,7 +6,7 @@ import { meQuery, useMay } from "@/api/queries";
 import { digits, required, z } from "@/api/schema";
 import type { Company } from "@/api/types";
 import { LanguageOptions } from "@/components/shell/language";
-import { Button, Card, Field, Input, Loaded, Notice, Page, Select, TextArea, toast } from "@/components/ui";
+import { Button, Card, Checkbox, Field, Input, Loaded, Notice, Page, Select, TextArea, toast } from "@/components/ui";
 
 export function CompanyPage() {
   const { t } = useTranslation();
@@ -30,6 +30,7 @@ const schema = z.object({
   language: z.string(),
   country_code: digits,
   flow_networks: z.string(),
+  listening_notice: z.boolean(),
 });
 const lines = (text: string) =>
   text
@@ -48,6 +49,7 @@ function CompanyForm({ company }: { company: Company }) {
       language: company.language,
       country_code: company.country_code ?? "",
       flow_networks: (company.flow_networks ?? []).join("\n"),
+      listening_notice: company.listening_notice,
     },
     submit: async ({ country_code: code, flow_networks: networks, ...values }) => {
       const body = { ...values, country_code: code || null, flow_networks: lines(networks) };
@@ -90,6 +92,7 @@ function CompanyForm({ company }: { company: Company }) {
         >
           <TextArea {...register("flow_networks")} rows={2} />
         </Field>
+        <Checkbox label={t("company.listeningNotice")} {...register("listening_notice")} />
         {may && (
           <Button type="submit" look="primary" busy={busy} className="self-end" data-testid="company-save">
             {t("common.save")}

@@ -4,6 +4,7 @@ import { required, z } from "@/api/schema";
 import { LEVELS, type Queue, STRATEGIES, WRAP_UPS } from "@/api/types";
 import { Badge, Checkbox, type Column, Field, Input, Select, TextArea } from "@/components/ui";
 import { DocumentForm, Documents, useDocumentForm } from "./documents";
+import { QueueSeats, Relaxing } from "./queue-agents";
 import { SkillBadges, SkillLevels } from "./skill-levels";
 
 const seconds = (ms: number) => ms / 1000;
@@ -61,7 +62,14 @@ const schema = z.object({
   wait_max_ms: count,
   emergency: z.boolean(),
   script: z.string(),
+  agents: z.array(z.object({ agent: z.string(), penalty: count, weight: count })),
+  only_listed: z.boolean(),
+  penalty_max: count.nullable(),
+  relax: z.array(z.object({ after_ms: count, levels_down: count, penalty_max: count.nullable() })),
+  no_agents_after_ms: count.nullable(),
 });
+/** An empty field is none. */
+const optional = { setValueAs: (typed: unknown) => (typed === "" || typed === null ? null : Number(typed)) };
 
 const TIMES = [
   ["ring_timeout_ms", "ring", 15],
@@ -106,10 +114,17 @@ function QueueForm({ queue, onDone }: { queue: Queue | null; onDone: () => void 
       wait_max_ms: seconds(queue?.wait_max_ms ?? 0),
       emergency: queue?.emergency ?? false,
       script: queue?.script ?? "",
+      agents: queue?.agents ?? [],
+      only_listed: queue?.only_listed ?? false,
+      penalty_max: queue?.penalty_max ?? null,
+      relax: queue?.relax ?? [],
+      no_agents_after_ms: queue?.no_agents_after_ms == null ? null : seconds(queue.no_agents_after_ms),
     },
     body: (values) => {
       const body = { ...values };
       for (const [name] of [...TIMES, ...RARE_TIMES]) body[name] = Math.round(values[name] * 1000);
+      const { no_agents_after_ms: after } = values;
+      body.no_agents_after_ms = after === null ? null : Math.round(after * 1000);
       return body;
     },
     onDone,
@@ -176,6 +191,35 @@ function QueueForm({ queue, onDone }: { queue: Queue | null; onDone: () => void 
               </option>
             ))}
           </Select>
+        </Field>
+      </div>
+      <Controller
+        control={form.control}
+        name="agents"
+        render={({ field }) => <QueueSeats value={field.value} onChange={field.onChange} error={errorOf("agents")} />}
+      />
+      {form.watch("agents").length > 0 && <Checkbox label={t("queues.onlyListed")} {...register("only_listed")} />}
+      <Controller
+        control={form.control}
+        name="relax"
+        render={({ field }) => <Relaxing value={field.value} onChange={field.onChange} error={errorOf("relax")} />}
+      />
+      <div className="grid gap-3 sm:grid-cols-2">
+        <Field label={t("queues.penaltyMax")} hint={t("queues.anyPenalty")} error={errorOf("penalty_max")}>
+          <Input type="number" min={0} max={255} {...register("penalty_max", optional)} />
+        </Field>
+        <Field
+          label={t("queues.noAgentsAfter")}
+          hint={t("queues.noAgentsHint")}
+          error={errorOf("no_agents_after_ms")}
+        >
+          <Input
+            type="number"
+            step="any"
+            min={0}
+            {...register("no_agents_after_ms", optional)}
+            data-testid="queue-no-agents"
+          />
         </Field>
       </div>
       <Field label={t("queues.script")} hint={t("queues.scriptHint")} error={errorOf("script")}>

@@ -2,7 +2,7 @@ import clsx from "clsx";
 import { Grip, Mic, MicOff, Pause, PhoneForwarded, PhoneOff, Play } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Badge, Button, Elapsed, PhoneNumber } from "@/components/ui";
+import { Badge, Button, Elapsed, Notice, PhoneNumber } from "@/components/ui";
 import { desk, useDesk } from "@/desk/desk";
 import { type Offer, SUPERVISIONS } from "@/desk/messages";
 import { isTyping } from "@/desk/shortcuts";
@@ -18,7 +18,7 @@ const KEYPAD = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
 /** The conversation: hold and mute are the server's truth, shown at once. */
 export function CallCard({ leg, caller }: { leg: Leg; caller?: Offer }) {
   const { t } = useTranslation();
-  const { connections } = useDesk();
+  const { connections, listened } = useDesk();
   const [keypad, setKeypad] = useKey("k");
   const [connecting, setConnecting] = useKey("t");
   const muted = leg.mutedWanted ?? leg.muted;
@@ -93,6 +93,11 @@ export function CallCard({ leg, caller }: { leg: Leg; caller?: Offer }) {
               {key}
             </Button>
           ))}
+        </div>
+      )}
+      {listened?.call === leg.call && leg.purpose !== "supervise" && (
+        <div className="mt-3">
+          <Notice testId="listening-notice">{t("supervise.listened", { by: listened.by })}</Notice>
         </div>
       )}
       {caller && <Script offer={caller} />}
