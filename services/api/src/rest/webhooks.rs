@@ -1,10 +1,6 @@
 //! Webhooks: who is told of events by HTTP, and what came of it. The secret is shown once.
 
-use super::{
-    Page,
-    sight::{Sight, out_of_sight},
-    some,
-};
+use super::{Page, some};
 use crate::{
     App,
     auth::{Caller, Permission},
@@ -189,7 +185,7 @@ struct Replayed {
 
 #[derive(Serialize, ToSchema)]
 struct EventKinds {
-    items: Vec<String>,
+    kinds: Vec<String>,
 }
 
 fn client(app: &App) -> WebhooksClient<Channel> {
@@ -197,12 +193,9 @@ fn client(app: &App) -> WebhooksClient<Channel> {
 }
 
 /// Events are the whole company's: who sees a part of it sends none away.
-async fn admitted(app: &App, caller: &Caller) -> Result<()> {
+fn admitted(caller: &Caller) -> Result<()> {
     caller.may(Permission::Webhooks)?;
-    match Sight::of(app, caller).await? {
-        Sight::Company => Ok(()),
-        Sight::Part(_) => Err(out_of_sight()),
-    }
+    caller.whole_company()
 }
 
 fn one(caller: &Caller, id: String) -> wire::WebhookRequest {
@@ -234,7 +227,7 @@ fn cursor(place: &str, text: &str) -> Result<i64> {
     responses((status = 200, body = EventKinds)))]
 async fn kinds(caller: Caller) -> Result<Json<EventKinds>> {
     caller.may(Permission::Webhooks)?;
-    Ok(Json(EventKinds { items: types::event::kinds().map(str::to_owned).collect() }))
+    Ok(Json(EventKinds { kinds: types::event::kinds().map(str::to_owned).collect() }))
 }
 
 #[utoipa::path(get, path = "/v1/webhooks", operation_id = "listWebhooks", tag = "webhooks",
@@ -244,7 +237,7 @@ async fn list(
     caller: Caller,
     Query(page): Query<Page>,
 ) -> Result<Json<WebhookList>> {
-    admitted(&app, &caller).await?;
+    admitted(&caller)?;
     let request = wire::TenantRequest { tenant: caller.tenant().into() };
     let all = client(&app).list(request).await?.into_inner().webhooks;
     let (webhooks, next_cursor) = page.of(all, |webhook| webhook.id.clone());
@@ -258,7 +251,7 @@ async fn create(
     caller: Caller,
     Body(form): Body<PutWebhook>,
 ) -> Result<impl IntoResponse> {
-    admitted(&app, &caller).await?;
+    admitted(&caller)?;
     let made = client(&app).create(put(&caller, String::new(), form)).await?.into_inner();
     Ok((StatusCode::CREATED, Json(WebhookWithSecret::try_from(made)?)))
 }
@@ -266,7 +259,7 @@ async fn create(
 #[utoipa::path(get, path = "/v1/webhooks/{id}", operation_id = "getWebhook", tag = "webhooks",
     params(("id" = String, Path)), responses((status = 200, body = Webhook)))]
 async fn read(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<Json<Webhook>> {
-    admitted(&app, &caller).await?;
+    admitted(&caller)?;
     Ok(Json(client(&app).get(one(&caller, id)).await?.into_inner().into()))
 }
 
@@ -279,14 +272,14 @@ async fn replace(
     Path(id): Path<String>,
     Body(form): Body<PutWebhook>,
 ) -> Result<Json<Webhook>> {
-    admitted(&app, &caller).await?;
+    admitted(&caller)?;
     Ok(Json(client(&app).replace(put(&caller, id, form)).await?.into_inner().into()))
 }
 
 #[utoipa::path(delete, path = "/v1/webhooks/{id}", operation_id = "deleteWebhook", tag = "webhooks",
     params(("id" = String, Path)), responses((status = 204)))]
 async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode> {
-    admitted(&app, &caller).await?;
+    admitted(&caller)?;
     client(&app).delete(one(&caller, id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -299,7 +292,7 @@ async fn rotate(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<WebhookWithSecret>> {
-    admitted(&app, &caller).await?;
+    admitted(&caller)?;
     let made = client(&app).rotate(one(&caller, id)).await?.into_inner();
     Ok(Json(made.try_into()?))
 }
@@ -308,7 +301,7 @@ async fn rotate(
 #[utoipa::path(post, path = "/v1/webhooks/{id}/test", operation_id = "testWebhook", tag = "webhooks",
     params(("id" = String, Path)), responses((status = 204)))]
 async fn test(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode> {
-    admitted(&app, &caller).await?;
+    admitted(&caller)?;
     client(&app).test(one(&caller, id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -323,7 +316,7 @@ async fn deliveries(
     Path(id): Path<String>,
     Query(which): Query<Which>,
 ) -> Result<Json<WebhookDeliveryList>> {
-    admitted(&app, &caller).await?;
+    admitted(&caller)?;
     let before = cursor("cursor", &which.cursor)?;
     let page = Page { cursor: which.cursor, limit: which.limit };
     let request = wire::DeliveriesRequest {
@@ -351,7 +344,7 @@ async fn resend(
     caller: Caller,
     Path((webhook, delivery)): Path<(String, String)>,
 ) -> Result<StatusCode> {
-    admitted(&app, &caller).await?;
+    admitted(&caller)?;
     let delivery = delivery.parse().map_err(|_| Problem::not_found(format!("no delivery {delivery}")))?;
     let (tenant, actor) = (caller.tenant().into(), caller.actor().into());
     client(&app).resend(wire::ResendRequest { tenant, actor, webhook, delivery }).await?;
@@ -368,7 +361,7 @@ async fn replay(
     Path(webhook): Path<String>,
     Body(form): Body<Replay>,
 ) -> Result<Json<Replayed>> {
-    admitted(&app, &caller).await?;
+    admitted(&caller)?;
     let request = wire::ReplayRequest {
         tenant: caller.tenant().into(),
         actor: caller.actor().into(),

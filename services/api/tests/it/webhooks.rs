@@ -21,7 +21,7 @@ async fn a_developer_makes_a_webhook_sees_its_secret_once_and_what_was_delivered
     let owner = world.owner("acme").await;
     let developer = world.colleague(&owner, "developer").await;
     let kinds = developer.get("/v1/event-kinds").await.body;
-    assert!(kinds["items"].as_array().expect("kinds").contains(&json!("call.offered")));
+    assert!(kinds["kinds"].as_array().expect("kinds").contains(&json!("call.offered")));
 
     let (url, mut hears) = receiver().await;
     let form = json!({ "name": "Orders", "url": url, "kinds": ["call.offered"] });

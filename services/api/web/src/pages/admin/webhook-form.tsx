@@ -64,13 +64,13 @@ type BoxesProps = { value: string[]; onChange: (kinds: string[]) => void; error?
 /** The kinds by what they are about, each area whole or one by one. */
 function KindBoxes({ value, onChange, error }: BoxesProps) {
   const { t } = useTranslation();
-  const known = useQuery({ queryKey: ["event-kinds"], queryFn: () => get<{ items: string[] }>("/event-kinds") });
+  const known = useQuery({ queryKey: ["event-kinds"], queryFn: () => get<{ kinds: string[] }>("/event-kinds") });
   const without = (kinds: string[]) => value.filter((one) => !kinds.includes(one));
   const toggled = (kinds: string[], on: boolean) => (on ? [...without(kinds), ...kinds] : without(kinds));
   return (
     <div className="flex flex-col gap-3">
       {AREAS.map(([area, label]) => {
-        const kinds = known.data?.items.filter((kind) => kind.startsWith(`${area}.`)) ?? [];
+        const kinds = known.data?.kinds.filter((kind) => kind.startsWith(`${area}.`)) ?? [];
         return (
           <fieldset key={area} className="flex flex-col gap-1.5">
             <legend className="mb-1 text-sm font-medium">{t(`webhooks.${label}`)}</legend>
