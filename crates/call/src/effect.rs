@@ -42,6 +42,7 @@ pub enum Effect {
     AskAnnouncement {
         queue: QueueId,
         position: u32,
+        wait: Option<Millis>,
     },
     Ring {
         leg: LegId,

@@ -53,8 +53,12 @@ pub enum Input {
     PlayEnded(PlayId),
     /// The caller pressed a key: 0-9, *, #, A-D.
     Key(char),
-    /// Place in the queue, 1 is next.
-    Position(u32),
+    /// Place in the queue, 1 is next, and what most callers there do not wait
+    /// longer than, where that is known.
+    Position {
+        position: u32,
+        wait: Option<Millis>,
+    },
     /// The prompts that tell the position, as asked for.
     Announcement(Vec<String>),
     Reserved(Reserved),

@@ -14,6 +14,8 @@ pub(crate) struct Queued {
     sound: Sound,
     /// The best place told so far: a caller never hears a worse one.
     told: Option<u32>,
+    /// What most callers at the present place do not wait longer than.
+    wait: Option<Millis>,
     announce_at: Option<Timestamp>,
     pub(crate) ring: Option<Ring>,
 }
@@ -61,14 +63,15 @@ impl Call {
             false => Sound::Speech(self.play(step, &node.welcome, false)),
         };
         let announce_at = (node.announce_every > 0).then_some(step.now + node.announce_every);
-        self.phase = Phase::Queued(Box::new(Queued { node, sound, told: None, announce_at, ring: None }));
+        self.phase =
+            Phase::Queued(Box::new(Queued { node, sound, told: None, wait: None, announce_at, ring: None }));
     }
 
     pub(crate) fn while_queued(&mut self, step: &mut Step, input: Input) -> bool {
         let Phase::Queued(queued) = &mut self.phase else { return false };
         match input {
             Input::PlayEnded(ended) if queued.sound == Sound::Speech(ended) => self.music(step),
-            Input::Position(position) => self.positioned(step, position),
+            Input::Position { position, wait } => self.positioned(step, position, wait),
             Input::Announcement(prompts) if queued.ring.is_none() => self.announce(step, &prompts),
             Input::Tick if queued.announce_at.is_some_and(|at| at <= step.now) => self.announcement_due(step),
             Input::Reserved(reserved) => self.ring(step, reserved),
@@ -98,7 +101,8 @@ impl Call {
         true
     }
 
-    fn positioned(&mut self, step: &mut Step, position: u32) -> bool {
+    fn positioned(&mut self, step: &mut Step, position: u32, wait: Option<Millis>) -> bool {
+        self.queued().wait = wait;
         let queue = self.queued().node.queue.clone();
         if self.ledger.position == Some(position) {
             return true;
@@ -116,7 +120,8 @@ impl Call {
         if let Some(position) = better.filter(|_| silent) {
             queued.told = Some(position);
             let queue = queued.node.queue.clone();
-            step.does(Effect::AskAnnouncement { queue, position });
+            let wait = queued.wait;
+            step.does(Effect::AskAnnouncement { queue, position, wait });
         }
         true
     }

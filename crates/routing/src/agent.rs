@@ -33,6 +33,8 @@ pub struct Agent {
     pub(crate) direct: Option<CallId>,
     /// What the agent noted of the call while wrap-up goes on.
     pub(crate) noted: Option<(Option<DispositionId>, Option<String>)>,
+    /// Since when the offer rang that became the present conversation.
+    pub(crate) engaged: Option<Timestamp>,
     /// Offers missed in a row.
     pub(crate) missed: u8,
     /// Other conversations that calls say the agent has: while there are any
@@ -66,6 +68,7 @@ impl Agent {
             deferred: None,
             direct: None,
             noted: None,
+            engaged: None,
             missed: 0,
             also: Vec::new(),
             awaited: BTreeSet::new(),

@@ -28,11 +28,9 @@ impl Router {
         let abandoned = if is_here { Default::default() } else { std::mem::take(&mut agent.awaited) };
         for id_of_queue in &queues {
             let Some(queue) = self.queues.get_mut(id_of_queue) else { continue };
-            if was_here != is_here {
-                queue.presence(id, is_here);
-                if is_here {
-                    queue.signs_in(id);
-                }
+            queue.presence(id, to);
+            if !was_here && is_here {
+                queue.signs_in(id);
             }
             match (was_free, is_free) {
                 (false, true) => queue.enters_idle(id, since, self.chance.draw()),
@@ -66,6 +64,13 @@ impl Router {
         }
         agent.reservation = None;
         agent.noted = None;
+        let talked = matches!(agent.state, AgentState::OnCall | AgentState::WrapUp);
+        let served = agent.engaged.take().filter(|_| talked).zip(agent.queue.as_ref());
+        if let Some((since, queue)) = served
+            && let Some(queue) = self.queues.get_mut(queue)
+        {
+            queue.expected.handled(step.now.since(since));
+        }
         let (state, reason) =
             agent.deferred.take().filter(|_| state != AgentState::Offline).unwrap_or((state, reason));
         self.move_agent(step, id, state, reason, by);

@@ -51,6 +51,8 @@ pub(crate) struct Caller {
     pub(crate) preferred: Option<(AgentId, Timestamp)>,
     /// Without a place: kept because an answer may be on the way.
     pub(crate) given_back: bool,
+    /// When a wait was promised, and which: what comes of it teaches the next.
+    promised: Option<(Timestamp, Millis)>,
     /// When the wait is looked at again.
     wake: Option<Timestamp>,
 }
@@ -81,6 +83,7 @@ impl Caller {
             tried: Vec::new(),
             preferred: None,
             given_back: false,
+            promised: None,
             wake: None,
         }
     }
@@ -148,6 +151,29 @@ impl Router {
         self.desertion(step, &id);
         step.effects.push(Effect::QueueMoved { queue: id });
         self.match_caller(step, &call);
+        self.promise(step.now, &call);
+    }
+
+    /// Notes what a caller who must wait may expect.
+    fn promise(&mut self, now: Timestamp, call: &CallId) {
+        let Some(caller) = self.callers.get_mut(call) else { return };
+        let Some(queue) = self.queues.get(&caller.queue) else { return };
+        if caller.offers.is_empty() && caller.agent.is_none() {
+            let behind = queue.places.range(&caller.place..).count() - 1;
+            caller.promised = queue.promise(queue.places.len() - behind).map(|wait| (now, wait));
+        }
+    }
+
+    /// The wait is over, with an agent or without: whether it was as promised.
+    fn judge(&mut self, now: Timestamp, call: &CallId, answered: bool) {
+        let Some(caller) = self.callers.get_mut(call) else { return };
+        let Some((since, promised)) = caller.promised.take() else { return };
+        let Some(queue) = self.queues.get_mut(&caller.queue) else { return };
+        let kept = now.since(since) <= promised;
+        // Who gave up sooner says nothing about how long it would have been.
+        if answered || !kept {
+            queue.expected.judge(kept);
+        }
     }
 
     /// Why the queue does not take a caller.
@@ -281,6 +307,7 @@ impl Router {
         by: Option<Winner>,
     ) {
         let Some(agent) = self.winner(call, reservation, by) else { return };
+        self.judge(step.now, call, true);
         self.leave_queue(step, call);
         let Some(caller) = self.callers.get_mut(call) else { return };
         caller.agent = Some(agent.clone());
@@ -428,6 +455,7 @@ impl Router {
     }
 
     pub(crate) fn release(&mut self, step: &mut Step, call: &CallId) {
+        self.judge(step.now, call, false);
         self.leave_queue(step, call);
         let Some(caller) = self.callers.get_mut(call) else { return };
         // Nothing is sought for the caller while the agents are freed.

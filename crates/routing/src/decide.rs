@@ -123,6 +123,7 @@ impl Router {
         queue.chosen(&id, caller.step, || self.chance.draw());
         (agent.call, agent.queue) = (Some(call.clone()), Some(caller.queue.clone()));
         agent.reservation = Some(reservation.clone());
+        agent.engaged = Some(step.now);
         self.due.insert((deadline, Due::Offer(call.clone(), reservation.clone())));
         let (tenant, queue, attempt) = (caller.tenant.clone(), caller.queue.clone(), caller.attempts);
         let event = AgentEvent::Offered {

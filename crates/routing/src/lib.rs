@@ -13,6 +13,7 @@ mod configuration;
 mod decide;
 mod direct;
 mod effect;
+mod expected;
 mod queue;
 mod router;
 mod settings;

@@ -2,6 +2,7 @@
 
 use crate::{
     Agent, QueueConfig, Seat,
+    expected::Expectation,
     settings::{Levels, SKILLS_MAX, Strategy},
 };
 use std::{
@@ -67,6 +68,8 @@ pub(crate) struct Member {
     last_offer: u64,
     /// Signed in, in whatever state.
     present: bool,
+    /// Takes callers, now or after the present one.
+    works: bool,
     /// While free.
     rank: Option<Rank>,
 }
@@ -97,6 +100,9 @@ pub(crate) struct Queue {
     offers: u64,
     /// Members who are signed in.
     present: usize,
+    /// Members who take callers, now or after the present one.
+    working: usize,
+    pub(crate) expected: Expectation,
     /// Since when nobody is.
     pub(crate) deserted: Option<Timestamp>,
     /// The score of the last who was chosen, by class: newcomers begin there.
@@ -115,6 +121,8 @@ impl Queue {
             seats: HashMap::new(),
             offers: 0,
             present: 0,
+            working: 0,
+            expected: Expectation::default(),
             deserted: None,
             clocks: HashMap::new(),
         };
@@ -143,7 +151,8 @@ impl Queue {
         let step = self.config.step_for(seat.map(|(_, seat)| seat), &agent.skills);
         let Some(step) = step.filter(|_| agent.tenant == self.tenant && !agent.deleted) else {
             let gone = self.members.remove(&agent.id);
-            self.present -= usize::from(gone.is_some_and(|member| member.present));
+            self.present -= usize::from(gone.as_ref().is_some_and(|member| member.present));
+            self.working -= usize::from(gone.is_some_and(|member| member.works));
             return false;
         };
         let levels = levels(&self.config, &agent.skills);
@@ -152,18 +161,27 @@ impl Queue {
         let member = self.members.entry(agent.id.clone()).or_default();
         (member.step, member.levels, member.order) = (step, levels, order);
         (member.penalty, member.weight) = (penalty, weight);
-        self.presence(&agent.id, agent.state != AgentState::Offline);
+        self.presence(&agent.id, agent.state);
         if agent.is_free() {
             self.enters_idle(&agent.id, agent.idle_since, draw);
         }
         true
     }
 
-    /// Whether the member is signed in.
-    pub(crate) fn presence(&mut self, id: &AgentId, here: bool) {
+    /// The member's state is this one now.
+    pub(crate) fn presence(&mut self, id: &AgentId, state: AgentState) {
         let Some(member) = self.members.get_mut(id) else { return };
-        let before = std::mem::replace(&mut member.present, here);
-        self.present = self.present + usize::from(here) - usize::from(before);
+        let here = state != AgentState::Offline;
+        let works = here && !matches!(state, AgentState::Aux | AgentState::Missed);
+        let (was_here, worked) = (member.present, member.works);
+        (member.present, member.works) = (here, works);
+        self.present = self.present + usize::from(here) - usize::from(was_here);
+        self.working = self.working + usize::from(works) - usize::from(worked);
+    }
+
+    /// What most callers at this place will not wait longer than.
+    pub(crate) fn promise(&self, position: usize) -> Option<Millis> {
+        self.expected.promise(position, self.working)
     }
 
     pub(crate) fn is_deserted(&self) -> bool {

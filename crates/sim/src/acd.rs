@@ -138,7 +138,7 @@ impl World {
             let places: Vec<_> = self.router.positions(&queue).cloned().collect();
             for (position, call) in (1..).zip(places) {
                 if self.told.insert(call.clone(), position) != Some(position) {
-                    self.tell_caller(&call, call::Input::Position(position));
+                    self.tell_caller(&call, call::Input::Position { position, wait: None });
                 }
             }
         }

@@ -15,15 +15,33 @@ pub use plan::{Agents, Callers, PerHour, Plan, Problem};
 
 use floor::Floor;
 use stats::{Book, By, Period};
-use types::Timestamp;
+use types::{Millis, Timestamp};
 
 /// One simulated day.
 #[derive(Debug, Clone)]
 pub struct Lived {
     pub book: Book,
+    /// Callers who heard their place, in the order in which they called.
+    pub told: Vec<Told>,
     pub begins: Timestamp,
     /// When the last conversation was over.
     pub ends: Timestamp,
+}
+
+/// What a waiting caller was told, and what came of it.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    pub heard: Vec<Heard>,
+    pub answered: Option<Timestamp>,
+    pub ended: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Heard {
+    pub at: Timestamp,
+    pub position: u32,
+    /// Announced as the wait that most do not exceed.
+    pub wait: Option<Millis>,
 }
 
 /// Lives through the plan's day once.

@@ -259,12 +259,15 @@ impl Driver {
         for queue in self.moved.drain() {
             let places: Vec<CallId> = self.router.positions(&queue).cloned().collect();
             for (position, call) in (1..).zip(&places) {
-                let Some(session) = self.sessions.caller(call).filter(|session| session.told != position)
-                else {
+                let expected_wait_ms =
+                    self.router.expected_wait(&queue, position as usize).unwrap_or_default();
+                let told = (position, expected_wait_ms);
+                let Some(session) = self.sessions.caller(call).filter(|session| session.told != told) else {
                     continue;
                 };
-                session.told = position;
-                let what = caller_event::What::Position(caller_event::Position { position });
+                session.told = told;
+                let position = caller_event::Position { position, expected_wait_ms };
+                let what = caller_event::What::Position(position);
                 self.sessions.tell_caller(call, wire::caller_event(call, what));
             }
             metrics::gauge!("trunkline_acd_waiting", "queue" => queue.to_string()).set(places.len() as f64);

@@ -26,8 +26,8 @@ pub struct Sessions {
 pub struct CallerSession {
     stream: u64,
     pub card: Caller,
-    /// The place told last.
-    pub told: u32,
+    /// The place and the expected wait told last.
+    pub told: (u32, types::Millis),
     /// When it is let go, while nobody holds it.
     lease: Option<Timestamp>,
 }
@@ -50,7 +50,7 @@ impl Sessions {
 
     /// The caller is held by this stream from now on.
     pub fn holds_caller(&mut self, call: &CallId, stream: u64, card: Option<Caller>) {
-        let session = CallerSession { stream, card: Caller::default(), told: 0, lease: None };
+        let session = CallerSession { stream, card: Caller::default(), told: (0, 0), lease: None };
         let session = self.callers.entry(call.clone()).or_insert(session);
         session.stream = stream;
         if let Some(until) = session.lease.take() {

@@ -1,6 +1,7 @@
 //! What the caller hears next: `flow::step`, with files for words.
 
 use crate::{
+    announcement,
     dips::Dips,
     flows::Flows,
     prompts::{Prompts, Unfit},
@@ -43,10 +44,10 @@ impl ivr_server::Ivr for Api {
     }
 
     async fn announce(&self, request: Request<AnnounceRequest>) -> Result<Response<AnnounceReply>, Status> {
-        let AnnounceRequest { tenant, position, .. } = request.into_inner();
+        let AnnounceRequest { tenant, position, expected_wait_ms, .. } = request.into_inner();
         let tenant: TenantId = tenant.parse().map_err(|_| Error::invalid("no tenant"))?;
         let language = self.flows.language(&tenant);
-        let text = position_text(&language, position);
+        let text = announcement::text(&language, position, expected_wait_ms);
         let spoken = self.prompts.speak(&text, &language).await.map_err(Error::internal)?;
         Ok(Response::new(AnnounceReply { hashes: vec![spoken] }))
     }
@@ -165,16 +166,5 @@ fn unfit(error: anyhow::Error) -> Error {
     match error.downcast::<Unfit>() {
         Ok(unfit) => Error::invalid(unfit.to_string()),
         Err(error) => Error::internal(error),
-    }
-}
-
-fn position_text(language: &str, position: u32) -> String {
-    match (language, position) {
-        ("ru", 1) => "Вы следующий в очереди.".into(),
-        ("ru", n) => format!("Ваш номер в очереди: {n}."),
-        ("ro", 1) => "Sunteți următorul la rând.".into(),
-        ("ro", n) => format!("Sunteți pe locul {n} la rând."),
-        (_, 1) => "You are next in line.".into(),
-        (_, n) => format!("You are number {n} in line."),
     }
 }

@@ -1,5 +1,6 @@
 //! The IVR service: the flow repository, `Next()` over `flow`, and prompts.
 
+mod announcement;
 mod api;
 mod config;
 mod dips;

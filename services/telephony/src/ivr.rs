@@ -9,7 +9,7 @@ use proto::ivr::v1::ivr_client::IvrClient;
 use proto::ivr::v1::next_reply::{self, Node};
 use proto::ivr::v1::next_request::{Input, Keys, NoInput, PromptsEnded, QueueLeft, Start, Waits};
 use proto::ivr::v1::{AnnounceRequest, NextReply, NextRequest};
-use types::{QueueId, Skill, Stage, TenantId, Timestamp};
+use types::{Millis, QueueId, Skill, Stage, TenantId, Timestamp};
 
 /// A flow that does not answer in this time ends the call.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,9 +51,21 @@ impl Ivr {
         Some((cursor, next(reply, entry)?))
     }
 
-    /// The prompts that tell a waiting caller the place; none when in doubt.
-    pub async fn announce(&self, tenant: &TenantId, queue: &QueueId, position: u32) -> Vec<String> {
-        let request = AnnounceRequest { tenant: tenant.to_string(), queue: queue.to_string(), position };
+    /// The prompts that tell a waiting caller the place and, where it is known,
+    /// the wait; none when in doubt.
+    pub async fn announce(
+        &self,
+        tenant: &TenantId,
+        queue: &QueueId,
+        position: u32,
+        wait: Option<Millis>,
+    ) -> Vec<String> {
+        let request = AnnounceRequest {
+            tenant: tenant.to_string(),
+            queue: queue.to_string(),
+            position,
+            expected_wait_ms: wait.unwrap_or_default(),
+        };
         let mut client = self.client.clone();
         match tokio::time::timeout(TIMEOUT, client.announce(request)).await {
             Ok(Ok(reply)) => reply.into_inner().hashes,

@@ -20,7 +20,7 @@ fn signal(world: &mut World, legs: &mut Vec<LegId>, kind: u8, pick: usize) -> In
         3 => world.queues(),
         4 => Input::PlayEnded(PlayId(pick as u32)),
         5 => Input::Key(['1', '2', '#'][pick % 3]),
-        6 => Input::Position(pick as u32 + 1),
+        6 => Input::Position { position: pick as u32 + 1, wait: None },
         7 | 8 => {
             let reserved = world.reserved(pick as u32 + 1);
             legs.push(reserved.leg.clone());

@@ -155,12 +155,20 @@ fn a_caller_who_gives_up_while_it_rings_stops_the_ringing() {
 fn no_worse_position_is_ever_told() {
     let mut world = World::waiting(true);
     let welcome = call::PlayId(1);
-    world.gets(Input::PlayEnded(welcome)).gets(Input::Position(2)).passes(30_000).gets(Input::Tick);
+    world
+        .gets(Input::PlayEnded(welcome))
+        .gets(Input::Position { position: 2, wait: None })
+        .passes(30_000)
+        .gets(Input::Tick);
     assert!(world.does(|e| matches!(e, Effect::AskAnnouncement { position: 2, .. })));
     world.gets(Input::Announcement(vec!["two".into()]));
     let Some(Effect::Play { play, .. }) = world.last.last() else { panic!("nothing is said") };
     let play = *play;
-    world.gets(Input::PlayEnded(play)).gets(Input::Position(3)).passes(30_000).gets(Input::Tick);
+    world
+        .gets(Input::PlayEnded(play))
+        .gets(Input::Position { position: 3, wait: None })
+        .passes(30_000)
+        .gets(Input::Tick);
     assert!(!world.does(|e| matches!(e, Effect::AskAnnouncement { .. })));
 }
 

@@ -1,15 +1,20 @@
 //! One day on the floor: callers come, the router decides, people talk.
 
-use super::{Agents, Callers, Lived, Plan, draw};
+use super::{Agents, Callers, Heard, Lived, Plan, Told, draw};
 use crate::world::begin;
 use call::{Call, Collect, Effect, Entry, Input, Instruction, IvrInput, Next, QueueNode, Reserved};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use routing::{Profile, QueueConfig, Router};
 use stats::Book;
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use types::*;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use types::{
+    fact::{CallEvent, CallFact},
+    *,
+};
 
+/// How often callers learn their places, as the ACD tells them.
+const POSITIONS_EVERY: Millis = 1_000;
 const HOUR: f64 = 3_600_000.0;
 /// Between two keys.
 const THINKS: Millis = 2_000;
@@ -22,6 +27,8 @@ enum Event {
     Impatient(CallId, u32),
     CallTick(CallId),
     RouterTick,
+    /// Callers learn their places.
+    Positions,
     Begins(usize),
     Ends(usize),
     Wrapped(usize, CallId),
@@ -62,6 +69,10 @@ pub(crate) struct Floor<'a> {
     desk_of: HashMap<AgentId, usize>,
     callers: HashMap<CallId, Caller>,
     book: Book,
+    /// Queues in which places moved, and whether callers are about to learn it.
+    moved: BTreeSet<QueueId>,
+    positions_due: bool,
+    told: BTreeMap<CallId, Told>,
 }
 
 impl<'a> Floor<'a> {
@@ -81,6 +92,9 @@ impl<'a> Floor<'a> {
             desk_of: HashMap::new(),
             callers: HashMap::new(),
             book: Book::new(),
+            moved: BTreeSet::new(),
+            positions_due: false,
+            told: BTreeMap::new(),
         };
         floor.furnish();
         floor
@@ -152,7 +166,8 @@ impl<'a> Floor<'a> {
             self.now = at;
             self.take(event);
         }
-        Lived { book: self.book, begins: begin(), ends: self.now.max(begin() + self.plan.lasts()) + 1 }
+        let ends = self.now.max(begin() + self.plan.lasts()) + 1;
+        Lived { book: self.book, told: self.told.into_values().collect(), begins: begin(), ends }
     }
 
     fn take(&mut self, event: Event) {
@@ -173,6 +188,8 @@ impl<'a> Floor<'a> {
                 self.router_tick = None;
                 self.route(routing::Input::Tick);
             }
+            Event::Positions => self.positions(),
+            Event::Begins(n) if self.desks[n].leaves => {}
             Event::Begins(n) => {
                 let (tenant, agent) = (self.tenant.clone(), self.desks[n].id.clone());
                 self.route(routing::Input::Available { tenant, agent, line: "sip:desk".into() });
@@ -244,7 +261,7 @@ impl<'a> Floor<'a> {
 
     fn does(&mut self, id: &CallId, effect: Effect) {
         match effect {
-            Effect::Fact(fact) => self.book.call(&fact),
+            Effect::Fact(fact) => self.fact(&fact),
             Effect::OpenMedia => self.at(0, Event::Call(id.clone(), Input::MediaReady)),
             Effect::AskIvr(input) => self.ask(id, input),
             Effect::Play { play, prompts, repeat: false, .. } => {
@@ -265,6 +282,21 @@ impl<'a> Floor<'a> {
                 self.route(routing::Input::OfferEnded { call: id.clone(), reservation, outcome });
             }
             Effect::LineTalking(_) => self.talks(id),
+            Effect::AskAnnouncement { position, wait, .. } => {
+                let heard = Heard { at: self.now, position, wait };
+                self.told.entry(id.clone()).or_default().heard.push(heard);
+                self.at(0, Event::Call(id.clone(), Input::Announcement(vec![String::new()])));
+            }
+            _ => {}
+        }
+    }
+
+    fn fact(&mut self, fact: &CallFact) {
+        self.book.call(fact);
+        let Some(told) = self.told.get_mut(&fact.call) else { return };
+        match fact.event {
+            CallEvent::AgentConnected { .. } => told.answered = Some(fact.at),
+            CallEvent::Ended { .. } => told.ended = fact.at,
             _ => {}
         }
     }
@@ -318,6 +350,7 @@ impl<'a> Floor<'a> {
             IvrInput::Start => Instruction::Queue(QueueNode {
                 needs: kind.skills.clone(),
                 priority: kind.priority,
+                announce_every: Millis::from(self.plan.announce_every_s) * 1_000,
                 ..node(self.queues[n].clone(), &self.plan.queues[n])
             }),
             _ => Instruction::Hangup,
@@ -365,6 +398,7 @@ impl<'a> Floor<'a> {
                     needs: wanted.skills,
                     priority: wanted.priority,
                     welcome: prompts(&wanted.welcome),
+                    announce_every: wanted.announce_every_ms,
                     ..node(wanted.queue, &self.plan.queues[n])
                 })
             }
@@ -406,9 +440,24 @@ impl<'a> Floor<'a> {
                 self.at(0, Event::Call(call, Input::Overflow(reason.into())));
             }
             routing::Effect::AgentMoved { agent, .. } => self.agent_moved(&agent),
-            routing::Effect::Reached(_)
-            | routing::Effect::Refused { .. }
-            | routing::Effect::QueueMoved { .. } => {}
+            routing::Effect::QueueMoved { queue } => {
+                self.moved.insert(queue);
+                if self.plan.announce_every_s > 0 && !std::mem::replace(&mut self.positions_due, true) {
+                    self.at(POSITIONS_EVERY, Event::Positions);
+                }
+            }
+            routing::Effect::Reached(_) | routing::Effect::Refused { .. } => {}
+        }
+    }
+
+    fn positions(&mut self) {
+        self.positions_due = false;
+        for queue in std::mem::take(&mut self.moved) {
+            let places: Vec<CallId> = self.router.positions(&queue).cloned().collect();
+            for (position, call) in (1..).zip(places) {
+                let wait = self.router.expected_wait(&queue, position as usize);
+                self.tell(&call, Input::Position { position, wait });
+            }
         }
     }
 
@@ -419,6 +468,10 @@ impl<'a> Floor<'a> {
         if state == AgentState::Aux && self.desks[n].leaves {
             let (agent, reason) = (id.clone(), "end of shift".into());
             return self.route(routing::Input::Offline { agent, reason });
+        }
+        if state == AgentState::Missed && !self.desks[n].leaves {
+            let back = self.plan.agents[self.desks[n].kind].back.draw(&mut self.rng);
+            return self.at(back, Event::Begins(n));
         }
         let wraps_up = call.filter(|_| state == AgentState::WrapUp);
         if wraps_up.is_some() && self.desks[n].wraps_up != wraps_up {

@@ -30,7 +30,11 @@ pub struct Plan {
     /// place in `queues`: the first is `que_00000000000000000000000001`.
     #[serde(default)]
     pub flow: Option<Flow>,
-    /// How long a prompt of the flow lasts.
+    /// How often callers who come straight to a queue hear their place and the
+    /// wait to be expected; 0: never.
+    #[serde(default)]
+    pub announce_every_s: u32,
+    /// How long a prompt lasts.
     #[serde(default = "five_seconds")]
     pub prompt: Span,
 }
@@ -55,6 +59,9 @@ pub struct Agents {
     /// Share of the offers that they let ring, from 0 to 1.
     #[serde(default)]
     pub missed: f64,
+    /// How long until they are back whom a missed offer paused.
+    #[serde(default = "a_minute")]
+    pub back: Span,
 }
 
 /// Callers who are alike.
@@ -152,6 +159,7 @@ impl Plan {
         report(agents > AGENTS_MAX, "agents".into(), "are more than 10000");
         for (i, agents) in self.agents.iter().enumerate() {
             report(!agents.answer.is_sound(), format!("agents[{i}].answer"), "is no span of up to a day");
+            report(!agents.back.is_sound(), format!("agents[{i}].back"), "is no span of up to a day");
             let missed = (0.0..=1.0).contains(&agents.missed);
             report(!missed, format!("agents[{i}].missed"), "is not between 0 and 1");
         }
@@ -198,6 +206,10 @@ impl Plan {
 
 fn half_an_hour() -> u32 {
     30
+}
+
+fn a_minute() -> Span {
+    Span::fixed(60.0)
 }
 
 fn five_seconds() -> Span {

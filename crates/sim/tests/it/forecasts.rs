@@ -25,6 +25,7 @@ fn one_queue(agents: u32, per_hour: f64, patience_s: Option<f64>, hours: u32) ->
             to: None,
             answer: Span::default(),
             missed: 0.0,
+            back: Span::default(),
         }],
         callers: vec![Callers {
             queue: Some("Support".into()),
@@ -37,6 +38,7 @@ fn one_queue(agents: u32, per_hour: f64, patience_s: Option<f64>, hours: u32) ->
             skills: Vec::new(),
         }],
         flow: None,
+        announce_every_s: 0,
         prompt: Span::fixed(5.0),
     }
 }
@@ -165,6 +167,16 @@ fn the_same_seeds_tell_the_same_and_more_agents_serve_better() {
 }
 
 #[test]
+fn who_let_it_ring_is_back_after_a_while() {
+    let mut plan = one_queue(2, 30.0, Some(120.0), 12);
+    (plan.agents[0].missed, plan.agents[0].back) = (0.5, Span::fixed(60.0));
+    let found = forecast(&plan, 1);
+    let queue = found.intervals.iter().filter(|line| line.queue.is_some());
+    assert!(queue.clone().count() >= 12);
+    assert!(queue.take(12).all(|line| line.measures.answered.unwrap().mean > 0.0), "{found:#?}");
+}
+
+#[test]
 fn callers_may_come_through_a_flow() {
     let mut plan = day();
     let flow = r#"{ "name": "Menu", "language": "en", "start": "menu", "nodes": {
@@ -206,4 +218,51 @@ fn what_is_wrong_with_a_plan_is_named_with_its_place() {
         "callers[1].talk",
     ];
     assert_eq!(places, wanted);
+}
+
+/// Of the first announcements of a wait, the share that was not too short;
+/// and how many there were. Who gave up sooner says nothing.
+fn kept(plan: &Plan, seeds: u64) -> (f64, usize) {
+    plan.validate().unwrap();
+    let (mut kept, mut all) = (0, 0);
+    for told in (0..seeds).flat_map(|seed| live(plan, seed).told) {
+        let places: Vec<u32> = told.heard.iter().map(|heard| heard.position).collect();
+        assert!(places.is_sorted_by(|a, b| a >= b), "nobody hears of a worse place: {places:?}");
+        let Some((at, wait)) = told.heard.iter().find_map(|heard| Some((heard.at, heard.wait?))) else {
+            continue;
+        };
+        let waited = told.answered.unwrap_or(told.ended).since(at);
+        if told.answered.is_some() || waited > wait {
+            (kept, all) = (kept + usize::from(waited <= wait), all + 1);
+        }
+    }
+    (kept as f64 / all as f64, all)
+}
+
+/// Proves A010.
+#[test]
+fn the_wait_that_is_announced_covers_what_comes_for_eighty_of_a_hundred() {
+    // More come than can be served, and give up; talks are long for a few.
+    let mut crowded = one_queue(12, 280.0, Some(240.0), 12);
+    crowded.callers[0].talk = Span {
+        mean_s: 200.0,
+        shape: sim::forecast::Shape::LogNormal,
+        deviation_s: Some(160.0),
+        ..Span::default()
+    };
+    // Nobody gives up; important callers come first and push others back.
+    let mut patient = one_queue(6, 108.0, None, 48);
+    let important = Callers { per_hour: PerHour::Always(8.0), priority: 5, ..patient.callers[0].clone() };
+    patient.callers.push(important);
+    // Two queues share agents, a shift ends, a busy hour comes.
+    let mut shared = day();
+    shared.hours = 24;
+    shared.callers[0].per_hour = PerHour::ByInterval(vec![40.0, 90.0, 40.0]);
+    shared.queues[1].waiting_max = 30;
+    for (plan, seeds) in [(&mut crowded, 2), (&mut patient, 2), (&mut shared, 3)] {
+        plan.announce_every_s = 10;
+        let (share, told) = kept(plan, seeds);
+        assert!(told >= 1_000, "{told} were told");
+        assert!((0.75..=0.85).contains(&share), "{share} of {told}");
+    }
 }

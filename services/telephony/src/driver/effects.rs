@@ -4,7 +4,7 @@ use bytes::Bytes;
 use call::{Effect, Input, IvrInput, PlayId};
 use proto::line::v1::Ring;
 use sip::Answer;
-use types::{AgentId, HangupCause, LegId, OfferOutcome, QueueId, ReservationId, name};
+use types::{AgentId, HangupCause, LegId, Millis, OfferOutcome, QueueId, ReservationId, name};
 
 use super::{Driver, MEDIA_TIMEOUT_MS, PhoneLeg, Signal};
 use crate::events;
@@ -55,7 +55,9 @@ impl Driver {
                     place.release(cause).await;
                 }
             }
-            Effect::AskAnnouncement { queue, position } => self.ask_announcement(queue, position),
+            Effect::AskAnnouncement { queue, position, wait } => {
+                self.ask_announcement(queue, position, wait);
+            }
             Effect::Ring { leg, agent, line, reservation } => {
                 self.ring(leg, agent, &line, reservation).await;
             }
@@ -130,10 +132,10 @@ impl Driver {
         });
     }
 
-    fn ask_announcement(&self, queue: QueueId, position: u32) {
+    fn ask_announcement(&self, queue: QueueId, position: u32, wait: Option<Millis>) {
         let (shared, signals, tenant) = (self.shared.clone(), self.signals.clone(), self.tenant.clone());
         tokio::spawn(async move {
-            let prompts = shared.ivr.announce(&tenant, &queue, position).await;
+            let prompts = shared.ivr.announce(&tenant, &queue, position, wait).await;
             let _ = signals.send(Signal::Announcement(prompts)).await;
         });
     }

@@ -277,7 +277,8 @@ impl Driver {
     async fn on_queue(&mut self, what: caller_event::What) {
         match what {
             caller_event::What::Position(position) => {
-                self.input(Input::Position(position.position)).await;
+                let wait = Some(position.expected_wait_ms).filter(|wait| *wait > 0);
+                self.input(Input::Position { position: position.position, wait }).await;
             }
             caller_event::What::Reserved(reserved) => {
                 let leg = LegId::new(chassis::clock::now(), chassis::random::u128());

@@ -1,0 +1,73 @@
+//! What waiting callers are told: the place in the queue and how long it may take.
+
+use types::Millis;
+
+/// `wait`: what most callers at this place do not wait longer than; 0: not known.
+pub fn text(language: &str, position: u32, wait: Millis) -> String {
+    let place = place(language, position);
+    if wait <= 0 {
+        return place;
+    }
+    let wait = span(language, wait);
+    match language {
+        "ru" => format!("{place} Ожидание, скорее всего, не дольше чем {wait}."),
+        "ro" => format!("{place} Probabil nu veți aștepta mai mult de {wait}."),
+        _ => format!("{place} You will probably wait no longer than {wait}."),
+    }
+}
+
+fn place(language: &str, position: u32) -> String {
+    match (language, position) {
+        ("ru", 1) => "Вы следующий в очереди.".into(),
+        ("ru", n) => format!("Ваш номер в очереди: {n}."),
+        ("ro", 1) => "Sunteți următorul la rând.".into(),
+        ("ro", n) => format!("Sunteți pe locul {n} la rând."),
+        (_, 1) => "You are next in line.".into(),
+        (_, n) => format!("You are number {n} in line."),
+    }
+}
+
+/// Minutes and, where there are any, seconds.
+fn span(language: &str, wait: Millis) -> String {
+    let seconds = (wait + 500) / 1_000;
+    let (minutes, seconds) = (seconds / 60, seconds % 60);
+    let [minute, second] = match language {
+        "ru" => [["минута", "минуты", "минут"], ["секунда", "секунды", "секунд"]],
+        "ro" => [["minut", "minute", "de minute"], ["secundă", "secunde", "de secunde"]],
+        _ => [["minute", "minutes", "minutes"], ["second", "seconds", "seconds"]],
+    };
+    let counted = |n: i64, forms: [&str; 3]| (n > 0).then(|| format!("{n} {}", forms[form(language, n)]));
+    let parts: Vec<String> =
+        [counted(minutes, minute), counted(seconds, second)].into_iter().flatten().collect();
+    parts.join(" ")
+}
+
+/// One, few or many, by the plural rules of the Unicode CLDR.
+fn form(language: &str, n: i64) -> usize {
+    match (language, n % 10, n % 100) {
+        ("ru", 1, tens) if tens != 11 => 0,
+        ("ru", 2..=4, tens) if !(12..=14).contains(&tens) => 1,
+        ("ru", ..) => 2,
+        ("ro", ..) if n == 1 => 0,
+        ("ro", _, 1..=19) => 1,
+        ("ro", ..) => 2,
+        _ => usize::from(n != 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_and_the_wait_are_told_in_the_companys_language() {
+        assert_eq!(text("en", 1, 0), "You are next in line.");
+        let wait = "You are number 3 in line. You will probably wait no longer than 2 minutes 30 seconds.";
+        assert_eq!(text("en", 3, 150_000), wait);
+        let spans =
+            |language| [60_000, 120_000, 300_000, 40_000, 21 * 60_000].map(|wait| span(language, wait));
+        assert_eq!(spans("en"), ["1 minute", "2 minutes", "5 minutes", "40 seconds", "21 minutes"]);
+        assert_eq!(spans("ru"), ["1 минута", "2 минуты", "5 минут", "40 секунд", "21 минута"]);
+        assert_eq!(spans("ro"), ["1 minut", "2 minute", "5 minute", "40 de secunde", "21 de minute"]);
+    }
+}
