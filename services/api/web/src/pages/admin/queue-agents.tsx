@@ -38,27 +38,31 @@ export function QueueSeats({ value, onChange, error }: Props<QueueSeat>) {
       {value.map((seat, at) => (
         <div key={seat.agent} className="flex flex-wrap items-center gap-2 text-sm" data-testid="queue-seat">
           <span className="min-w-24 grow truncate">{name(seat)}</span>
-          <span className="text-xs text-muted">{t("queues.penalty")}</span>
-          <Input
-            type="number"
-            min={0}
-            max={255}
-            value={seat.penalty}
-            aria-label={t("queues.penaltyOf", { name: name(seat) })}
-            onChange={(event) => set(seat, { penalty: number(event.target.value) })}
-            className="!w-16"
-            data-testid="seat-penalty"
-          />
-          <span className="text-xs text-muted">{t("queues.weight")}</span>
-          <Input
-            type="number"
-            min={1}
-            max={255}
-            value={seat.weight}
-            aria-label={t("queues.weightOf", { name: name(seat) })}
-            onChange={(event) => set(seat, { weight: number(event.target.value) })}
-            className="!w-16"
-          />
+          <span className="flex items-center gap-2 text-xs text-muted">
+            {t("queues.penalty")}
+            <Input
+              type="number"
+              min={0}
+              max={255}
+              value={seat.penalty}
+              aria-label={t("queues.penaltyOf", { name: name(seat) })}
+              onChange={(event) => set(seat, { penalty: number(event.target.value) })}
+              className="!w-16"
+              data-testid="seat-penalty"
+            />
+          </span>
+          <span className="flex items-center gap-2 text-xs text-muted">
+            {t("queues.weight")}
+            <Input
+              type="number"
+              min={1}
+              max={255}
+              value={seat.weight}
+              aria-label={t("queues.weightOf", { name: name(seat) })}
+              onChange={(event) => set(seat, { weight: number(event.target.value) })}
+              className="!w-16"
+            />
+          </span>
           <Button
             look="quiet"
             size="sm"

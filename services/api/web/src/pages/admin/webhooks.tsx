@@ -76,5 +76,9 @@ export function WebhookState({ of }: { of: Webhook }) {
   if (!of.enabled) return <Badge tone={of.disabled_because === "asked" ? "neutral" : "bad"}>{t("webhooks.off")}</Badge>;
   if (of.failing_since_ms === null) return <Badge tone="ok">{t("webhooks.works")}</Badge>;
   const at = dateTime(of.failing_since_ms, i18n.language, me.time_zone);
-  return <Badge tone="warn">{t("webhooks.failing", { at })}</Badge>;
+  return (
+    <Badge tone="warn" className="!h-auto py-0.5 !whitespace-normal">
+      {t("webhooks.failing", { at })}
+    </Badge>
+  );
 }
