@@ -149,6 +149,15 @@ const actions = {
     if (found === null || found > HEARD_DB) throw new Error(`heard ${hz} Hz at ${found} dB`);
     return found;
   },
+  /** A tone that was there ends: what was under way is still heard for a moment. */
+  async falls_silent({ hz, ms }) {
+    const until = performance.now() + SOON;
+    while (performance.now() < until) {
+      const found = await level(hz, ms, HEARD_DB);
+      if (found !== null && found < HEARD_DB) return found;
+    }
+    throw new Error(`${hz} Hz goes on`);
+  },
   /** From the click until the tone, in milliseconds. */
   async press_and_hear({ id, hz }) {
     const began = performance.now();

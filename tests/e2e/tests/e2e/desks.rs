@@ -263,7 +263,7 @@ async fn an_agent_asks_for_help_and_the_supervisor_comes_in() {
     team.ana.does("loses", json!("call-end")).await;
     caller.hear(SUPERVISOR, SOON).await.expect("the supervisor has the call");
     team.boss.does("tone", json!({ "hz": CALLER })).await;
-    team.boss.does("quiet", json!({ "hz": AGENT, "ms": 1_000 })).await;
+    team.boss.does("falls_silent", json!({ "hz": AGENT, "ms": 1_000 })).await;
     caller.hang_up().await.unwrap();
     team.ana.close().await;
     team.boss.close().await;
