@@ -11,6 +11,7 @@ mod figures;
 mod live_stream;
 mod menus;
 mod monitor;
+mod overflow;
 mod phone_agents;
 mod platform;
 mod proxy;
