@@ -48,6 +48,13 @@ impl Caller {
         }
     }
 
+    /// Whether the session was ended since; a token tells nothing of that.
+    pub async fn signed_out(&self, app: &App) -> bool {
+        let Some(token) = self.session.clone() else { return false };
+        let resumed = app.accounts().resume(Token { token }).await;
+        resumed.is_err_and(|status| status.code() == tonic::Code::PermissionDenied)
+    }
+
     /// Sees and moves only the people of their department and of those below it.
     pub fn heads_department(&self) -> bool {
         self.identity.scope == "department"

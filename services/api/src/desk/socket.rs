@@ -24,7 +24,6 @@ use proto::{
         Accepted, Command, Empty, HangUp, Key, Refused, Sdp, SetHold, SetMute, command, from_line::What,
     },
     telephony::v1::PlaceRequest,
-    tenancy::v1::Token,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time};
@@ -147,7 +146,7 @@ impl Door<'_> {
                     }
                 }
                 _ = checks.tick() => {
-                    if self.signed_out(app, caller).await {
+                    if caller.signed_out(app).await {
                         return (POLICY, "the session has ended");
                     }
                 }
@@ -155,12 +154,6 @@ impl Door<'_> {
                 () = app.drain.begun() => return (GOING_AWAY, "the server restarts"),
             }
         }
-    }
-
-    async fn signed_out(&self, app: &App, caller: &Caller) -> bool {
-        let Some(token) = caller.session.clone() else { return false };
-        let resumed = app.accounts().resume(Token { token }).await;
-        resumed.is_err_and(|status| status.code() == tonic::Code::PermissionDenied)
     }
 
     fn take(&self, text: &str, own: &mpsc::WeakSender<ToClient>) {

@@ -20,11 +20,14 @@ use http::HeaderMap;
 use proto::analytics::v1 as wire;
 use serde::{Deserialize, Serialize};
 use std::{convert::Infallible, sync::Arc, time::Duration};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// How old a head's view of the departments may be.
-const SIGHT_EVERY: Duration = Duration::from_secs(5);
+/// How old a head's view of the departments, and a session's end, may be.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// A stream that a token opened ends with it; who comes back misses nothing.
+const BY_TOKEN_MAX: Duration = Duration::from_secs(5 * 60);
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(live))
@@ -248,6 +251,7 @@ impl From<wire::Figures> for Figures {
 /// (`LiveDelta`) whenever it changed, and each second. Who comes back with
 /// `Last-Event-ID` (or `after`) goes on behind that event; where it is no
 /// longer known, or too many came since, the stream begins anew with `live`.
+/// It ends when the session does; one that a token opened after five minutes.
 #[utoipa::path(get, path = "/v1/live", operation_id = "watchLive", tag = "live", params(Behind),
     responses((status = 200, content_type = "text/event-stream", body = Live)))]
 async fn live(
@@ -278,13 +282,18 @@ struct Watching {
     caller: Caller,
     sight: Sight,
     place: Place,
+    looks: Interval,
+    opened: Instant,
 }
 
 impl Watching {
     async fn begin(app: Arc<App>, caller: Caller, last: &str) -> Result<Watching> {
         let sight = Sight::of(&app, &caller).await?;
         let place = app.feeds.clone().join(&app, caller.tenant(), sight.clone()).await?.behind(last);
-        Ok(Watching { app, caller, sight, place })
+        let mut looks = interval(LOOK_EVERY);
+        looks.reset();
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ok(Watching { app, caller, sight, place, looks, opened: Instant::now() })
     }
 
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Watching)> {
@@ -294,15 +303,18 @@ impl Watching {
                     let Told { name, id, json } = told?;
                     return Some((Ok(Event::default().event(name).id(id).data(&*json)), self));
                 }
-                () = tokio::time::sleep(SIGHT_EVERY), if self.sight != Sight::Company => {
-                    self.look_again().await?;
-                }
+                _ = self.looks.tick() => self.look_again().await?,
             }
         }
     }
 
-    /// Whose sight has changed sees another feed, from its beginning.
+    /// Whose sight has changed sees another feed, from its beginning; whose
+    /// session has ended sees none.
     async fn look_again(&mut self) -> Option<()> {
+        let by_token = self.caller.session.is_none();
+        if by_token && self.opened.elapsed() > BY_TOKEN_MAX || self.caller.signed_out(&self.app).await {
+            return None;
+        }
         let Ok(sight) = Sight::of(&self.app, &self.caller).await else { return Some(()) };
         if sight != self.sight {
             let feeds = self.app.feeds.clone();

@@ -67,6 +67,17 @@ async fn who_comes_back_to_the_live_view_misses_nothing_and_sees_nothing_twice()
     second.hang_up().await.unwrap();
 }
 
+/// Whoever is signed out, wherever that was done, is told no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_its_session_a_live_view_ends() {
+    let company = Company::sign_up().await;
+    let mut events = company.live_events("").await;
+    events.next().await.expect("the whole view");
+    company.send(reqwest::Method::POST, "/v1/logout", None).await;
+    let over = async { while events.next().await.is_some() {} };
+    tokio::time::timeout(SOON, over).await.expect("the stream ends");
+}
+
 /// The line goes dead without a word: the page says how old its figures are
 /// within ten seconds, and has the right ones when the line is back.
 #[tokio::test(flavor = "multi_thread")]

@@ -73,12 +73,12 @@ async fn the_monitor_follows_a_call_from_its_invite_through_greeting_menus_queue
 
     let ana = company.agent("ana").await;
     let (offer, ben) = (ana.phone.incoming(SOON).await.unwrap(), company.agent("ben").await);
+    let (rang, missed) = moment(ben.phone.incoming(SOON)).await;
     assert_eq!(offer.from(), first, "whoever came first");
     offer.say(Sound::Tone(AGENT));
     let talk = offer.answer().await.unwrap();
     talk.hear(CALLER, SOON).await.unwrap();
     ahead.hear(AGENT, SOON).await.unwrap();
-    let (rang, missed) = moment(ben.phone.incoming(SOON)).await;
     let (seen, row) = watch.first(&from, |row| row["stage"] == "ringing").await;
     assert_eq!(row["agent"], ben.agent.as_str());
     assert!(seen - rang <= SECOND, "whom it rings is shown after {} ms", seen - rang);
