@@ -159,9 +159,10 @@ impl Team {
         Some(Team { company, number, ana, agent, boss })
     }
 
-    /// Opens the menu of the agent's row, the first by name.
+    /// Opens the menu of the agent's row: by name, when the names have come.
     async fn menu(&mut self) {
-        self.boss.does("press", json!("agent-actions")).await;
+        let named = json!({ "role": "button", "name": "Actions for ana" });
+        self.boss.does("press_named", named).await;
     }
 
     async fn chooses(&mut self, item: &str) {
