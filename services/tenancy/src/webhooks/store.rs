@@ -263,13 +263,12 @@ pub struct Back<'a> {
     /// The next delivery's time; what was added meanwhile counts as due.
     pub due_at_ms: i64,
     pub rest_until_ms: i64,
-    pub failing_since_ms: i64,
 }
 
 pub async fn give_back(db: &TenantDb, back: Back<'_>) -> Result<()> {
     let mut tx = db.platform().await?;
     sqlx::query(
-        "update webhooks set held_until_ms = 0, rest_until_ms = $4, failing_since_ms = $5,
+        "update webhooks set held_until_ms = 0, rest_until_ms = $4,
            due_at_ms = case when added = $2 then $3 else 0 end
          where id = $1",
     )
@@ -277,7 +276,6 @@ pub async fn give_back(db: &TenantDb, back: Back<'_>) -> Result<()> {
     .bind(back.of.added)
     .bind(back.due_at_ms)
     .bind(back.rest_until_ms)
-    .bind(back.failing_since_ms)
     .execute(&mut *tx)
     .await?;
     Ok(tx.commit().await?)
@@ -347,8 +345,16 @@ pub struct Tried {
     pub problem: &'static str,
 }
 
-pub async fn tried(db: &TenantDb, tenant: &TenantId, all: &[Tried]) -> Result<()> {
-    let mut tx = db.begin(tenant).await?;
+/// Notes attempts at a receiver that has been failing since then (0: it takes what it gets).
+pub async fn tried(db: &TenantDb, of: (&TenantId, &str), all: &[Tried], failing_since_ms: i64) -> Result<()> {
+    let (tenant, webhook) = of;
+    let mut tx = db.platform().await?;
+    sqlx::query("update webhooks set failing_since_ms = $2 where id = $1")
+        .bind(webhook)
+        .bind(failing_since_ms)
+        .execute(&mut *tx)
+        .await?;
+    let mut tx = tx.into_tenant(tenant).await?;
     for tried in all {
         sqlx::query(
             "update webhook_deliveries set state = $2, attempts = attempts + 1, next_at_ms = $3,

@@ -120,13 +120,16 @@ impl Sender {
             let Some(tried) = drain.or(join_all(due.iter().map(|one| self.attempt(row, one)))).await else {
                 break;
             };
-            store::tried(&self.db, &tenant, &tried).await?;
-            let now = clock::now();
-            if tried.iter().any(|one| one.problem.is_empty()) {
-                failing_since_ms = 0;
+            let (now, taken) = (clock::now(), tried.iter().any(|one| one.problem.is_empty()));
+            failing_since_ms = match failing_since_ms {
+                _ if taken => 0,
+                0 => now.millis(),
+                since => since,
+            };
+            store::tried(&self.db, (&tenant, &row.id), &tried, failing_since_ms).await?;
+            if taken {
                 continue;
             }
-            failing_since_ms = if failing_since_ms == 0 { now.millis() } else { failing_since_ms };
             rest_until_ms = now.millis() + self.rules.retry;
             let gone = tried.iter().any(|one| one.status == StatusCode::GONE.as_u16());
             let tired = now.millis() - failing_since_ms >= self.rules.failing;
@@ -136,7 +139,7 @@ impl Sender {
             break;
         }
         let due_at_ms = store::next_due(&self.db, &tenant, &row.id).await?;
-        store::give_back(&self.db, Back { of: row, due_at_ms, rest_until_ms, failing_since_ms }).await
+        store::give_back(&self.db, Back { of: row, due_at_ms, rest_until_ms }).await
     }
 
     async fn attempt(&self, row: &Row, due: &Due) -> Tried {
