@@ -11,6 +11,7 @@ mod acd;
 mod check;
 mod day;
 mod desk;
+mod edge;
 pub mod forecast;
 mod network;
 mod telephony;

@@ -238,6 +238,12 @@ fn a_caller_of_two_queues_waits_for_each_in_its_own_and_for_the_number_in_both()
     assert_eq!(story.figures(By::Did).wait_answered, 14 * SECOND);
 }
 
+/// A call that an agent answers after ten seconds.
+fn answered() -> impl Iterator<Item = (i64, CallEvent)> {
+    [(0, offered()), (0, enqueued()), (0, rings(1)), (10, rang(OfferOutcome::Answered)), (10, talks(10))]
+        .into_iter()
+}
+
 fn other() -> AgentId {
     AgentId::new(t(0), 2)
 }
@@ -250,15 +256,10 @@ fn transferred(to: Target, talk: i64, hold: i64) -> CallEvent {
 #[test]
 fn a_transferred_call_counts_once_per_handling_agent_and_once_in_total() {
     let mut story = Story::new();
-    story.call([
-        (0, offered()),
-        (0, enqueued()),
-        (0, rings(1)),
-        (10, rang(OfferOutcome::Answered)),
-        (10, talks(10)),
+    story.call(answered().chain([
         (40, transferred(Target::Agent { agent: other() }, 30, 5)),
         (100, ended(Party::Caller, Stage::Talking, 10, 90, 12)),
-    ]);
+    ]));
     let queue = story.figures(By::Queue);
     assert_eq!((queue.offered, queue.answered, queue.handled), (1, 1, 1));
     assert_eq!((queue.talk, queue.hold), (90 * SECOND, 12 * SECOND));
@@ -277,16 +278,11 @@ fn a_transferred_call_counts_once_per_handling_agent_and_once_in_total() {
 #[test]
 fn a_call_transferred_to_a_queue_stays_there_once_more() {
     let mut story = Story::new();
-    story.call([
-        (0, offered()),
-        (0, enqueued()),
-        (0, rings(1)),
-        (10, rang(OfferOutcome::Answered)),
-        (10, talks(10)),
+    story.call(answered().chain([
         (40, transferred(Target::Queue { queue: queue() }, 30, 0)),
         (40, enqueued()),
         (65, ended(Party::Caller, Stage::Queue, 35, 30, 0)),
-    ]);
+    ]));
     let queue = story.figures(By::Queue);
     assert_eq!((queue.offered, queue.answered, queue.abandoned), (2, 1, 1));
     assert_eq!((queue.talk, queue.wait_abandoned), (30 * SECOND, 25 * SECOND));
@@ -342,13 +338,7 @@ fn a_customer_whom_an_agent_called_counts_in_the_queue_and_for_no_number() {
 #[test]
 fn wrap_ups_of_who_was_consulted_take_no_room() {
     let mut story = Story::new();
-    story.call([
-        (0, offered()),
-        (0, enqueued()),
-        (0, rings(1)),
-        (10, rang(OfferOutcome::Answered)),
-        (10, talks(10)),
-    ]);
+    story.call(answered());
     let wraps = |seq: u64| AgentFact { agent: other(), seq, ..wrapped_up(1) };
     story.book.agent(&wraps(1));
     let end = CallFact {
@@ -368,15 +358,10 @@ fn wrap_ups_of_who_was_consulted_take_no_room() {
 fn a_call_handed_to_a_number_outside_is_no_agents_any_more() {
     let mut story = Story::new();
     let number = "+36201234567".parse().unwrap();
-    story.call([
-        (0, offered()),
-        (0, enqueued()),
-        (0, rings(1)),
-        (10, rang(OfferOutcome::Answered)),
-        (10, talks(10)),
+    story.call(answered().chain([
         (40, transferred(Target::Number { number }, 30, 0)),
         (400, ended(Party::Caller, Stage::Talking, 10, 390, 0)),
-    ]);
+    ]));
     let agents = story.figures(By::Agent);
     assert_eq!((agents.handled, agents.talk), (1, 30 * SECOND));
     assert_eq!(story.figures(By::Queue).talk, 30 * SECOND);

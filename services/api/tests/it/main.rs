@@ -4,6 +4,7 @@ mod accounts;
 mod contract;
 mod desk;
 mod documents;
+mod edge;
 mod history;
 mod isolation;
 mod people;

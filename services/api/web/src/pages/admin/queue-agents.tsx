@@ -18,6 +18,34 @@ function Fault({ text }: { text?: string }) {
   );
 }
 
+type AmountProps = {
+  label: string;
+  hint: string;
+  min: number;
+  value: number;
+  onChange: (value: number) => void;
+  testId: string;
+};
+
+/** A small number with its word before it. */
+function Amount({ label, hint, min, value, onChange, testId }: AmountProps) {
+  return (
+    <span className="flex items-center gap-2 text-xs text-muted">
+      {label}
+      <Input
+        type="number"
+        min={min}
+        max={255}
+        value={value}
+        aria-label={hint}
+        onChange={(event) => onChange(number(event.target.value))}
+        className="!w-16"
+        data-testid={testId}
+      />
+    </span>
+  );
+}
+
 /** Agents with a penalty, a share or a place of their own, in the queue's order. */
 export function QueueSeats({ value, onChange, error }: Props<QueueSeat>) {
   const { t } = useTranslation();
@@ -38,31 +66,22 @@ export function QueueSeats({ value, onChange, error }: Props<QueueSeat>) {
       {value.map((seat, at) => (
         <div key={seat.agent} className="flex flex-wrap items-center gap-2 text-sm" data-testid="queue-seat">
           <span className="min-w-24 grow truncate">{name(seat)}</span>
-          <span className="flex items-center gap-2 text-xs text-muted">
-            {t("queues.penalty")}
-            <Input
-              type="number"
-              min={0}
-              max={255}
-              value={seat.penalty}
-              aria-label={t("queues.penaltyOf", { name: name(seat) })}
-              onChange={(event) => set(seat, { penalty: number(event.target.value) })}
-              className="!w-16"
-              data-testid="seat-penalty"
-            />
-          </span>
-          <span className="flex items-center gap-2 text-xs text-muted">
-            {t("queues.weight")}
-            <Input
-              type="number"
-              min={1}
-              max={255}
-              value={seat.weight}
-              aria-label={t("queues.weightOf", { name: name(seat) })}
-              onChange={(event) => set(seat, { weight: number(event.target.value) })}
-              className="!w-16"
-            />
-          </span>
+          <Amount
+            label={t("queues.penalty")}
+            hint={t("queues.penaltyOf", { name: name(seat) })}
+            min={0}
+            value={seat.penalty}
+            onChange={(penalty) => set(seat, { penalty })}
+            testId="seat-penalty"
+          />
+          <Amount
+            label={t("queues.weight")}
+            hint={t("queues.weightOf", { name: name(seat) })}
+            min={1}
+            value={seat.weight}
+            onChange={(weight) => set(seat, { weight })}
+            testId="seat-weight"
+          />
           <Button
             look="quiet"
             size="sm"
