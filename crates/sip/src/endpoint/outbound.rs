@@ -29,12 +29,7 @@ impl Endpoint {
         let Some(transaction) = self.transactions.get(key) else { return };
         let owner = transaction.owner;
         let response = Response { core };
-        if let (Owner::Invite(leg), 422) = (owner, response.code())
-            && self.invite_for_longer(now, key, leg, &response)
-        {
-            return;
-        }
-        if matches!(response.code(), 401 | 407) && self.answer_challenge(now, key, &response) {
+        if !self.given_up(owner) && self.asked_better(now, key, owner, &response) {
             return;
         }
         match owner {
@@ -43,6 +38,22 @@ impl Endpoint {
             Owner::Refresh(leg) => self.on_refresh_response(now, key, leg, &response),
             Owner::Request(id) => self.on_request_response(id, response),
             Owner::Nobody => {}
+        }
+    }
+
+    /// Nobody wants this call any more: a new INVITE would not be cancelled.
+    fn given_up(&self, owner: Owner) -> bool {
+        let Owner::Invite(id) = owner else { return false };
+        let phase = self.legs.get(&id).map(|leg| leg.phase);
+        phase.is_none_or(|phase| matches!(phase, Phase::CancelWanted | Phase::Cancelling))
+    }
+
+    /// The request once more, with what the response missed; false where that is nothing.
+    fn asked_better(&mut self, now: Duration, key: &Key, owner: Owner, response: &Response) -> bool {
+        match (owner, response.code()) {
+            (Owner::Invite(leg), 422) => self.invite_for_longer(now, key, leg, response),
+            (_, 401 | 407) => self.answer_challenge(now, key, response),
+            _ => false,
         }
     }
 

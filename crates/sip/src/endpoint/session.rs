@@ -33,6 +33,8 @@ impl Default for SessionTimes {
 const RAISES_MAX: u8 = 3;
 /// How often one change of the session may meet glare.
 const GLARES_MAX: u8 = 5;
+/// What a peer may make of a session: a day.
+const LONGEST: Duration = Duration::from_secs(86_400);
 /// A refresh that failed for now, or cannot be sent yet, is tried again after this.
 const AGAIN: Duration = Duration::from_secs(10);
 const SOON: Duration = Duration::from_secs(2);
@@ -47,9 +49,11 @@ pub(crate) struct Session {
     /// The peer takes UPDATE.
     updates: bool,
     /// Zero until agreed.
-    interval: Duration,
+    pub(crate) interval: Duration,
     /// We refresh.
     ours: bool,
+    /// The peer keeps the session too; one that knows no timers is only asked whether it is there.
+    shared: bool,
     expires_at: Duration,
     /// The entry in the endpoint's order of sessions.
     due: Option<Duration>,
@@ -111,6 +115,7 @@ impl Endpoint {
     pub(super) fn agreed(&mut self, now: Duration, id: LegId, request: &Core, answer: &Answer) -> Answer {
         let Some(terms) = self.terms(id, request) else { return answer.clone() };
         if let Some(leg) = self.legs.get_mut(&id) {
+            leg.session.shared = supports(&request.headers);
             leg.session.updates = allows_update(&request.headers).unwrap_or(leg.session.updates);
         }
         self.keep(now, id, terms.interval, terms.ours);
@@ -126,7 +131,7 @@ impl Endpoint {
         let times = self.config.session?;
         let headers = &request.headers;
         let asked = expires(headers);
-        let least = headers.typed::<MinSe>().and_then(Result::ok).map_or(times.least, |least| least.0);
+        let least = least(headers).unwrap_or_default().max(times.least);
         let interval = asked.map_or(times.interval, |asked| asked.interval.min(times.interval)).max(least);
         let established = self.legs.get(&id).map(|leg| &leg.session).filter(|s| !s.interval.is_zero());
         let ours = match asked.and_then(|asked| asked.refresher) {
@@ -145,8 +150,12 @@ impl Endpoint {
         leg.session.updates = allows_update(headers).unwrap_or(leg.session.updates);
         (leg.session.raises, leg.session.glares) = (0, 0);
         let before = Some(leg.session.interval).filter(|interval| !interval.is_zero());
-        let (interval, ours) = match expires(headers) {
-            Some(agreed) => (agreed.interval.max(times.least), agreed.refresher != Some(Refresher::Uas)),
+        let agreed = expires(headers);
+        leg.session.shared = agreed.is_some();
+        let (interval, ours) = match agreed {
+            Some(agreed) => {
+                (agreed.interval.min(LONGEST).max(times.least), agreed.refresher != Some(Refresher::Uas))
+            }
             None => (before.unwrap_or(times.interval), true),
         };
         self.keep(now, id, interval, ours);
@@ -235,8 +244,20 @@ impl Endpoint {
                 let wait = self.glare_wait(id);
                 self.refresh_after(now, id, wait);
             }
-            _ => self.refresh_after(now, id, AGAIN),
+            _ => self.refresh_refused(now, id),
         }
+    }
+
+    /// Who refuses is there. That keeps a session of which only we know; one that
+    /// the peer keeps too would end there.
+    fn refresh_refused(&mut self, now: Duration, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if leg.session.shared {
+            return self.refresh_after(now, id, AGAIN);
+        }
+        leg.inviting = None;
+        let interval = leg.session.interval;
+        self.keep(now, id, interval, true);
     }
 
     /// No answer: the peer is gone. No way there: there may be one again.
@@ -260,7 +281,7 @@ impl Endpoint {
     fn refresh_longer(&mut self, now: Duration, id: LegId, response: &Response) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.session.raises += 1;
-        let longer = least(response).filter(|_| leg.session.raises <= RAISES_MAX);
+        let longer = least(&response.core.headers).filter(|_| leg.session.raises <= RAISES_MAX);
         leg.session.interval = leg.session.interval.max(longer.unwrap_or_default());
         let wait = if longer.is_some() { Duration::ZERO } else { AGAIN };
         self.refresh_after(now, id, wait);
@@ -294,7 +315,7 @@ impl Endpoint {
     }
 
     fn longer(&mut self, key: &Key, id: LegId, response: &Response) -> Option<Core> {
-        let interval = least(response)?.max(self.config.session?.interval);
+        let interval = least(&response.core.headers)?.max(self.config.session?.interval);
         let leg = self.legs.get_mut(&id).filter(|leg| leg.session.raises < RAISES_MAX)?;
         leg.session.raises += 1;
         let flow = self.transactions.get(key)?.flow;
@@ -352,10 +373,8 @@ fn expires(headers: &Headers) -> Option<SessionExpires> {
     headers.typed::<SessionExpires>().and_then(Result::ok)
 }
 
-fn least(response: &Response) -> Option<Duration> {
-    /// What a peer may make of a session: a day.
-    const LONGEST: Duration = Duration::from_secs(86_400);
-    let least = response.core.headers.typed::<MinSe>()?.ok()?;
+fn least(headers: &Headers) -> Option<Duration> {
+    let least = headers.typed::<MinSe>()?.ok()?;
     Some(least.0.min(LONGEST))
 }
 

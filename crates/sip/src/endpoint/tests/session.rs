@@ -175,6 +175,68 @@ fn a_refresh_that_fails_for_now_is_tried_again_and_one_that_is_unknown_there_end
     wire.at_rest();
 }
 
+/// What a peer says of timers is no reason to fall over, to flood it or to keep a call for ever.
+#[test]
+fn intervals_without_sense_are_held_to_what_makes_some() {
+    const ENDLESS: &str = "18446744073709551615";
+    let header = |text: String, name: &str, value: &str| {
+        let line = text.lines().find(|line| line.starts_with(name)).map(str::to_owned);
+        line.map_or(text.clone(), |line| text.replace(&line, &format!("{name}: {value}")))
+    };
+    let most = minutes(24 * 60);
+    for (value, shortest, longest) in [(ENDLESS, most, most), ("0", minutes(1), minutes(31))] {
+        for answers in [false, true] {
+            let mut wire = Wire::new(Protocol::Udp);
+            wire.alters = Box::new(move |_, text| match (answers, text.starts_with("INVITE")) {
+                (false, true) => {
+                    let text = header(text, "Session-Expires", value);
+                    header(header(text, "Min-SE", value), "Supported", "replaces")
+                }
+                (true, false) if text.starts_with("SIP/2.0 200") => header(text, "Session-Expires", value),
+                _ => text,
+            });
+            let (a, b) = wire.talking();
+            let kept = if answers { &wire.ends[ALICE].legs[&a] } else { &wire.ends[BOB].legs[&b] };
+            let interval = kept.session.interval;
+            assert!((shortest..=longest).contains(&interval), "{value}, in answers {answers}: {interval:?}");
+            wire.run(minutes(3));
+            assert_eq!(wire.legs(), [1, 1]);
+        }
+    }
+}
+
+#[test]
+fn a_peer_without_timers_that_refuses_every_refresh_keeps_its_call() {
+    let mut wire = Wire::new(Protocol::Udp).without_timers(&[ALICE]);
+    wire.talking();
+    wire.alters = Box::new(|_, text| match text.contains("UPDATE\r\n") {
+        true => text.replace("SIP/2.0 200 OK", "SIP/2.0 403 Forbidden"),
+        false => text,
+    });
+    wire.run(minutes(180));
+    assert_eq!((wire.legs(), wire.refreshes(BOB).0), ([1, 1], 11), "asked at the usual pace");
+    wire.vanishes(ALICE);
+    wire.run(minutes(31));
+    assert!(matches!(wire.event(BOB), Event::Ended { cause: Ended::Lost, .. }));
+}
+
+#[test]
+fn a_cancelled_call_is_not_placed_anew_for_longer_sessions() {
+    let mut wire = Wire::new(Protocol::Udp);
+    wire.wants(ALICE, 120, 90);
+    wire.wants(BOB, 3_600, 600);
+    // The 422 comes after 100 and our CANCEL.
+    let a = wire.alice_calls();
+    wire.alters = Box::new(|_, text| text.replace("SIP/2.0 422", "SIP/2.0 100"));
+    wire.run_ms(60);
+    wire.alters = Box::new(|_, text| text);
+    wire.ends[ALICE].hang_up(wire.now, a, 487, None).unwrap();
+    wire.run(minutes(2));
+    assert_eq!(wire.count(ALICE, "INVITE"), 1);
+    assert!(matches!(wire.event(ALICE), Event::Failed { .. }));
+    assert_eq!(wire.legs(), [0, 0]);
+}
+
 #[test]
 fn glare_is_resolved_by_waiting_differently() {
     let mut wire = Wire::new(Protocol::Udp);
