@@ -1,8 +1,9 @@
 use crate::{
     Effect, Entry, Input, IvrInput, Ledger, PlayId, queued::Queued, talking::Talking, while_in_flow::InFlow,
 };
+use std::collections::BTreeMap;
 use types::{
-    fact::{CallEvent, CallFact},
+    fact::{CallEvent, CallFact, Figures},
     *,
 };
 
@@ -24,7 +25,12 @@ pub struct Call {
     pub(crate) recorded: Option<Vec<LegId>>,
     /// The lead's screen shows further parties.
     pub(crate) seats_shown: bool,
+    /// Who was on which leg and how well it was heard, told at the end.
+    pub(crate) measured: BTreeMap<LegId, (Option<Target>, Figures)>,
 }
+
+/// Legs of one call whose figures are kept.
+const MEASURED_MAX: usize = 64;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Phase {
@@ -74,8 +80,19 @@ impl Call {
         ledger: Ledger,
         phase: Phase,
     ) -> Call {
-        let (last_play, ignored, recorded, seats_shown) = (0, 0, None, false);
-        Call { id, customer, recording, entry, ledger, phase, last_play, ignored, recorded, seats_shown }
+        Call {
+            id,
+            customer,
+            recording,
+            entry,
+            ledger,
+            phase,
+            last_play: 0,
+            ignored: 0,
+            recorded: None,
+            seats_shown: false,
+            measured: BTreeMap::new(),
+        }
     }
 
     /// What happened, and what to do about it.
@@ -87,6 +104,7 @@ impl Call {
                 self.connect(&mut step);
                 true
             }
+            (_, Input::Measured { leg, figures }) => self.measure(leg, figures),
             (_, Input::CallerHungUp) => self.caller_hung_up(&mut step),
             (_, Input::HangUp(cause)) => self.end(&mut step, Party::System, cause),
             (_, Input::MediaFailed(cause)) => self.end(&mut step, Party::System, cause),
@@ -108,6 +126,37 @@ impl Call {
     /// A party that has not answered yet.
     fn rings(&self, leg: &LegId) -> bool {
         matches!(&self.phase, Phase::Talking(talking) if talking.rings(leg))
+    }
+
+    /// The newest figures of a leg count; a leg that is gone keeps whose it was.
+    fn measure(&mut self, leg: LegId, figures: Figures) -> bool {
+        if let Some((_, known)) = self.measured.get_mut(&leg) {
+            *known = figures;
+            return true;
+        }
+        let Some(who) = self.who_is_on(&leg).filter(|_| self.measured.len() < MEASURED_MAX) else {
+            return false;
+        };
+        self.measured.insert(leg, (who, figures));
+        true
+    }
+
+    /// `Some(None)`: who called.
+    fn who_is_on(&self, leg: &LegId) -> Option<Option<Target>> {
+        if self.entry.is_some() && *leg == self.customer {
+            return Some(None);
+        }
+        let agent = |agent: &AgentId| Target::Agent { agent: agent.clone() };
+        match &self.phase {
+            Phase::Talking(talking) if talking.lead.leg == *leg => {
+                talking.lead.agent.as_ref().map(agent).map(Some)
+            }
+            Phase::Talking(talking) => {
+                let other = talking.others.iter().find(|other| other.leg == *leg)?;
+                other.guest.as_ref().map(|guest| Some(guest.target.clone()))
+            }
+            _ => None,
+        }
     }
 
     fn caller_hung_up(&mut self, step: &mut Step) -> bool {

@@ -43,6 +43,9 @@ impl Call {
             self.tell(step, CallEvent::RecordingStopped { recording: recording.clone() });
             step.does(Effect::StopRecord(recording));
         }
+        for (leg, (who, figures)) in std::mem::take(&mut self.measured) {
+            self.tell(step, CallEvent::Measured { leg, who, figures });
+        }
         let ledger = &self.ledger;
         let ended = CallEvent::Ended {
             cause,

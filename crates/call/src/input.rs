@@ -1,4 +1,4 @@
-use types::*;
+use types::{fact::Figures, *};
 
 /// A prompt or music being played; counts up within the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,6 +48,11 @@ pub enum Input {
     MediaFailed(HangupCause),
     /// The gateway hears nothing from this leg any more.
     MediaLost(LegId),
+    /// How well a leg is heard and hears, from its beginning.
+    Measured {
+        leg: LegId,
+        figures: Figures,
+    },
     Ivr(Next),
     IvrFailed,
     PlayEnded(PlayId),

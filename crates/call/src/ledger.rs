@@ -184,7 +184,8 @@ impl Ledger {
             | CallEvent::Joined { .. }
             | CallEvent::Invited { .. }
             | CallEvent::Left { .. }
-            | CallEvent::Supervised { .. } => {}
+            | CallEvent::Supervised { .. }
+            | CallEvent::Measured { .. } => {}
             CallEvent::RecordingStarted { recording } => self.recording = Some(recording.clone()),
             CallEvent::RecordingStopped { .. } => {}
             CallEvent::Ended { cause, by, stage, wait, talk, hold, .. } => {

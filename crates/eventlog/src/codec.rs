@@ -76,6 +76,15 @@ fn target_from_wire(target: Option<call_fact::Target>) -> Result<Target> {
     }
 }
 
+fn heard_to_wire(heard: Heard) -> call_fact::measured::Heard {
+    call_fact::measured::Heard { lost: heard.lost, jitter_us: heard.jitter, mos: heard.mos.into() }
+}
+
+fn heard_from_wire(heard: call_fact::measured::Heard) -> Heard {
+    let mos = u16::try_from(heard.mos).unwrap_or(u16::MAX);
+    Heard { lost: heard.lost, jitter: heard.jitter_us, mos }
+}
+
 fn call_to_wire(event: &CallEvent) -> call_fact::Event {
     use call_fact::Event as W;
     match event.clone() {
@@ -119,6 +128,15 @@ fn call_to_wire(event: &CallEvent) -> call_fact::Event {
             by_agent_id: by.into(),
             leg_id: leg.into(),
             how: name(how),
+        }),
+        CallEvent::Measured { leg, who, figures } => W::Measured(call_fact::Measured {
+            leg_id: leg.into(),
+            who: who.and_then(target_to_wire),
+            received: figures.received,
+            sent: figures.sent,
+            near: figures.near.map(heard_to_wire),
+            far: figures.far.map(heard_to_wire),
+            round_trip_us: figures.round_trip,
         }),
         CallEvent::NodeEntered { flow, version, node, label, stage } => {
             W::NodeEntered(call_fact::NodeEntered {
@@ -238,6 +256,17 @@ fn call_from_wire(event: call_fact::Event) -> Result<CallEvent> {
         W::Supervised(e) => {
             CallEvent::Supervised { by: id(&e.by_agent_id)?, leg: id(&e.leg_id)?, how: named(e.how)? }
         }
+        W::Measured(e) => CallEvent::Measured {
+            leg: id(&e.leg_id)?,
+            who: e.who.map(|who| target_from_wire(Some(who))).transpose()?,
+            figures: Figures {
+                received: e.received,
+                sent: e.sent,
+                near: e.near.map(heard_from_wire),
+                far: e.far.map(heard_from_wire),
+                round_trip: e.round_trip_us,
+            },
+        },
         W::NodeEntered(e) => CallEvent::NodeEntered {
             flow: id(&e.flow_id)?,
             version: e.version,

@@ -13,6 +13,7 @@ pub mod mixer;
 pub mod outbound;
 pub mod packet;
 pub mod playout;
+pub mod quality;
 pub mod receiver;
 pub mod recorder;
 pub mod rtcp;

@@ -36,7 +36,6 @@ pub struct Outbound {
     /// When the last packet was sent; `None` before the first.
     at: Option<Duration>,
     splice: Option<Splice>,
-    packets: u64,
 }
 
 /// A source that jumps further than this is spliced anew.
@@ -49,12 +48,13 @@ impl Outbound {
     /// A stream that begins at random values (RFC 3550 section 5.1).
     pub fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Self {
         let next = u64::from(sequence & 0x7fff) + 1;
-        Self { ssrc, next, end: timestamp, at: None, splice: None, packets: 0 }
+        Self { ssrc, next, end: timestamp, at: None, splice: None }
     }
 
-    /// Packets sent so far.
-    pub fn packets(&self) -> u64 {
-        self.packets
+    /// The RTP time at `now`, for reports.
+    pub fn timestamp(&self, now: Duration) -> u32 {
+        let idle = self.at.map_or(0, |at| samples_in(now.saturating_sub(at)) as u32);
+        self.end.wrapping_add(idle)
     }
 
     /// Relays a packet of `samples` that `source` sent; loss and order are kept.
@@ -111,7 +111,6 @@ impl Outbound {
 
     fn note_sent(&mut self, now: Duration) {
         self.at = Some(now);
-        self.packets += 1;
     }
 }
 

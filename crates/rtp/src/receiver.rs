@@ -35,6 +35,8 @@ pub struct Receiver {
     jitter_q4: u64,
     expected_before: i64,
     received_before: u64,
+    /// Received and lost of the streams before this one.
+    earlier: (u64, u64),
 }
 
 /// The figures of a report block (RFC 3550 section 6.4.1).
@@ -49,6 +51,10 @@ pub struct Quality {
     pub highest_sequence: u32,
     /// Inter-arrival jitter in RTP clock units (A.8).
     pub jitter: u32,
+    /// Middle 32 bits of the time in the last sender report that came; 0: none did.
+    pub last_report: u32,
+    /// Time since it came, in 1/65536 s.
+    pub since_report: u32,
 }
 
 impl Receiver {
@@ -91,7 +97,9 @@ impl Receiver {
 
     fn restart(&mut self, packet: &Packet<'_>) -> Arrival {
         let sequence = i64::from(packet.sequence) + 0x1_0000;
+        let earlier = self.total();
         *self = Self {
+            earlier,
             started: true,
             ssrc: packet.ssrc,
             first: sequence,
@@ -123,6 +131,13 @@ impl Receiver {
         self.received
     }
 
+    /// Packets received and lost since the beginning, of all streams.
+    pub fn total(&self) -> (u64, u64) {
+        let expected = if self.started { self.highest - self.first + 1 } else { 0 };
+        let lost = (expected - self.received as i64).max(0) as u64;
+        (self.earlier.0 + self.received, self.earlier.1 + lost)
+    }
+
     /// The report block for what came since the last call; `None` before the first packet.
     pub fn report(&mut self) -> Option<Quality> {
         if !self.started {
@@ -141,6 +156,8 @@ impl Receiver {
             lost: (expected - self.received as i64) as i32,
             highest_sequence: (self.highest - 0x1_0000) as u32,
             jitter: self.jitter(),
+            last_report: 0,
+            since_report: 0,
         })
     }
 }
@@ -198,6 +215,8 @@ mod tests {
         let other = Packet { ssrc: 2, ..packet(1) };
         assert_eq!(receiver.receive(at(1), &other), Arrival::Restart);
         assert_eq!(receiver.report().unwrap().ssrc, 2);
+        receiver.receive(at(5), &Packet { ssrc: 2, ..packet(5) });
+        assert_eq!((receiver.received(), receiver.total()), (2, (3, 3)), "the first stream counts too");
     }
 
     #[test]

@@ -42,6 +42,17 @@ pub fn ntp(since_unix_epoch: Duration) -> u64 {
     seconds << 32 | fraction
 }
 
+/// The round trip by the party's report of our stream, at `now` as [`ntp`] writes it
+/// (section 6.4.1). `None` before it had a sender report of ours, and for times that
+/// cannot be.
+pub fn round_trip(now: u64, block: &Quality) -> Option<Duration> {
+    /// Longer ones are no round trips: a clock was set, or somebody makes them up.
+    const LONGEST: u32 = 10 << 16;
+    let spent = ((now >> 16) as u32).wrapping_sub(block.last_report).wrapping_sub(block.since_report);
+    let known = block.last_report != 0 && spent < LONGEST;
+    known.then(|| Duration::from_micros(u64::from(spent) * 1_000_000 / 65_536))
+}
+
 impl Report {
     /// Appends the report to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
@@ -107,13 +118,17 @@ fn parse_block(block: &[u8]) -> Quality {
         lost: (word(block, 4) << 8) as i32 >> 8,
         highest_sequence: word(block, 8),
         jitter: word(block, 12),
+        last_report: word(block, 16),
+        since_report: word(block, 20),
     }
 }
 
 fn write_block(block: &Quality, out: &mut Vec<u8>) {
     let lost = block.lost.clamp(-0x80_0000, 0x7f_ffff) as u32 & 0xff_ffff;
     let loss = u32::from(block.fraction_lost) << 24 | lost;
-    for word in [block.ssrc, loss, block.highest_sequence, block.jitter, 0, 0] {
+    for word in
+        [block.ssrc, loss, block.highest_sequence, block.jitter, block.last_report, block.since_report]
+    {
         out.extend_from_slice(&word.to_be_bytes());
     }
 }
@@ -130,7 +145,15 @@ mod tests {
 
     #[test]
     fn a_report_is_read_as_written() {
-        let block = Quality { ssrc: 5, fraction_lost: 64, lost: -3, highest_sequence: 70_000, jitter: 12 };
+        let block = Quality {
+            ssrc: 5,
+            fraction_lost: 64,
+            lost: -3,
+            highest_sequence: 70_000,
+            jitter: 12,
+            last_report: 77,
+            since_report: 65_536,
+        };
         let sender = SenderInfo { ntp: 1 << 40 | 7, rtp_timestamp: 160, packets: 1, octets: 160 };
         let sent = Report { ssrc: 9, sender: Some(sender), blocks: vec![block] };
         let receiver = Report { ssrc: 9, sender: None, blocks: vec![] };
@@ -139,6 +162,26 @@ mod tests {
         receiver.write(&mut bytes);
         assert_eq!(bytes.len(), 52 + 8);
         assert_eq!(Report::parse(&bytes).unwrap(), [sent, receiver]);
+    }
+
+    #[test]
+    fn the_round_trip_is_what_the_party_did_not_keep() {
+        let at = |ms: u64| ntp(Duration::from_millis(1_700_000_000_000 + ms));
+        let block = |last_report, since_report| Quality {
+            ssrc: 5,
+            fraction_lost: 0,
+            lost: 0,
+            highest_sequence: 1,
+            jitter: 0,
+            last_report,
+            since_report,
+        };
+        let sent = (at(0) >> 16) as u32;
+        // The party kept it for half a second.
+        let rtt = round_trip(at(580), &block(sent, 32_768)).unwrap();
+        assert!(rtt.abs_diff(Duration::from_millis(80)) < Duration::from_micros(50), "{rtt:?}");
+        assert_eq!(round_trip(at(580), &block(0, 0)), None, "no report of ours was heard");
+        assert_eq!(round_trip(at(100), &block(sent, 32_768)), None, "kept longer than it has been");
     }
 
     #[test]

@@ -37,6 +37,7 @@ kinds! { CallEvent:
     Left = "call.left",
     Transferred = "call.transferred",
     Supervised = "call.supervised",
+    Measured = "call.measured",
     RecordingStarted = "call.recording_started",
     RecordingStopped = "call.recording_stopped",
     Ended = "call.ended",

@@ -3,6 +3,30 @@
 
 use crate::*;
 
+/// What the packets of one direction say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    pub lost: u64,
+    /// Microseconds.
+    pub jitter: u32,
+    /// Estimated mean opinion score (ITU-T G.107) in hundredths, 100 to 450.
+    pub mos: u16,
+}
+
+/// Both directions of one leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Packets that came from the party.
+    pub received: u64,
+    pub sent: u64,
+    /// What we heard of the party; `None`: nothing came.
+    pub near: Option<Heard>,
+    /// What the party says it heard of us; `None`: it does not say.
+    pub far: Option<Heard>,
+    /// Microseconds.
+    pub round_trip: Option<u32>,
+}
+
 /// One fact of one call (topic `call.v1`, key: the call).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallFact {
@@ -132,6 +156,13 @@ pub enum CallEvent {
         by: AgentId,
         leg: LegId,
         how: Supervision,
+    },
+    /// How well one party was heard and heard the others, to the end of its leg.
+    Measured {
+        leg: LegId,
+        /// `None`: who called.
+        who: Option<Target>,
+        figures: Figures,
     },
     RecordingStarted {
         recording: RecordingId,

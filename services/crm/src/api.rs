@@ -2,7 +2,7 @@
 
 use crate::{
     events,
-    store::{self, ContactRow, InteractionRow, OfferRow},
+    store::{self, ContactRow, InteractionRow, LegRow, OfferRow},
 };
 use chassis::{Code, Error, clock, random};
 use eventlog::ConfigView;
@@ -132,7 +132,9 @@ impl crm_server::Crm for Api {
         let row = row.ok_or_else(|| Error::not_found("no such call"))?;
         let offers = store::offers(&mut tx, &row.call).await.map_err(storage)?;
         let offers = offers.into_iter().map(offer).collect();
-        Ok(Response::new(Interaction { offers, ..interaction(row) }))
+        let legs = store::legs(&mut tx, &row.call).await.map_err(storage)?;
+        let legs = legs.into_iter().map(leg).collect();
+        Ok(Response::new(Interaction { offers, legs, ..interaction(row) }))
     }
 }
 
@@ -153,6 +155,26 @@ fn next<T>(rows: &[T], limit: u32, id: impl Fn(&T) -> &String) -> String {
 fn to_proto(row: ContactRow) -> Contact {
     let ContactRow { id, name, organisation, vip, created_at_ms, numbers } = row;
     Contact { id, name, organisation, numbers, vip, created_at_ms }
+}
+
+fn leg(row: LegRow) -> CallLeg {
+    let count = |n: i64| u64::try_from(n).unwrap_or_default();
+    let heard = |lost: Option<i64>, jitter_us: Option<i64>, mos: Option<i32>| {
+        let (lost, jitter_us, mos) = (lost?, jitter_us?, mos?);
+        Some(call_leg::Heard {
+            lost: count(lost),
+            jitter_ms: jitter_us as f64 / 1_000.0,
+            mos: f64::from(mos) / 100.0,
+        })
+    };
+    CallLeg {
+        who: row.who,
+        received: count(row.received),
+        sent: count(row.sent),
+        near: heard(row.lost, row.jitter_us, row.mos),
+        far: heard(row.far_lost, row.far_jitter_us, row.far_mos),
+        round_trip_ms: row.round_trip_us.map(|us| us as f64 / 1_000.0),
+    }
 }
 
 fn offer(row: OfferRow) -> Offer {
@@ -192,6 +214,7 @@ fn interaction(row: InteractionRow) -> Interaction {
         path: row.path,
         category: row.category.unwrap_or_default(),
         offers: Vec::new(),
+        legs: Vec::new(),
         queue: row.queue.unwrap_or_default(),
         agent: row.agent.unwrap_or_default(),
         disposition: row.disposition.unwrap_or_default(),

@@ -1,13 +1,13 @@
 //! Facts → rows: one transaction per fact, the position committed after it.
 
-use crate::store::{self, Change, Ended, OfferRow};
+use crate::store::{self, Change, Ended, LegRow, OfferRow};
 use chassis::{Drain, clock, random};
 use eventlog::{ConfigView, Consumer, Delivery, Topic, codec};
 use std::{sync::Arc, time::Duration};
 use tenantdb::{Result, TenantDb, TenantTx};
 use types::{
     config::{Kind, Tenant},
-    fact::{AgentEvent, AgentFact, CallEvent, CallFact},
+    fact::{AgentEvent, AgentFact, CallEvent, CallFact, Figures},
     *,
 };
 
@@ -91,6 +91,9 @@ async fn call(db: &TenantDb, view: &ConfigView, tenant: &TenantId, fact: &CallFa
         CallEvent::Placed { agent, to, from } => {
             placed(&mut tx, view, fact, (agent, to, from)).await?;
         }
+        CallEvent::Measured { leg, who, figures } => {
+            store::measured(&mut tx, fact.call.as_str(), &leg_row(leg, who.as_ref(), figures)).await?;
+        }
         event => store::change(&mut tx, fact, changed_by(event)).await?,
     }
     tx.commit().await
@@ -117,6 +120,29 @@ async fn placed(
     let row = store::Placed { contact, agent: agent.as_str(), from, direction, callee: &callee };
     let id = InteractionId::new(fact.at, random::u128());
     store::open_placed(tx, &id, fact, &row).await
+}
+
+fn leg_row(leg: &LegId, who: Option<&Target>, of: &Figures) -> LegRow {
+    let who = match who {
+        Some(Target::Agent { agent }) => agent.to_string(),
+        Some(Target::Number { number }) => number.to_string(),
+        Some(Target::Queue { queue }) => queue.to_string(),
+        None => String::new(),
+    };
+    let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    LegRow {
+        leg: leg.to_string(),
+        who,
+        received: count(of.received),
+        sent: count(of.sent),
+        lost: of.near.map(|near| count(near.lost)),
+        jitter_us: of.near.map(|near| near.jitter.into()),
+        mos: of.near.map(|near| near.mos.into()),
+        far_lost: of.far.map(|far| count(far.lost)),
+        far_jitter_us: of.far.map(|far| far.jitter.into()),
+        far_mos: of.far.map(|far| far.mos.into()),
+        round_trip_us: of.round_trip.map(i64::from),
+    }
 }
 
 async fn contact_of(

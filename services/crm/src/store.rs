@@ -224,6 +224,58 @@ pub async fn offers(tx: &mut TenantTx, call: &str) -> Result<Vec<OfferRow>> {
     Ok(rows)
 }
 
+/// How well one party of a call was heard and heard.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct LegRow {
+    pub leg: String,
+    pub who: String,
+    pub received: i64,
+    pub sent: i64,
+    pub lost: Option<i64>,
+    pub jitter_us: Option<i64>,
+    pub mos: Option<i32>,
+    pub far_lost: Option<i64>,
+    pub far_jitter_us: Option<i64>,
+    pub far_mos: Option<i32>,
+    pub round_trip_us: Option<i64>,
+}
+
+/// Told again it changes nothing.
+pub async fn measured(tx: &mut TenantTx, call: &str, row: &LegRow) -> Result<()> {
+    sqlx::query(
+        "insert into call_legs (call, leg, who, received, sent, lost, jitter_us, mos, far_lost, far_jitter_us,
+           far_mos, round_trip_us)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (call, leg) do nothing",
+    )
+    .bind(call)
+    .bind(&row.leg)
+    .bind(&row.who)
+    .bind(row.received)
+    .bind(row.sent)
+    .bind(row.lost)
+    .bind(row.jitter_us)
+    .bind(row.mos)
+    .bind(row.far_lost)
+    .bind(row.far_jitter_us)
+    .bind(row.far_mos)
+    .bind(row.round_trip_us)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// In the order of their beginning.
+pub async fn legs(tx: &mut TenantTx, call: &str) -> Result<Vec<LegRow>> {
+    let rows = sqlx::query_as(
+        "select leg, who, received, sent, lost, jitter_us, mos, far_lost, far_jitter_us, far_mos, round_trip_us
+         from call_legs where call = $1 order by leg limit 100",
+    )
+    .bind(call)
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows)
+}
+
 /// By the interaction's or the call's id.
 pub async fn interaction(tx: &mut TenantTx, id: &str) -> Result<Option<InteractionRow>> {
     let row = sqlx::query_as(

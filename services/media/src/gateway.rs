@@ -8,7 +8,7 @@ use std::{
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -156,6 +156,7 @@ fn io(config: &Config, shared: &Shared, poll: &Poll, nth: usize, count: usize) -
         stats: shared.stats.clone(),
         media_lost: config.media_lost(),
         origin: origin(),
+        unix_origin: Duration::from_millis(chassis::clock::now().millis().max(0) as u64),
         scratch: Vec::with_capacity(1500),
     })
 }

@@ -32,6 +32,8 @@ pub struct Io {
     pub media_lost: Duration,
     /// When the loop began; all other times count from here.
     pub origin: Instant,
+    /// The same since 1970, for RTCP.
+    pub unix_origin: Duration,
     /// A datagram being built.
     pub scratch: Vec<u8>,
 }
@@ -49,6 +51,11 @@ pub struct PromptsWanted {
 impl Io {
     pub fn tell(&mut self, session: &str, op: u64, what: What) {
         self.events.push(Event { session: session.to_owned(), op, what: Some(what) });
+    }
+
+    /// A time since the origin as time since 1970.
+    pub fn unix(&self, now: Duration) -> Duration {
+        self.unix_origin + now
     }
 
     /// The instant of a time since the origin, as str0m wants it.

@@ -8,10 +8,10 @@ use rtp::{
     jitter::{Heard, JitterBuffer},
     outbound::{Outbound, Stamp},
     receiver::{Arrival, Receiver},
-    rtcp,
 };
 
 use crate::{
+    control::{Control, Far, Ours},
     io::Io,
     keypad::{Keypad, Stroke},
     web::Web,
@@ -23,6 +23,9 @@ pub enum Via {
     Rtp(Box<Wire>),
     Web(Box<Web>),
 }
+
+/// The first figures come sooner than the next: calls are often short.
+const FIRST: Duration = Duration::from_secs(1);
 
 /// One party.
 pub struct Leg {
@@ -37,8 +40,8 @@ pub struct Leg {
     jitter: Option<Box<JitterBuffer>>,
     pub heard_at: Option<Duration>,
     pub lost: bool,
-    reported_at: Duration,
-    lost_packets: i64,
+    report_at: Duration,
+    control: Control,
     /// Keys on their way to the party: while one is pressed, nothing else is sent.
     pub keypad: Keypad,
 }
@@ -63,8 +66,8 @@ impl Leg {
             jitter: None,
             heard_at: None,
             lost: false,
-            reported_at: now,
-            lost_packets: 0,
+            report_at: now + FIRST,
+            control: Control::default(),
             keypad: Keypad::default(),
         }
     }
@@ -207,13 +210,12 @@ impl Leg {
     }
 
     fn send_as(&mut self, now: Duration, stamp: Stamp, payload_type: u8, payload: &[u8], io: &mut Io) {
-        match &mut self.via {
-            Via::Rtp(wire) => {
-                wire.send(stamp, self.outbound.ssrc, payload_type, payload, &mut io.scratch);
-            }
-            Via::Web(web) => {
-                web.send(now, stamp, payload_type, payload, io);
-            }
+        let sent = match &mut self.via {
+            Via::Rtp(wire) => wire.send(stamp, self.outbound.ssrc, payload_type, payload, &mut io.scratch),
+            Via::Web(web) => web.send(now, stamp, payload_type, payload, io),
+        };
+        if sent {
+            self.control.sent(payload.len());
         }
     }
 
@@ -233,31 +235,32 @@ impl Leg {
         newly
     }
 
-    /// The figures of the leg, every `period` or when it ends; a report goes to the party too.
-    pub fn quality(&mut self, now: Duration, period: Duration) -> Option<proto::media::v1::Quality> {
-        if now.saturating_sub(self.reported_at) < period {
-            return None;
-        }
-        self.reported_at = now;
-        let report = self.receiver.report();
-        self.send_report(report);
-        self.lost_packets = report.map_or(self.lost_packets, |r| i64::from(r.lost));
-        Some(proto::media::v1::Quality {
-            leg: self.id.clone(),
-            received: self.receiver.received(),
-            lost: self.lost_packets.max(0) as u64,
-            jitter_ms: f64::from(self.receiver.jitter()) / 8.0,
-            sent: self.outbound.packets(),
-        })
+    /// The party's own reports.
+    pub fn reported(&mut self, now: Duration, datagram: &[u8], io: &Io) {
+        self.control.receive(now, io.unix(now), self.outbound.ssrc, datagram);
     }
 
-    fn send_report(&self, block: Option<rtp::receiver::Quality>) {
+    /// What the party reports of our stream, read by others.
+    pub fn far_told(&mut self, far: Option<Far>, round_trip: Option<Duration>) {
+        self.control.far = far.or(self.control.far);
+        self.control.round_trip = round_trip.or(self.control.round_trip);
+    }
+
+    /// The figures of the leg, every `period` or, with none, now; a report goes to the party too.
+    pub fn quality(&mut self, now: Duration, period: Duration, io: &Io) -> Option<proto::media::v1::Quality> {
+        if !period.is_zero() && now < self.report_at {
+            return None;
+        }
+        self.report_at = now + period;
+        let report = self.receiver.report();
+        self.send_report(now, report, io);
+        Some(self.control.figures(&self.id, &self.receiver))
+    }
+
+    fn send_report(&self, now: Duration, block: Option<rtp::receiver::Quality>, io: &Io) {
         let Via::Rtp(wire) = &self.via else { return };
-        let report =
-            rtcp::Report { ssrc: self.outbound.ssrc, sender: None, blocks: block.into_iter().collect() };
-        let mut bytes = Vec::new();
-        report.write(&mut bytes);
-        wire.send_report(&bytes);
+        let ours = Ours { ssrc: self.outbound.ssrc, timestamp: self.outbound.timestamp(now) };
+        wire.send_report(&self.control.report(now, io.unix(now), &ours, block));
     }
 
     /// Lets go of sockets and state.

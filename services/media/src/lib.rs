@@ -6,6 +6,7 @@
 
 mod api;
 mod config;
+mod control;
 mod edges;
 mod error;
 mod gateway;

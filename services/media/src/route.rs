@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Every so often the edge is told how well a leg is heard.
-const QUALITY_PERIOD: Duration = Duration::from_secs(10);
+const QUALITY_PERIOD: Duration = Duration::from_secs(5);
 
 /// What a slot is sent. Who hears nobody is sent silence: carriers and NATs cut
 /// a way on which no packet goes.
@@ -55,10 +55,16 @@ impl Session {
 
     /// A datagram on the socket of a plain leg.
     pub fn receive(&mut self, now: Duration, slot: usize, from: SocketAddr, datagram: &[u8], io: &mut Io) {
-        let Ok(packet) = Packet::parse(datagram) else { return };
         let Some(Some(leg)) = self.legs.get_mut(slot) else { return };
         let Via::Rtp(wire) = &mut leg.via else { return };
-        if rtp::packet::is_rtcp(datagram) || !wire.admit(now, from, &packet) {
+        if rtp::packet::is_rtcp(datagram) {
+            if wire.is_party(from) {
+                leg.reported(now, datagram, io);
+            }
+            return;
+        }
+        let Ok(packet) = Packet::parse(datagram) else { return };
+        if !wire.admit(now, from, &packet) {
             return;
         }
         if leg.heard_at.is_none() {
@@ -96,6 +102,9 @@ impl Session {
         }
         if heard.lost && !std::mem::replace(&mut leg.lost, true) {
             io.tell(&self.id, 0, What::MediaLost(MediaLost { leg: id }));
+        }
+        if let Some((far, round_trip)) = heard.far {
+            leg.far_told(far, round_trip);
         }
         for packet in &heard.packets {
             let header = &packet.header;
@@ -233,7 +242,7 @@ impl Session {
             if leg.newly_lost(now, io.media_lost) {
                 io.tell(&self.id, 0, What::MediaLost(MediaLost { leg: leg.id.clone() }));
             }
-            if let Some(quality) = leg.quality(now, QUALITY_PERIOD) {
+            if let Some(quality) = leg.quality(now, QUALITY_PERIOD, io) {
                 io.tell(&self.id, 0, What::Quality(quality));
             }
         }

@@ -228,7 +228,7 @@ impl Session {
         let Some(mut leg) = self.legs[slot].take() else { return };
         self.matrix.remove(slot);
         self.plays.remove_leg(slot);
-        if let Some(quality) = leg.quality(now, Duration::ZERO) {
+        if let Some(quality) = leg.quality(now, Duration::ZERO, io) {
             io.tell(&self.id, 0, event::What::Quality(quality));
         }
         leg.close(now, io);

@@ -11,13 +11,17 @@ use str0m::{
     media::{Frequency, MediaKind, Mid, Pt},
     net::{Protocol, Receive},
     rtp::{RtpPacket, RtpWrite},
+    stats::RemoteIngressStats,
 };
 
 use crate::{
+    control::Far,
     error::{Error, Result},
     io::Io,
 };
 
+/// How often str0m says what browsers report.
+const STATS_EVERY: Duration = Duration::from_secs(5);
 /// What browsers call telephone-events.
 const EVENT: u8 = 126;
 
@@ -39,6 +43,8 @@ pub struct Heard {
     pub connected: bool,
     /// ICE has given up on the party.
     pub lost: bool,
+    /// What the browser reports of our stream, and the round trip.
+    pub far: Option<(Option<Far>, Option<Duration>)>,
 }
 
 impl Web {
@@ -47,6 +53,7 @@ impl Web {
             .clear_codecs()
             .set_ice_lite(true)
             .set_rtp_mode(true)
+            .set_stats_interval(Some(STATS_EVERY))
             .set_dtls_cert(io.certificate.clone());
         let codecs = config.codec_config();
         codecs.enable_pcma(true, false);
@@ -181,6 +188,15 @@ impl Web {
                 heard.lost = true;
             }
             Event::RtpPacket(packet) => heard.packets.push(packet),
+            Event::MediaEgressStats(stats) => {
+                let jitter =
+                    |units| Duration::from_micros(u64::from(units) * 1_000_000 / u64::from(rtp::RATE));
+                let far = |remote: RemoteIngressStats| Far {
+                    lost: remote.packets_lost,
+                    jitter: jitter(remote.jitter),
+                };
+                heard.far = Some((stats.remote.map(far), stats.rtt));
+            }
             _ => {}
         }
     }

@@ -110,6 +110,11 @@ impl Wire {
         self.latch.target()
     }
 
+    /// Whether a report from there is the party's.
+    pub fn is_party(&self, from: SocketAddr) -> bool {
+        self.latch.target() == Some(from)
+    }
+
     /// Where reports go, if RTCP shares the port.
     pub fn send_report(&self, report: &[u8]) {
         let muxed = self.remote.as_ref().is_some_and(|r| r.rtcp_mux);

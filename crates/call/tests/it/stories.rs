@@ -1,6 +1,9 @@
 use crate::world::{ANSWER_AFTER, World};
 use call::{Effect, Input, Instruction, IvrInput, Ledger};
-use types::{fact::CallEvent, *};
+use types::{
+    fact::{CallEvent, Figures, Heard},
+    *,
+};
 
 #[test]
 fn media_and_flow_may_come_in_either_order_and_the_greeting_begins_once() {
@@ -177,4 +180,32 @@ fn the_facts_alone_give_the_ledger() {
     let (mut world, leg) = World::talking();
     world.passes(1_000).gets(Input::SetHold { leg, on: true }).passes(500).gets(Input::CallerHungUp);
     assert_eq!(Ledger::replay(&world.facts).as_ref(), Some(world.call.ledger()));
+}
+
+#[test]
+fn the_end_tells_how_well_each_party_was_heard_by_its_newest_figures() {
+    let (mut world, leg) = World::talking();
+    let (caller, agent) = (world.call.customer().clone(), world.call.ledger().agent.clone().unwrap());
+    let figures = |received| Figures {
+        received,
+        sent: 9,
+        near: Some(Heard { lost: 1, jitter: 2_000, mos: 430 }),
+        far: None,
+        round_trip: None,
+    };
+    let measured = |leg: &LegId, received| Input::Measured { leg: leg.clone(), figures: figures(received) };
+    let stranger = LegId::new(world.now, 77);
+    world.gets(measured(&caller, 100)).gets(measured(&leg, 50)).gets(measured(&stranger, 1));
+    world.gets(measured(&caller, 200));
+    assert!(world.facts.iter().all(|fact| !matches!(fact.event, CallEvent::Measured { .. })), "not yet");
+    world.gets(Input::CallerHungUp);
+    let told: Vec<_> = world.facts.iter().rev().take(3).rev().map(|fact| fact.event.clone()).collect();
+    let who = Some(Target::Agent { agent });
+    let expected = [(caller, None, 200), (leg, who, 50)];
+    for (leg, who, received) in expected {
+        let event = CallEvent::Measured { leg, who, figures: figures(received) };
+        assert!(told.contains(&event), "{event:?} not in {told:?}");
+    }
+    assert!(matches!(told[2], CallEvent::Ended { .. }), "the last fact is the end");
+    assert_eq!(world.facts.iter().filter(|f| matches!(f.event, CallEvent::Measured { .. })).count(), 2);
 }

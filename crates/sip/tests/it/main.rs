@@ -2,4 +2,5 @@
 //! endpoint. The messages are not part of this repository: they are looked for
 //! in `$TRUNKLINE_SHARED` or `../shared`, and the tests say so when they skip.
 
+mod mutated;
 mod torture;

@@ -61,6 +61,48 @@ pub(crate) struct Interaction {
     /// Whom the ACD offered the call and why, oldest first; of one call alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     offers: Vec<CallOffer>,
+    /// How well the parties were heard; of one call alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    legs: Vec<CallLeg>,
+}
+
+/// One party of a call, from its first packet to its last.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct CallLeg {
+    /// An agent's id or a number; absent: who called.
+    who: Option<String>,
+    /// Packets that came from the party, and that went to it.
+    received: u64,
+    sent: u64,
+    /// What we heard of the party; absent: nothing came.
+    near: Option<LegHeard>,
+    /// What the party says it heard of us; absent: it does not say.
+    far: Option<LegHeard>,
+    round_trip_ms: Option<f64>,
+}
+
+/// What the packets of one direction say.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct LegHeard {
+    lost: u64,
+    jitter_ms: f64,
+    /// Mean opinion score, 1 (bad) to 4.5, estimated by the E-model (ITU-T G.107).
+    mos: f64,
+}
+
+impl From<wire::CallLeg> for CallLeg {
+    fn from(from: wire::CallLeg) -> CallLeg {
+        let heard =
+            |of: wire::call_leg::Heard| LegHeard { lost: of.lost, jitter_ms: of.jitter_ms, mos: of.mos };
+        CallLeg {
+            who: some(from.who),
+            received: from.received,
+            sent: from.sent,
+            near: from.near.map(heard),
+            far: from.far.map(heard),
+            round_trip_ms: from.round_trip_ms,
+        }
+    }
 }
 
 /// An offer of a call to an agent, with the ACD's reasons.
@@ -153,6 +195,7 @@ impl From<wire::Interaction> for Interaction {
             outcome: some(from.outcome),
             stage: from.stage,
             offers: from.offers.into_iter().map(CallOffer::from).collect(),
+            legs: from.legs.into_iter().map(CallLeg::from).collect(),
         }
     }
 }

@@ -261,11 +261,15 @@ async fn calls_that_agents_place_stand_in_the_history_with_their_direction() {
     let colleague = || Target::Agent { agent: ben.clone() };
     let placed = |to: Target, from: &str| CallEvent::Placed { agent: ana.clone(), to, from: from.into() };
     let joined = |target: Target| CallEvent::Joined { leg: leg.clone(), target, purpose: Purpose::Dial };
+    let heard = |mos| Some(fact::Heard { lost: 3, jitter: 1_500, mos });
+    let figures =
+        fact::Figures { received: 100, sent: 90, near: heard(431), far: None, round_trip: Some(42_500) };
     let calls = [call_id(), call_id(), call_id()];
     let stories = [
         vec![
             placed(number(), "+40310000000"),
             joined(number()),
+            CallEvent::Measured { leg: leg.clone(), who: Some(number()), figures },
             placed_ended(&ana, HangupCause::Normal, 60_000),
         ],
         vec![placed(number(), "+40310000000"), placed_ended(&ana, HangupCause::NotReached, 0)],
@@ -289,6 +293,10 @@ async fn calls_that_agents_place_stand_in_the_history_with_their_direction() {
     assert_eq!(told(&rows[1]), (out("unanswered"), 0, true));
     assert_eq!(told(&rows[2]), (texts(["internal", "Ana", ben.as_str(), "answered"]), 1_000, true));
     assert!(!rows[0].contact.is_empty() && rows[0].contact == rows[1].contact, "one contact for the number");
+    let [measured] = &rows[0].legs[..] else { panic!("told twice, kept once: {:?}", rows[0].legs) };
+    assert_eq!((measured.who.as_str(), measured.received, measured.sent), ("+36201234567", 100, 90));
+    let near = call_leg::Heard { lost: 3, jitter_ms: 1.5, mos: 4.31 };
+    assert_eq!((&measured.near, &measured.far, measured.round_trip_ms), (&Some(near), &None, Some(42.5)));
     assert_eq!((rows[2].contact.as_str(), rows[0].did.as_str()), ("", ""));
     let card = f.identify("+36201234567").await;
     assert_eq!(card.interactions.len(), 2, "the next call from there shows that we called");

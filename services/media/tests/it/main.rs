@@ -5,5 +5,6 @@ mod browser;
 mod calls;
 mod leases;
 mod phone;
+mod quality;
 mod recordings;
 mod webrtc;

@@ -84,6 +84,8 @@ pub struct Phone {
     pub ear: Ear,
     /// Payload types, sequence numbers and timestamps that came.
     pub packets: Arc<Mutex<Vec<(u8, u16, u32)>>>,
+    /// RTCP that came.
+    pub reports: Arc<Mutex<Vec<rtp::rtcp::Report>>>,
     /// Keys heard as telephone-events.
     pub keys: Arc<Mutex<(String, rtp::dtmf::Receiver)>>,
     to: Arc<Mutex<Option<SocketAddr>>>,
@@ -102,6 +104,7 @@ impl Phone {
             law,
             ear: Ear::default(),
             packets: Arc::default(),
+            reports: Arc::default(),
             keys: Arc::default(),
             to: Arc::default(),
             sender: Arc::new(Mutex::new(Sender::new(u32::from(address.port()), 65_500, u32::MAX - 2_000))),
@@ -115,11 +118,13 @@ impl Phone {
 
     fn listen(&self) -> impl Future<Output = ()> + use<> {
         let (socket, ear, packets) = (self.socket.clone(), self.ear.clone(), self.packets.clone());
-        let keys = self.keys.clone();
+        let (keys, reports) = (self.keys.clone(), self.reports.clone());
         async move {
             let mut datagram = [0; 2048];
             while let Ok((length, _)) = socket.recv_from(&mut datagram).await {
                 if rtp::packet::is_rtcp(&datagram[..length]) {
+                    let came = rtp::rtcp::Report::parse(&datagram[..length]).unwrap();
+                    reports.lock().unwrap().extend(came);
                     continue;
                 }
                 let packet = Packet::parse(&datagram[..length]).unwrap();
@@ -173,6 +178,24 @@ impl Phone {
     /// Says to send where `sdp` says.
     pub fn send_to(&self, sdp: &str) {
         *self.to.lock().unwrap() = Some(rtp_address(sdp));
+    }
+
+    /// The next report that satisfies `wanted`.
+    pub async fn report(&self, wanted: impl Fn(&rtp::rtcp::Report) -> bool) -> rtp::rtcp::Report {
+        let looking = async {
+            loop {
+                if let Some(found) = self.reports.lock().unwrap().iter().find(|report| wanted(report)) {
+                    return found.clone();
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, looking).await.expect("a report")
+    }
+
+    /// The SSRC of the phone's own stream.
+    pub fn ssrc(&self) -> u32 {
+        u32::from(self.address.port())
     }
 
     /// Where the phone sends.

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use call::{Input, PlayId, Reserved};
 use proto::acd::v1::caller_event;
 use proto::line::v1::from_line;
-use proto::media::v1::{Failed, LegAnswer, event, failed::Code};
+use proto::media::v1::{Failed, LegAnswer, Quality, event, failed::Code};
 use sip::Event;
 use sip::sdp::{Audio, Direction};
+use types::fact::{Figures, Heard};
 use types::{HangupCause, LegId, OfferOutcome};
 
 use super::{Driver, Signal};
@@ -183,13 +184,9 @@ impl Driver {
                 }
             }
             event::What::Quality(quality) => {
-                tracing::debug!(
-                    leg = quality.leg,
-                    quality.received,
-                    quality.lost,
-                    quality.jitter_ms,
-                    "quality"
-                );
+                if let Ok(leg) = quality.leg.parse() {
+                    self.input(Input::Measured { leg, figures: figures(&quality) }).await;
+                }
             }
             event::What::LegUp(_) | event::What::Load(_) | event::What::Sessions(_) => {}
         }
@@ -350,6 +347,22 @@ fn play_id(name: &str) -> Option<PlayId> {
 }
 
 /// A key in an INFO of type application/dtmf-relay or application/dtmf.
+/// What the gateway measured, as facts have it.
+fn figures(of: &Quality) -> Figures {
+    let heard = |lost: u64, jitter_ms: f64, mos: f64| Heard {
+        lost,
+        jitter: (jitter_ms * 1_000.0) as u32,
+        mos: (mos * 100.0).round() as u16,
+    };
+    Figures {
+        received: of.received,
+        sent: of.sent,
+        near: of.mos.map(|mos| heard(of.lost, of.jitter_ms, mos)),
+        far: of.far.as_ref().map(|far| heard(far.lost, far.jitter_ms, far.mos)),
+        round_trip: of.round_trip_ms.map(|ms| (ms * 1_000.0) as u32),
+    }
+}
+
 fn relayed_key(content_type: &str, body: &[u8]) -> Option<char> {
     let text = std::str::from_utf8(body).ok()?;
     let value = match content_type.to_ascii_lowercase().as_str() {

@@ -2,11 +2,11 @@ use proto::acd::v1::{caller_event, caller_request};
 use proto::ivr::v1::next_reply::{Collect, Hangup, Instruction, Play, Queue};
 use proto::ivr::v1::next_request::Input;
 use proto::line::v1::{Accepted, Key, from_line, to_line};
-use proto::media::v1::{Digit, event, request};
+use proto::media::v1::{Digit, Quality, event, quality, request};
 use proto::telephony::v1::{HangUpRequest, LadderRequest};
 use sip::sdp::Codec;
 use softphone::{Call, Config, Dial, Error, Incoming, Over, Phone, Protocol, Registration};
-use types::fact::CallEvent;
+use types::fact::{CallEvent, Figures, Heard};
 use types::{HangupCause, OfferOutcome, Party, Stage};
 
 use crate::world::{LIMITED_NUMBER, NUMBER, QUIET_NUMBER, SOON, World, by_address, by_digest};
@@ -150,12 +150,41 @@ async fn a_registered_phone_rings_answers_and_the_caller_hangs_up() {
         .queue("answered", |r| matches!(r.what, Some(caller_request::What::Answered(_))).then_some(()))
         .await;
     world.peers.media("recording", |w| matches!(w, request::What::Record(_)).then_some(())).await;
+    let leg = world
+        .peers
+        .media("caller's leg", |w| match w {
+            request::What::AddLeg(add) => Some(add.leg.clone()),
+            _ => None,
+        })
+        .await;
+    let far = quality::Far { lost: 5, jitter_ms: 1.5, mos: 3.456 };
+    let quality = Quality {
+        leg: leg.clone(),
+        received: 100,
+        lost: 2,
+        jitter_ms: 4.0,
+        sent: 99,
+        round_trip_ms: Some(40.25),
+        mos: Some(4.2),
+        far: Some(far),
+    };
+    world.peers.gateway_tells(event::What::Quality(quality)).await;
+    // The gateway is heard in order: what it answers to the hold comes after.
+    agent.hold().await.unwrap();
 
     call.hang_up().await.unwrap();
     assert_eq!(agent.wait_ended(SOON).await.unwrap(), Over::ByPeer(None));
     world.released().await;
     let facts = world.facts().await;
     assert!(facts.iter().any(|f| matches!(f.event, CallEvent::AgentConnected { attempt: 1, .. })));
+    let measured = facts.iter().find_map(|fact| match &fact.event {
+        CallEvent::Measured { leg, who, figures } => Some((leg.to_string(), who.clone(), *figures)),
+        _ => None,
+    });
+    let heard = |lost, jitter, mos| Some(Heard { lost, jitter, mos });
+    let (near, far) = (heard(2, 4_000, 420), heard(5, 1_500, 346));
+    let figures = Figures { received: 100, sent: 99, near, far, round_trip: Some(40_250) };
+    assert_eq!(measured, Some((leg, None, figures)));
     let CallEvent::Ended { by, stage, agent, .. } = &facts.last().unwrap().event else { panic!() };
     assert_eq!((*by, *stage, agent.as_ref()), (Party::Caller, Stage::Talking, Some(&world.agent)));
 }

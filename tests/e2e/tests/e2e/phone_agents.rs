@@ -52,6 +52,15 @@ async fn a_caller_talks_with_an_agent_on_a_sip_phone_and_everything_is_on_record
     assert_eq!((row["path"].as_str(), row["outcome"].as_str()), (Some("1"), Some("answered")));
     assert_eq!(row["agent"], ana.agent.as_str());
     Recording::of(&company, &text(&row["recording"])).await.has_both_sides();
+    let found = company.get(&format!("/v1/calls/{}", text(&row["call"]))).await;
+    let legs = found["legs"].as_array().expect("how well everybody was heard");
+    assert!(
+        legs.iter().any(|leg| leg["who"].is_null())
+            && legs.iter().any(|leg| leg["who"] == ana.agent.as_str())
+    );
+    for leg in legs {
+        assert!(leg["near"]["mos"].as_f64() > Some(3.5) && leg["received"].as_u64() > Some(0), "{leg}");
+    }
     let figures = company.figures("queue", |f| f["handled"] == 1).await;
     assert_eq!(
         (&figures["offered"], &figures["answered"], &figures["abandoned"]),

@@ -224,6 +224,19 @@ export type Interaction = {
   hold_ms: number;
   outcome: string | null;
   stage: string;
+  /** Of one call alone. */
+  legs?: CallLeg[];
+};
+/** How well one side of a leg was heard. */
+export type Heard = { lost: number; jitter_ms: number; mos: number };
+/** One party of a call; `who` is an agent or a number, or absent: who called. */
+export type CallLeg = {
+  who: string | null;
+  received: number;
+  sent: number;
+  near: Heard | null;
+  far: Heard | null;
+  round_trip_ms: number | null;
 };
 export type Contact = {
   id: string;

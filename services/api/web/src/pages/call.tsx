@@ -5,8 +5,8 @@ import { lazy, Suspense, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { get } from "@/api/client";
 import { documents, useMay, useMe, useNames } from "@/api/queries";
-import type { Interaction, List, Named, Recording } from "@/api/types";
-import { Button, Card, EmptyState, Loaded, Notice, Page, Waiting } from "@/components/ui";
+import type { CallLeg, Heard, Interaction, List, Named, Recording } from "@/api/types";
+import { Button, Card, type Column, EmptyState, Loaded, Notice, Page, Table, Waiting } from "@/components/ui";
 import { Other, Outcome } from "@/components/interactions";
 import { dateTime, span } from "@/format/format";
 import { Facts } from "./desk/facts";
@@ -32,6 +32,7 @@ export function CallPage() {
         {(found) => (
           <>
             <Details call={found} />
+            {found.legs && <Sound call={found} legs={found.legs} />}
             <Card title={t("calls.recorded")}>
               {may("recordings:read") || (found.agent !== null && found.agent === me.agent) ? (
                 <OfCall call={found} />
@@ -92,6 +93,37 @@ function Details({ call }: { call: Interaction }) {
           [t("fact.note"), call.note || "—"],
         ]}
       />
+    </Card>
+  );
+}
+
+/** How well each party was heard, and heard the others. */
+function Sound({ call, legs }: { call: Interaction; legs: CallLeg[] }) {
+  const { t, i18n } = useTranslation();
+  const names = useNames();
+  const digits = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+  const tenths = (n: number) => n.toLocaleString(i18n.language, digits);
+  const heard = (of: Heard | null, packets: number) =>
+    of
+      ? t("sound.heard", {
+          mos: tenths(of.mos),
+          loss: tenths((100 * of.lost) / Math.max(1, packets)),
+          jitter: of.jitter_ms.toFixed(0),
+        })
+      : "—";
+  const columns: Column<CallLeg>[] = [
+    { head: t("sound.party"), cell: (leg) => names.agent(leg.who) || leg.who || call.contact_name || call.from },
+    { head: t("sound.near"), cell: (leg) => heard(leg.near, leg.received + (leg.near?.lost ?? 0)), testId: "sound-near" },
+    { head: t("sound.far"), cell: (leg) => heard(leg.far, leg.sent) },
+    {
+      head: t("sound.roundTrip"),
+      figure: true,
+      cell: (leg) => (leg.round_trip_ms === null ? "—" : t("sound.ms", { ms: leg.round_trip_ms.toFixed(0) })),
+    },
+  ];
+  return (
+    <Card title={t("sound.title")}>
+      <Table rows={legs} columns={columns} rowKey={(leg) => `${leg.who}/${leg.received}`} caption={t("sound.title")} />
     </Card>
   );
 }

@@ -1,4 +1,13 @@
 export default {
+  sound: {
+    title: "Sound",
+    party: "Party",
+    near: "Heard by us",
+    far: "Heard by the party",
+    roundTrip: "Round trip",
+    heard: "MOS {{mos}} · {{loss}} % lost · {{jitter}} ms jitter",
+    ms: "{{ms}} ms",
+  },
   direction: { inbound: "Incoming", outbound: "Outgoing", internal: "Internal" },
   outcome: {
     answered: "Answered",

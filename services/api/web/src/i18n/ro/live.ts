@@ -2,6 +2,15 @@ import type { Romanian } from "../languages";
 import type en from "../en/live";
 
 export default {
+  sound: {
+    title: "Sunet",
+    party: "Participant",
+    near: "Auzit de noi",
+    far: "Auzit de participant",
+    roundTrip: "Dus-întors",
+    heard: "MOS {{mos}} · {{loss}} % pierdut · jitter {{jitter}} ms",
+    ms: "{{ms}} ms",
+  },
   direction: { inbound: "Primit", outbound: "Efectuat", internal: "Intern" },
   outcome: {
     answered: "Răspuns",

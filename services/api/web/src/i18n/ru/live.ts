@@ -2,6 +2,15 @@ import type { Russian } from "../languages";
 import type en from "../en/live";
 
 export default {
+  sound: {
+    title: "Звук",
+    party: "Участник",
+    near: "Слышали мы",
+    far: "Слышал участник",
+    roundTrip: "Туда и обратно",
+    heard: "MOS {{mos}} · потеряно {{loss}} % · джиттер {{jitter}} мс",
+    ms: "{{ms}} мс",
+  },
   direction: { inbound: "Входящий", outbound: "Исходящий", internal: "Внутренний" },
   outcome: {
     answered: "Отвечен",
