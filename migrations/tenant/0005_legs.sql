@@ -1,4 +1,4 @@
--- How well the parties of a call were heard.
+-- crm: how well the parties of a call were heard.
 create table call_legs (
   call text not null,
   leg text not null,

@@ -102,7 +102,7 @@ impl Codec {
 pub struct Audio {
     /// Where the writer wants RTP.
     pub address: SocketAddr,
-    /// Formats, the preferred first.
+    /// Formats, the preferred first; never none (RFC 8866 §5.14).
     pub codecs: Vec<Codec>,
     /// Which way audio flows.
     pub direction: Direction,
@@ -111,6 +111,10 @@ pub struct Audio {
 impl Audio {
     /// Reads the first audio stream that is not refused. A connection address
     /// of 0.0.0.0 is the old way to hold (RFC 2543).
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] when there is no such stream, or none of its formats
+    /// says what it is: there is nothing to answer then.
     pub fn parse(sdp: &[u8]) -> Result<Self, Error> {
         let text = std::str::from_utf8(sdp).map_err(|_| Error::Malformed("sdp"))?;
         let session = sipx_sdp::parse(text).map_err(|_| Error::Malformed("sdp"))?;
@@ -119,9 +123,13 @@ impl Audio {
         let ip = session.address_for(media).ok_or(Error::Malformed("sdp: no address"))?;
         let declared = media.declared_direction().unwrap_or_else(|| session.direction());
         let held = ip.is_unspecified();
+        let codecs: Vec<Codec> = media.formats.iter().filter_map(|f| codec(media, f)).collect();
+        if codecs.is_empty() {
+            return Err(Error::Malformed("sdp: no format that is known"));
+        }
         Ok(Self {
             address: SocketAddr::new(ip, media.port),
-            codecs: media.formats.iter().filter_map(|f| codec(media, f)).collect(),
+            codecs,
             direction: if held { Direction::Inactive } else { Direction::from_core(declared) },
         })
     }
@@ -224,6 +232,12 @@ mod tests {
     fn without_a_common_codec_there_is_no_answer() {
         let offer = Audio { codecs: vec![Codec::new(18, "G729", 8000), Codec::telephone_event()], ..ours() };
         assert_eq!(ours().answer(&offer), None);
+    }
+
+    #[test]
+    fn a_stream_whose_formats_nobody_knows_is_none() {
+        let unknown = ours().write(7, 1).replace("RTP/AVP 8 0 101", "RTP/AVP 77 78");
+        assert_eq!(Audio::parse(unknown.as_bytes()), Err(Error::Malformed("sdp: no format that is known")));
     }
 
     #[test]
