@@ -235,6 +235,12 @@ impl Ledger {
         }
     }
 
+    /// Talk and hold of who leads until `now`.
+    pub fn led_at(&self, now: Timestamp) -> (Millis, Millis) {
+        let talk = self.led_since.map_or(0, |since| now.since(since));
+        (talk, (self.hold_at(now) - self.led_hold).max(0))
+    }
+
     /// Time on hold until `now`.
     pub fn hold_at(&self, now: Timestamp) -> Millis {
         self.hold + self.held_since.map_or(0, |since| now.since(since))

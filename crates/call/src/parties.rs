@@ -238,9 +238,7 @@ impl Call {
     fn transferred(&mut self, step: &mut Step, to: Target) {
         let Lead { leg, agent, queued, gone, .. } = self.talking().lead.clone();
         self.hush(step);
-        let ended = gone.unwrap_or(step.now);
-        let talk = self.ledger.led_since.map_or(0, |since| ended.since(since));
-        let hold = (self.ledger.hold_at(ended) - self.ledger.led_hold).max(0);
+        let (talk, hold) = gone.unwrap_or_else(|| self.ledger.led_at(step.now));
         self.tell(step, CallEvent::Transferred { from: agent, to, talk, hold });
         if gone.is_none() {
             step.does(Effect::HangUpLine { leg, cause: HangupCause::Normal });
@@ -301,7 +299,8 @@ impl Call {
         if talking.others.iter().any(transfers) {
             let Lead { leg, queued, .. } = talking.lead.clone();
             self.hush(step);
-            self.talking().lead.gone = Some(step.now);
+            let share = self.ledger.led_at(step.now);
+            self.talking().lead.gone = Some(share);
             step.does(Effect::HangUpLine { leg, cause });
             self.release_queue(step, queued);
             self.bridge(step);

@@ -33,8 +33,9 @@ pub(crate) struct Lead {
     pub(crate) muted: bool,
     /// The ACD gave the agent to the call: it must be told of the end.
     pub(crate) queued: bool,
-    /// Hung up while a transfer rings: the caller is still to be served.
-    pub(crate) gone: Option<Timestamp>,
+    /// Hung up while a transfer rings, after this talk and hold: the caller is
+    /// still to be served.
+    pub(crate) gone: Option<(Millis, Millis)>,
     /// The ringing that the lead hears.
     pub(crate) ringback: Option<PlayId>,
 }
@@ -345,6 +346,10 @@ impl Call {
     // ── supervisors ─────────────────────────────────────────────────────────
 
     fn supervise(&mut self, step: &mut Step, leg: LegId, agent: AgentId, how: Supervision) -> bool {
+        if self.talking().lead.rings.is_some() {
+            // Nothing to hear yet: the customer, who has the first place, is not called yet.
+            return false;
+        }
         let target = Target::Agent { agent };
         self.invite(step, leg, target, Purpose::Supervise, how)
     }

@@ -132,6 +132,9 @@ struct Open {
     waited: Millis,
     /// An agent answered, whoever has the call now.
     answered: bool,
+    /// Since when somebody leads the conversation, and the hold so far.
+    led_since: Option<Timestamp>,
+    held: Millis,
     /// Talk and hold before the present agent, and before the present stay.
     led: (Millis, Millis),
     stayed: (Millis, Millis),
@@ -194,6 +197,7 @@ impl Book {
             }
             CallEvent::AgentConnected { agent, wait, .. } => {
                 open.agent = Some(agent.clone());
+                open.led_since = Some(at);
                 if !std::mem::replace(&mut open.answered, true) {
                     self.calls[open.call].outcome = Outcome::Answered { wait: open.waited + *wait };
                 }
@@ -203,6 +207,8 @@ impl Book {
                     self.handles(&fact.call, agent, (Some(stay), offer));
                 }
             }
+            CallEvent::Joined { purpose: Purpose::Dial, .. } => open.led_since = Some(at),
+            CallEvent::Retrieved { held, .. } => open.held += *held,
             CallEvent::Transferred { from, to, talk, hold } => {
                 self.transferred(fact, from.as_ref(), to, (*talk, *hold));
             }
@@ -227,6 +233,8 @@ impl Book {
             counts: did.is_some(),
             waited: 0,
             answered: false,
+            led_since: None,
+            held: 0,
             led: (0, 0),
             stayed: (0, 0),
         };
@@ -273,12 +281,14 @@ impl Book {
     /// It counts once for each agent who handled it and once in total (A169).
     fn transferred(&mut self, fact: &CallFact, from: Option<&AgentId>, to: &Target, share: (Millis, Millis)) {
         let Some(open) = self.open.get_mut(&fact.call) else { return };
-        let so_far = (open.led.0 + share.0, open.led.1 + share.1);
-        let work = Work { ended: true, talk: so_far.0, hold: so_far.1, wrap_up: 0 };
         if let Some(offer) = open.offer.take().filter(|_| from.is_some()) {
-            self.offers[offer].work.add_since(work, open.led);
+            let work = &mut self.offers[offer].work;
+            (work.ended, work.talk, work.hold) = (true, share.0, share.1);
         }
-        open.led = so_far;
+        // Who hung up while the transfer rang has no share in the ringing, and neither
+        // has who answered it.
+        let so_far = (open.led.0 + open.led_since.map_or(0, |since| fact.at.since(since)), open.held);
+        (open.led, open.led_since) = (so_far, Some(fact.at));
         match to {
             // What an agent called and handed on is no queue's.
             Target::Agent { .. } if !open.counts => {}
@@ -292,8 +302,10 @@ impl Book {
                 self.handles(&fact.call, agent, place);
             }
             Target::Queue { .. } | Target::Number { .. } => {
+                open.led_since = open.led_since.filter(|_| !matches!(to, Target::Queue { .. }));
                 if let Some(stay) = open.stay.take() {
-                    self.stays[stay].work.add_since(work, open.stayed);
+                    let whole = Work { ended: true, talk: so_far.0, hold: so_far.1, wrap_up: 0 };
+                    self.stays[stay].work.add_since(whole, open.stayed);
                 }
                 open.stayed = so_far;
                 open.agent = None;

@@ -179,3 +179,19 @@ fn nobody_is_handed_over_before_they_answer_and_a_pause_in_their_ringing_is_none
     call.gets(1_000, Input::LineAnswered(other));
     assert!(call.does(|e| matches!(e, Effect::Record { .. })));
 }
+
+/// The customer has the first place among the parties, and has none before being called.
+#[test]
+fn a_supervisor_waits_until_the_agents_own_line_has_answered() {
+    let mut call = Placed::to(number());
+    let supervisor = LegId::new(at(0), 8);
+    let listens =
+        |leg: LegId| Input::Supervise { leg, agent: AgentId::new(at(0), 9), how: Supervision::TakeOver };
+    call.gets(1_000, listens(supervisor.clone()));
+    assert!(call.last.is_empty());
+    call.gets(0, Input::LineRefused { leg: supervisor, outcome: OfferOutcome::Declined });
+    let (agent, other) = (call.agent.clone(), call.other.clone());
+    call.gets(1_000, Input::LineAnswered(agent)).gets(1_000, Input::LineAnswered(other));
+    call.gets(0, listens(LegId::new(at(0), 10)));
+    assert!(call.does(|e| matches!(e, Effect::Invite { purpose: Purpose::Supervise, .. })));
+}

@@ -139,6 +139,24 @@ fn a_transfer_that_fails_returns_the_caller_to_the_agent() {
     }
 }
 
+/// The agent hangs up while the transfer rings: the ringing is nobody's work.
+#[test]
+fn who_hangs_up_during_a_transfer_has_a_share_until_then() {
+    let mut talk = Talk::new();
+    talk.world.passes(30_000);
+    talk.transfers(colleague(1));
+    let agent = talk.agent.clone();
+    talk.world.passes(1_000);
+    talk.gets(Input::LineHungUp(agent));
+    talk.world.passes(20_000);
+    talk.gets(Input::LineAnswered(leg(1)));
+    let share = talk.world.facts.iter().find_map(|fact| match &fact.event {
+        CallEvent::Transferred { talk, hold, .. } => Some((*talk, *hold)),
+        _ => None,
+    });
+    assert_eq!(share, Some((31_000, 1_000)));
+}
+
 #[test]
 fn a_party_that_rings_too_long_is_given_up() {
     let mut talk = Talk::new();

@@ -248,6 +248,10 @@ fn other() -> AgentId {
     AgentId::new(t(0), 2)
 }
 
+fn held(seconds: i64) -> CallEvent {
+    CallEvent::Retrieved { by: Party::Agent, held: seconds * SECOND }
+}
+
 fn transferred(to: Target, talk: i64, hold: i64) -> CallEvent {
     CallEvent::Transferred { from: Some(agent()), to, talk: talk * SECOND, hold: hold * SECOND }
 }
@@ -257,7 +261,9 @@ fn transferred(to: Target, talk: i64, hold: i64) -> CallEvent {
 fn a_transferred_call_counts_once_per_handling_agent_and_once_in_total() {
     let mut story = Story::new();
     story.call(answered().chain([
+        (40, held(5)),
         (40, transferred(Target::Agent { agent: other() }, 30, 5)),
+        (60, held(7)),
         (100, ended(Party::Caller, Stage::Talking, 10, 90, 12)),
     ]));
     let queue = story.figures(By::Queue);
@@ -273,6 +279,25 @@ fn a_transferred_call_counts_once_per_handling_agent_and_once_in_total() {
     assert_eq!((second.offered, second.answered, second.handled), (1, 1, 1));
     assert_eq!((first.talk, first.hold), (30 * SECOND, 5 * SECOND));
     assert_eq!((second.talk, second.hold), (60 * SECOND, 7 * SECOND));
+}
+
+/// The first agent hangs up a second after the transfer, the colleague rings for 20 s.
+#[test]
+fn who_answers_a_transfer_has_no_share_in_its_ringing() {
+    let mut story = Story::new();
+    story.call(answered().chain([
+        (61, held(21)),
+        (61, transferred(Target::Agent { agent: other() }, 31, 1)),
+        (121, ended(Party::Caller, Stage::Talking, 10, 111, 21)),
+    ]));
+    let period = Period { from: t(0), to: t(3_600), as_of: t(3_600), interval: 0 };
+    let rows = story.book.report(By::Agent, &period);
+    let of = |id: AgentId| rows.iter().find(|row| row.key == id.as_str()).unwrap().figures;
+    let (first, second) = (of(agent()), of(other()));
+    assert_eq!((first.talk, first.hold), (31 * SECOND, SECOND));
+    assert_eq!((second.talk, second.hold), (60 * SECOND, 0));
+    let queue = story.figures(By::Queue);
+    assert_eq!((queue.talk, queue.hold), (111 * SECOND, 21 * SECOND), "the caller's whole time");
 }
 
 #[test]
@@ -297,6 +322,8 @@ fn a_customer_whom_an_agent_called_counts_in_the_queue_and_for_no_number() {
     let mut story = Story::new();
     let to = Target::Number { number: "+36201234567".parse().unwrap() };
     let placed = || CallEvent::Placed { agent: other(), to: to.clone(), from: String::new() };
+    let leg = LegId::new(t(0), 9);
+    let dialled = || CallEvent::Joined { leg: leg.clone(), target: to.clone(), purpose: Purpose::Dial };
     let handed = CallEvent::Transferred {
         from: Some(other()),
         to: Target::Queue { queue: queue() },
@@ -305,6 +332,7 @@ fn a_customer_whom_an_agent_called_counts_in_the_queue_and_for_no_number() {
     };
     story.call([
         (0, placed()),
+        (0, dialled()),
         (30, handed.clone()),
         (30, enqueued()),
         (30, rings(1)),
@@ -314,6 +342,7 @@ fn a_customer_whom_an_agent_called_counts_in_the_queue_and_for_no_number() {
     ]);
     story.call([
         (0, placed()),
+        (0, dialled()),
         (30, handed),
         (30, enqueued()),
         (60, ended(Party::Caller, Stage::Queue, 30, 30, 0)),
@@ -324,7 +353,8 @@ fn a_customer_whom_an_agent_called_counts_in_the_queue_and_for_no_number() {
         talk: 5 * SECOND,
         hold: 0,
     };
-    story.call([(0, placed()), (5, colleague), (9, ended(Party::Caller, Stage::Talking, 0, 9, 0))]);
+    let end = ended(Party::Caller, Stage::Talking, 0, 9, 0);
+    story.call([(0, placed()), (0, dialled()), (5, colleague), (9, end)]);
     let queue = story.figures(By::Queue);
     assert_eq!((queue.offered, queue.answered, queue.abandoned, queue.handled), (2, 1, 1, 1));
     assert_eq!((queue.talk, queue.wait_abandoned), (60 * SECOND, 30 * SECOND));
