@@ -11,6 +11,9 @@ use crate::{
     sdp::{self, Local, Remote},
 };
 
+/// Payload type of comfort noise (RFC 3389): some send it without having said so.
+const COMFORT_NOISE: u8 = 13;
+
 /// The RTP side of a leg.
 pub struct Wire {
     pub socket: UdpSocket,
@@ -81,7 +84,8 @@ impl Wire {
 
     /// Whether a packet from `from` is the party's own.
     pub fn admit(&mut self, now: Duration, from: SocketAddr, packet: &Packet<'_>) -> bool {
-        let known = self.law_of(packet.payload_type).is_some() || self.event() == Some(packet.payload_type);
+        let pt = packet.payload_type;
+        let known = self.law_of(pt).is_some() || self.event() == Some(pt) || pt == COMFORT_NOISE;
         known && self.latch.admit(now, from, packet.ssrc)
     }
 

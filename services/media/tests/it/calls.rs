@@ -165,6 +165,23 @@ async fn who_is_silent_on_hold_is_not_lost_and_who_vanishes_afterwards_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_sends_but_comfort_noise_is_there() {
+    let settings = toml::toml! { media_lost_ms = 1000 };
+    let bench = Bench::start_with(tempfile::tempdir().unwrap(), "", settings).await;
+    let mut edge = bench.edge("e").await;
+    let (a, b) = two_phones(&mut edge, [Law::A, Law::A]).await;
+    a.ear.hears(700.0).await;
+    b.rests.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let heard = a.ear.len();
+    b.rests.store(false, Ordering::Relaxed);
+    a.ear.hears_more(heard).await;
+    let op = edge.set_remote("c1", "b", &b.sdp("sendrecv"), true).await;
+    edge.answer(op).await;
+    assert!(!edge.seen.iter().any(|event| matches!(event.what, Some(Told::MediaLost(_)))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn our_own_offer_is_answered_by_the_phone() {
     let bench = Bench::start().await;
     let mut edge = bench.edge("e").await;

@@ -15,6 +15,7 @@ use tokio::{net::UdpSocket, time::Instant};
 use crate::bench::PATIENCE;
 
 const EVENT: u8 = 96;
+const COMFORT_NOISE: u8 = 13;
 /// A tone louder than this is heard, one below a tenth of it is not.
 pub const AUDIBLE: f64 = 0.15;
 /// Samples that a judgement takes: 100 ms.
@@ -91,6 +92,8 @@ pub struct Phone {
     to: Arc<Mutex<Option<SocketAddr>>>,
     sender: Arc<Mutex<Sender>>,
     pub speaking: Arc<AtomicBool>,
+    /// Sends comfort noise in place of speech.
+    pub rests: Arc<AtomicBool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -109,6 +112,7 @@ impl Phone {
             to: Arc::default(),
             sender: Arc::new(Mutex::new(Sender::new(u32::from(address.port()), 65_500, u32::MAX - 2_000))),
             speaking: Arc::new(AtomicBool::new(true)),
+            rests: Arc::default(),
             socket,
             tasks: Vec::new(),
         };
@@ -142,7 +146,7 @@ impl Phone {
 
     fn speak(&self, hz: f64) -> impl Future<Output = ()> + use<> {
         let (socket, to, sender) = (self.socket.clone(), self.to.clone(), self.sender.clone());
-        let (law, speaking) = (self.law, self.speaking.clone());
+        let (law, speaking, rests) = (self.law, self.speaking.clone(), self.rests.clone());
         async move {
             let mut sine = Sine::new(hz, 0.4);
             let mut every = tokio::time::interval(Duration::from_millis(20));
@@ -154,7 +158,9 @@ impl Phone {
                 let mut datagram = Vec::new();
                 {
                     let mut sender = sender.lock().unwrap();
-                    if speaking.load(Ordering::Relaxed) {
+                    if rests.load(Ordering::Relaxed) {
+                        sender.write(false, COMFORT_NOISE, &[60], &mut datagram);
+                    } else if speaking.load(Ordering::Relaxed) {
                         sender.write(false, law.payload_type(), &payload, &mut datagram);
                     }
                     sender.advance(160);
