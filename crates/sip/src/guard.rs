@@ -13,8 +13,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Refusals a source is told of in one window.
     pub answers_max: u32,
-    /// How long a source is remembered; silence lasts one to two windows after
-    /// its last bad request.
+    /// How long refusals are counted, and the first silence; each further one is
+    /// twice as long, up to 256 windows.
     pub window: Duration,
     /// Sources remembered per window.
     pub sources_max: usize,

@@ -76,9 +76,9 @@ pub fn start(config: Config, log: Log, view: Arc<ConfigView>, drain: Drain) -> (
         moved: HashSet::new(),
     };
     driver.learn();
-    let task = tokio::spawn(async move {
+    let task = tokio::spawn(drain.clone().ends_with(async move {
         drain.or(driver.run(inbox)).await;
-    });
+    }));
     (Door { messages, streams: Arc::default() }, task)
 }
 

@@ -26,7 +26,8 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     let view = ConfigView::follow(&deps.log)?;
     view.ready().await;
     let books = Arc::new(Books::default());
-    let folding = tokio::spawn(events::fold(deps.log.clone(), books.clone(), drain.clone()));
+    let folding =
+        tokio::spawn(drain.clone().ends_with(events::fold(deps.log.clone(), books.clone(), drain.clone())));
     let api = api::Api {
         log: deps.log,
         view,

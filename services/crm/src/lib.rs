@@ -24,7 +24,12 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     let view = ConfigView::follow(&deps.log)?;
     view.ready().await;
     let consumer = deps.log.consumer("crm", &[Topic::Call, Topic::Agent])?;
-    let folding = tokio::spawn(events::fold(consumer, db.clone(), view.clone(), drain.clone()));
+    let folding = tokio::spawn(drain.clone().ends_with(events::fold(
+        consumer,
+        db.clone(),
+        view.clone(),
+        drain.clone(),
+    )));
     let server = CrmServer::new(api::Api { db: db.clone(), view });
     chassis::grpc::serve(deps.listener, Routes::new(server), deps.credentials, drain).await?;
     folding.await?;

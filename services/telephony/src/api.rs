@@ -66,7 +66,10 @@ impl Contract for Api {
         }
         let from = match &to {
             Target::Agent { .. } => name.to_owned(),
-            _ => directory.own_number(&tenant).map(|number| number.to_string()).unwrap_or_default(),
+            Target::Number { number } => {
+                directory.shown_to(&tenant, number).map_or_else(String::new, String::from)
+            }
+            Target::Queue { .. } => return Err(bad("a queue takes a transfer only")),
         };
         let (now, random) = (chassis::clock::now(), chassis::random::u128);
         let placement = Placement {

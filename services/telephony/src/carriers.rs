@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sip::{Credentials, Endpoint, Flow, Outbound, Party, RequestId, Response, Tokens, Uri};
-use types::config::Transport;
+use types::{TrunkId, config::Transport};
 
 use crate::edge::{Edge, Handle};
 use crate::outbound::Route;
@@ -32,11 +32,12 @@ pub struct Pace {
     pub expires: u32,
 }
 
-/// A gateway by its address, transport and who vouches for it, and our name there.
-type Key = (String, Transport, Option<Arc<str>>, Option<String>);
+/// A gateway by its address, transport and who vouches for it, and our name there:
+/// that is one trunk's, whoever else says the same name.
+type Key = (String, Transport, Option<Arc<str>>, Option<(TrunkId, String)>);
 
 fn key(route: &Route) -> Key {
-    let name = route.credentials.as_ref().map(|credentials| credentials.0.clone());
+    let name = route.credentials.as_ref().map(|credentials| (route.trunk.clone(), credentials.0.clone()));
     (route.address.clone(), route.transport, route.ca.clone(), name)
 }
 

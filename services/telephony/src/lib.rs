@@ -79,7 +79,7 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
         shared.clone(),
         drain.clone(),
     )?;
-    let edge = tokio::spawn(edge.run(commands, stop.clone()));
+    let edge = tokio::spawn(stop.clone().ends_with(edge.run(commands, stop.clone())));
     tracing::info!(%address, "sip edge listens");
 
     let ending = tokio::spawn(end(config.drain_wait_ms, shared.clone(), drain, stop.clone()));

@@ -170,7 +170,7 @@ pub async fn invite(
     signals: mpsc::Sender<Signal>,
 ) -> Option<PhoneLeg> {
     let callee = Uri::sip(&route.write(number), remote);
-    let shown = route.write(route.caller_id.as_ref().unwrap_or(presented));
+    let shown = route.write(presented);
     let credentials = route.credentials.clone();
     let credentials = credentials.map(|(username, password)| Credentials { username, password });
     tracing::info!(trunk = %route.trunk, gateway = route.address, "dialled");

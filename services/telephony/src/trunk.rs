@@ -242,6 +242,13 @@ impl Directory {
         own.map(|number| number.number.clone()).min_by(|a, b| a.as_str().cmp(b.as_str()))
     }
 
+    /// What a number is shown that somebody here calls: the caller id of the trunk
+    /// that it is called by first, else a number of the company's.
+    pub fn shown_to(&self, tenant: &TenantId, number: &E164) -> Option<E164> {
+        let first = self.routes(tenant, number, 0).into_iter().next();
+        first.and_then(|route| route.caller_id).or_else(|| self.own_number(tenant))
+    }
+
     /// Every gateway of every trunk that takes our calls.
     pub fn all_routes(&self) -> Vec<Route> {
         self.routes.values().flatten().map(|choice| choice.route.clone()).collect()

@@ -58,8 +58,8 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
         .add_service(WebhooksServer::new(webhooks))
         .add_service(ConfigServer::new(documents::Documents::new(db.clone())));
     publish::all_if_the_log_is_new(&db, &deps.log).await?;
-    let shipper = tokio::spawn(publish::ship(db.clone(), deps.log, drain.clone()));
-    let telling = tokio::spawn(telling);
+    let shipper = tokio::spawn(drain.clone().ends_with(publish::ship(db.clone(), deps.log, drain.clone())));
+    let telling = tokio::spawn(drain.clone().ends_with(telling));
     let renewal = tokio::spawn(renew_keys(keys, drain.clone()));
     chassis::grpc::serve(deps.listener, routes, deps.credentials, drain).await?;
     let _ = tokio::join!(shipper, renewal, telling);

@@ -170,7 +170,8 @@ impl Driver {
     ) -> Option<super::PhoneLeg> {
         let remote = route.resolve().await?;
         let called = self.call.ledger().did.clone();
-        let presented = called.or_else(|| self.shared.directory.borrow().own_number(&self.tenant))?;
+        let own = || self.shared.directory.borrow().own_number(&self.tenant);
+        let presented = route.caller_id.clone().or(called).or_else(own)?;
         let (edge, signals) = (self.shared.edge.clone(), self.signals.clone());
         crate::outbound::invite(&edge, route, remote, (number, &presented), of, sdp, signals).await
     }

@@ -265,6 +265,24 @@ async fn a_registration_proves_itself_and_is_refreshed_before_it_lapses() {
     carrier.sees("the end", |seen| seen.iter().any(|s| s.authorized && s.expires == Some(0))).await;
 }
 
+/// Another company, or another trunk, may say the same name at the same gateway.
+#[tokio::test]
+async fn a_registration_is_its_trunks_alone() {
+    let world = world().await;
+    let carrier = Carrier::start(MANNERS).await;
+    world.save_trunk(&trunk_id(), &registering(&carrier, "pass"));
+    carrier.sees("a registration", |seen| seen.iter().any(|seen| seen.authorized)).await;
+    let other = trunk_id();
+    for _ in 0..8 {
+        let mut trunk = registering(&carrier, "guess");
+        trunk.outbound.as_mut().unwrap().register = false;
+        world.save_trunk(&other, &trunk);
+        carrier.sees_more("OPTIONS", 2).await;
+    }
+    let registrations = carrier.seen("REGISTER");
+    assert!(registrations.iter().all(|seen| seen.expires != Some(0)), "{registrations:#?}");
+}
+
 #[tokio::test]
 async fn a_registrar_that_wants_longer_registrations_gets_them() {
     let world = world().await;
