@@ -172,6 +172,9 @@ impl Driver {
             device_request::What::Aux(aux) if !aux.line.is_empty() => self.sessions.owns(&agent, stream),
             // A device that somebody else took over signs out quietly.
             device_request::What::Offline(_) if !self.sessions.owned_by(&agent, stream) => return,
+            device_request::What::Watch(watch) if !watch.line.is_empty() => {
+                self.sessions.goes_on(&agent, stream);
+            }
             _ => self.sessions.watches(&agent, stream),
         }
         match wire::device_input(tenant.clone(), agent.clone(), what) {

@@ -61,17 +61,27 @@ impl Sessions {
         }
     }
 
+    /// Looks on; a device whose holder is gone stays an orphan.
     pub fn watches(&mut self, agent: &AgentId, stream: u64) {
+        self.agents.entry(agent.clone()).or_default().watchers.insert(stream);
+    }
+
+    /// Holds the device from now on, whoever held it before.
+    pub fn owns(&mut self, agent: &AgentId, stream: u64) {
+        self.watches(agent, stream);
         let session = self.agents.entry(agent.clone()).or_default();
-        session.watchers.insert(stream);
+        session.owner = Some(stream);
         if let Some(until) = session.lease.take() {
             self.leases.remove(&(until, Orphan::Agent(agent.clone())));
         }
     }
 
-    pub fn owns(&mut self, agent: &AgentId, stream: u64) {
-        self.watches(agent, stream);
-        self.agents.entry(agent.clone()).or_default().owner = Some(stream);
+    /// Holds the device still, after its stream broke; not if somebody else does by now.
+    pub fn goes_on(&mut self, agent: &AgentId, stream: u64) {
+        match self.agents.get(agent).is_some_and(|session| session.owner.is_some()) {
+            true => self.watches(agent, stream),
+            false => self.owns(agent, stream),
+        }
     }
 
     pub fn owned_by(&self, agent: &AgentId, stream: u64) -> bool {
@@ -145,6 +155,25 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A stream that breaks during a call: the call goes on, and so does the holder.
+    #[test]
+    fn who_goes_on_holding_a_device_is_its_owner_and_who_looks_on_is_not() {
+        let (now, until) = (Timestamp::from_millis(1_000), Timestamp::from_millis(11_000));
+        let (phone, desk) = (AgentId::new(now, 1), AgentId::new(now, 2));
+        let mut sessions = Sessions::default();
+        sessions.owns(&phone, 1);
+        sessions.owns(&desk, 1);
+        sessions.detached(1, until);
+        sessions.goes_on(&phone, 2);
+        sessions.watches(&desk, 3);
+        assert!(sessions.owned_by(&phone, 2) && !sessions.owned_by(&desk, 3));
+        assert_eq!(sessions.expired(until), [Orphan::Agent(desk)], "a second tab keeps no phone");
+        sessions.goes_on(&phone, 4);
+        assert!(sessions.owned_by(&phone, 2));
+        sessions.detached(2, until);
+        assert_eq!(sessions.expired(until), [Orphan::Agent(phone)], "it can be lost again");
+    }
 
     #[test]
     fn who_is_held_again_in_time_is_no_orphan() {

@@ -154,7 +154,7 @@ impl Desks {
             desk.tell_legs();
         }
         drop(all);
-        let _ = self.ask(tenant, agent, ask::What::Watch(ask::Watch {}));
+        let _ = self.ask(tenant, agent, ask::What::Watch(ask::Watch::default()));
         Some(id)
     }
 
@@ -297,7 +297,8 @@ impl Desks {
     pub fn reattach(&self) {
         for (agent, desk) in self.all().iter_mut() {
             desk.reclaims = desk.wish != Wish::Offline;
-            let _ = self.ask(&desk.tenant, agent, ask::What::Watch(ask::Watch {}));
+            let line = if desk.reclaims { self.line.clone() } else { String::new() };
+            let _ = self.ask(&desk.tenant, agent, ask::What::Watch(ask::Watch { line }));
         }
     }
 
