@@ -168,7 +168,7 @@ impl Say {
     /// With the values of this call.
     pub(crate) fn filled(&self, variables: &Variables) -> Say {
         match self {
-            Say::Text(text) if !self.is_fixed() => Say::Filled(template::filled(text, variables)),
+            Say::Text(text) if !self.is_fixed() => Say::Filled(template::spoken(text, variables)),
             same => same.clone(),
         }
     }

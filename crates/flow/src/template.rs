@@ -4,6 +4,8 @@ use crate::Variables;
 
 /// The longest name of a variable.
 const NAME_MAX: usize = 40;
+/// The longest text that is said: some two minutes.
+const SPOKEN_MAX: usize = 2_000;
 
 /// Small letters, digits and `_`, a letter first.
 pub(crate) fn is_name(name: &str) -> bool {
@@ -51,6 +53,11 @@ pub(crate) fn names(text: &str) -> Vec<&str> {
 /// The text with values; one that was never set is empty.
 pub(crate) fn filled(text: &str, variables: &Variables) -> String {
     filled_by(text, variables, str::to_owned)
+}
+
+/// The text with values as it is said: what nobody would listen to is cut off.
+pub(crate) fn spoken(text: &str, variables: &Variables) -> String {
+    filled(text, variables).chars().take(SPOKEN_MAX).collect()
 }
 
 /// The text as an address: values are encoded, so that none ends the part

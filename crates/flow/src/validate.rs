@@ -4,7 +4,9 @@ use crate::{
 use std::collections::BTreeSet;
 
 const NODES_MAX: usize = 500;
+/// Of one text, and of the texts of one request over HTTP together, in bytes.
 const TEXT_MAX: usize = 2_000;
+const REQUEST_MAX: usize = 8_000;
 const VARIABLES_MAX: usize = 100;
 const HEADERS_MAX: usize = 20;
 const SKILLS_MAX: usize = 8;
@@ -37,7 +39,9 @@ impl Flow {
             report("language".into(), "is none of en, ru, ro");
         }
         if self.nodes.len() > NODES_MAX {
+            // Not looked at: following all ways takes the square of their number.
             report("nodes".into(), "are more than 500");
+            return Err(problems);
         }
         if !self.nodes.contains_key(&self.start) {
             report("start".into(), "names no node of this flow");
@@ -130,34 +134,41 @@ fn sets(node: &Node) -> Vec<(String, &str)> {
     }
 }
 
-/// The variables that a node reads, with the place in the node.
-fn reads(node: &Node) -> Vec<(String, &str)> {
-    let within =
-        |place: String, text| template::names(text).into_iter().map(move |name| (place.clone(), name));
-    let mut read: Vec<(String, &str)> = Vec::new();
-    for (field, say) in node.said() {
-        if let Say::Text(text) = say {
-            read.extend(within(field.into(), text));
-        }
-    }
+/// The texts of a node in which variables may stand, with the place in the node.
+fn texts(node: &Node) -> Vec<(String, &str)> {
+    let said = node.said().into_iter().filter_map(|(field, say)| match say {
+        Say::Text(text) => Some((field.to_owned(), text.as_str())),
+        _ => None,
+    });
+    let mut texts: Vec<_> = said.collect();
     match node {
         Node::Set(set) => {
-            read.extend(set.values.iter().flat_map(|(name, text)| within(format!("values.{name}"), text)));
+            texts.extend(set.values.iter().map(|(name, text)| (format!("values.{name}"), text.as_str())));
         }
         Node::Condition(condition) => {
-            for (i, case) in condition.cases.iter().enumerate() {
-                read.push((format!("cases[{i}].variable"), &case.variable));
-                read.extend(within(format!("cases[{i}].value"), &case.value));
-            }
+            let cases = condition.cases.iter().enumerate();
+            texts.extend(cases.map(|(i, case)| (format!("cases[{i}].value"), case.value.as_str())));
         }
         Node::Http(http) => {
-            read.extend(http.texts().into_iter().flat_map(|(field, text)| within(field.into(), text)));
+            texts.extend(http.texts().into_iter().map(|(field, text)| (field.to_owned(), text)));
         }
         Node::Queue(queue) => {
             let skills = queue.skills.iter().enumerate();
-            read.extend(skills.flat_map(|(i, skill)| within(format!("skills[{i}].name"), &skill.name)));
+            texts.extend(skills.map(|(i, skill)| (format!("skills[{i}].name"), skill.name.as_str())));
         }
         _ => {}
+    }
+    texts
+}
+
+/// The variables that a node reads, with the place in the node.
+fn reads(node: &Node) -> Vec<(String, &str)> {
+    let within =
+        |(place, text): (String, _)| template::names(text).into_iter().map(move |name| (place.clone(), name));
+    let mut read: Vec<_> = texts(node).into_iter().flat_map(within).collect();
+    if let Node::Condition(condition) = node {
+        let cases = condition.cases.iter().enumerate();
+        read.extend(cases.map(|(i, case)| (format!("cases[{i}].variable"), case.variable.as_str())));
     }
     read
 }
@@ -180,11 +191,12 @@ fn check_variables(node: &Node, set: &BTreeSet<&str>, report: &mut Report) {
 
 fn check_node(node: &Node, report: &mut Report) {
     for (field, say) in node.said() {
-        match say {
-            Say::Text(text) if text.trim().is_empty() => report(field, "says an empty text"),
-            Say::Text(text) if text.len() > TEXT_MAX => report(field, "says more than 2000 bytes at once"),
-            _ => {}
+        if matches!(say, Say::Text(text) if text.trim().is_empty()) {
+            report(field, "says an empty text");
         }
+    }
+    for (field, _) in texts(node).into_iter().filter(|(_, text)| text.len() > TEXT_MAX) {
+        report(&field, "is longer than 2000 bytes");
     }
     match node {
         Node::Play(play) if play.say.is_empty() => report("say", "says nothing"),
@@ -291,6 +303,9 @@ fn check_http(http: &Http, report: &mut Report) {
         }
         Some(host) if host.contains('@') => report("url", "has a password in it: put it into a header"),
         Some(_) => {}
+    }
+    if http.texts().iter().map(|(_, text)| text.len()).sum::<usize>() > REQUEST_MAX {
+        report("body", "is longer than 8000 bytes, together with the address");
     }
     if !(100..=10_000).contains(&http.timeout_ms) {
         report("timeout_ms", "is not between 100 and 10000");

@@ -2,18 +2,16 @@
 
 use types::Millis;
 
+/// Each is a file of its own: of places and waits there are many pairs.
 /// `wait`: what most callers at this place do not wait longer than; 0: not known.
-pub fn text(language: &str, position: u32, wait: Millis) -> String {
+pub fn texts(language: &str, position: u32, wait: Millis) -> Vec<String> {
     let place = place(language, position);
-    if wait <= 0 {
-        return place;
-    }
-    let wait = span(language, wait);
-    match language {
-        "ru" => format!("{place} Ожидание, скорее всего, не дольше чем {wait}."),
-        "ro" => format!("{place} Probabil nu veți aștepta mai mult de {wait}."),
-        _ => format!("{place} You will probably wait no longer than {wait}."),
-    }
+    let told = (wait > 0).then(|| span(language, wait)).map(|wait| match language {
+        "ru" => format!("Ожидание, скорее всего, не дольше чем {wait}."),
+        "ro" => format!("Probabil nu veți aștepta mai mult de {wait}."),
+        _ => format!("You will probably wait no longer than {wait}."),
+    });
+    [place].into_iter().chain(told).collect()
 }
 
 fn place(language: &str, position: u32) -> String {
@@ -61,9 +59,9 @@ mod tests {
 
     #[test]
     fn the_place_and_the_wait_are_told_in_the_companys_language() {
-        assert_eq!(text("en", 1, 0), "You are next in line.");
-        let wait = "You are number 3 in line. You will probably wait no longer than 2 minutes 30 seconds.";
-        assert_eq!(text("en", 3, 150_000), wait);
+        assert_eq!(texts("en", 1, 0), ["You are next in line."]);
+        let wait = "You will probably wait no longer than 2 minutes 30 seconds.";
+        assert_eq!(texts("en", 3, 150_000), ["You are number 3 in line.", wait]);
         let spans =
             |language| [60_000, 120_000, 300_000, 40_000, 21 * 60_000].map(|wait| span(language, wait));
         assert_eq!(spans("en"), ["1 minute", "2 minutes", "5 minutes", "40 seconds", "21 minutes"]);

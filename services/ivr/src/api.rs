@@ -4,11 +4,11 @@ use crate::{
     announcement,
     dips::Dips,
     flows::Flows,
-    prompts::{Prompts, Unfit},
+    prompts::{Prompts, Unfit, Words},
     wire::{self, Carried},
 };
 use chassis::{Error, clock};
-use flow::{Flow, Input, Instruction, Stepped};
+use flow::{Flow, Input, Instruction, Say, Stepped};
 use proto::ivr::v1::{next_reply, next_request, render_request, *};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -47,9 +47,10 @@ impl ivr_server::Ivr for Api {
         let AnnounceRequest { tenant, position, expected_wait_ms, .. } = request.into_inner();
         let tenant: TenantId = tenant.parse().map_err(|_| Error::invalid("no tenant"))?;
         let language = self.flows.language(&tenant);
-        let text = announcement::text(&language, position, expected_wait_ms);
-        let spoken = self.prompts.speak(&text, &language).await.map_err(Error::internal)?;
-        Ok(Response::new(AnnounceReply { hashes: vec![spoken] }))
+        let texts = announcement::texts(&language, position, expected_wait_ms);
+        let say: Vec<Say> = texts.into_iter().map(Say::Text).collect();
+        let hashes = self.words(&tenant, &language).files(&say).await;
+        Ok(Response::new(AnnounceReply { hashes }))
     }
 
     async fn render(&self, request: Request<RenderRequest>) -> Result<Response<RenderReply>, Status> {
@@ -115,15 +116,14 @@ impl Api {
         flow: &Flow,
         instruction: Instruction,
     ) -> Result<next_reply::Instruction, Error> {
-        let language = &flow.language;
+        let words = self.words(tenant, &flow.language);
         Ok(match instruction {
             Instruction::Play(say) => {
-                let hashes = self.prompts.files(&self.flows, tenant, language, &say).await;
-                next_reply::Instruction::Play(next_reply::Play { hashes })
+                next_reply::Instruction::Play(next_reply::Play { hashes: words.files(&say).await })
             }
             Instruction::Collect { say, timeout, keys_max, terminators } => {
                 next_reply::Instruction::Collect(next_reply::Collect {
-                    hashes: self.prompts.files(&self.flows, tenant, language, &say).await,
+                    hashes: words.files(&say).await,
                     max_digits: keys_max as u32,
                     terminators: terminators.into(),
                     first_timeout_ms: timeout,
@@ -131,19 +131,23 @@ impl Api {
                 })
             }
             Instruction::Fetch { say, .. } => {
-                let mut hashes = self.prompts.files(&self.flows, tenant, language, &say).await;
+                let mut hashes = words.files(&say).await;
                 hashes.push(self.prompts.music.clone());
                 next_reply::Instruction::Wait(next_reply::Wait { hashes })
             }
-            Instruction::Queue(node) => self.queue(tenant, language, node).await,
+            Instruction::Queue(node) => self.queue(&words, node).await,
             Instruction::Hangup => next_reply::Instruction::Hangup(next_reply::Hangup {}),
         })
     }
 
-    async fn queue(&self, tenant: &TenantId, language: &str, node: flow::Queue) -> next_reply::Instruction {
-        let settings = self.flows.queue(tenant, &node.queue);
-        let welcome = self.prompts.files(&self.flows, tenant, language, &node.welcome).await;
-        let mut music = self.prompts.files(&self.flows, tenant, language, &node.music).await;
+    fn words<'a>(&'a self, tenant: &'a TenantId, language: &'a str) -> Words<'a> {
+        Words::new(&self.prompts, &self.flows, tenant, language)
+    }
+
+    async fn queue(&self, words: &Words<'_>, node: flow::Queue) -> next_reply::Instruction {
+        let settings = self.flows.queue(words.tenant, &node.queue);
+        let welcome = words.files(&node.welcome).await;
+        let mut music = words.files(&node.music).await;
         if music.is_empty() {
             music.push(self.prompts.music.clone());
         }

@@ -4,7 +4,7 @@ mod reach;
 #[cfg(test)]
 mod tests;
 
-use crate::Config;
+use crate::{Config, turns::Turns};
 use anyhow::{Context, bail, ensure};
 use flow::{Method, Request};
 use ipnet::IpNet;
@@ -16,20 +16,19 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::{sync::Semaphore, time};
+use tokio::time;
 use types::TenantId;
 
 /// Clients kept, one for each set of networks that may be asked.
 const CLIENTS_MAX: usize = 1_000;
+/// With the values of a call.
+const ADDRESS_MAX: usize = 8_000;
 
 pub struct Dips {
     private_networks: Vec<IpNet>,
-    dips_max: usize,
     answer_max: usize,
     clients: Mutex<HashMap<Reach, Client>>,
-    /// A company's questions take turns, so that one with a slow system holds
-    /// up no other.
-    turns: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
+    turns: Turns,
 }
 
 impl Dips {
@@ -39,10 +38,9 @@ impl Dips {
         let network = |text: &String| text.parse().with_context(|| format!("private_networks: {text:?}"));
         Ok(Dips {
             private_networks: config.private_networks.iter().map(network).collect::<anyhow::Result<_>>()?,
-            dips_max: config.dips_max.max(1),
             answer_max: config.answer_max,
             clients: Mutex::default(),
-            turns: Mutex::default(),
+            turns: Turns::new(config.dips_max),
         })
     }
 
@@ -50,7 +48,7 @@ impl Dips {
     /// `networks`: private ones that the company's flows may ask.
     pub async fn ask(&self, tenant: &TenantId, networks: &[IpNet], request: &Request) -> Option<Value> {
         let within = Duration::from_millis(request.timeout.max(0) as u64);
-        let turns = self.turns(tenant);
+        let turns = self.turns.of(tenant);
         let asking = async {
             let _turn = turns.acquire().await?;
             self.send(networks, request).await
@@ -71,6 +69,7 @@ impl Dips {
     }
 
     async fn send(&self, networks: &[IpNet], request: &Request) -> anyhow::Result<Value> {
+        ensure!(request.url.len() <= ADDRESS_MAX, "the address is longer than {ADDRESS_MAX} bytes");
         let url: Url = request.url.parse().context("no address of HTTP")?;
         let reach = Reach::new(&self.private_networks, networks);
         // Names are looked at when they are resolved, an address only here.
@@ -89,21 +88,17 @@ impl Dips {
         if let Some(body) = &request.body {
             asked = asked.header("content-type", "application/json").body(body.clone());
         }
-        let mut reply = asked.header("accept", "application/json").send().await?;
+        let mut reply =
+            asked.header("accept", "application/json").send().await.map_err(reqwest::Error::without_url)?;
         ensure!(reply.status().is_success(), "status {}", reply.status());
         let mut body = Vec::new();
-        while let Some(chunk) = reply.chunk().await? {
+        while let Some(chunk) = reply.chunk().await.map_err(reqwest::Error::without_url)? {
             if body.len() + chunk.len() > self.answer_max {
                 bail!("the answer is longer than {} bytes", self.answer_max);
             }
             body.extend_from_slice(&chunk);
         }
         serde_json::from_slice(&body).context("the answer is not JSON")
-    }
-
-    fn turns(&self, tenant: &TenantId) -> Arc<Semaphore> {
-        let mut turns = self.turns.lock().expect("no panic while the lock is held");
-        turns.entry(tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(self.dips_max))).clone()
     }
 
     fn client(&self, reach: Reach) -> anyhow::Result<Client> {

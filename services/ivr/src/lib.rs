@@ -8,6 +8,7 @@ mod flows;
 mod music;
 mod prompts;
 mod speech;
+mod turns;
 mod wire;
 
 pub use config::Config;

@@ -43,6 +43,15 @@ fn a_node_that_nothing_leads_to_is_found() {
     assert_eq!(places(&flow), ["nodes.b"]);
 }
 
+#[test]
+fn of_far_too_many_nodes_nothing_else_is_told() {
+    let nodes: Vec<String> =
+        (0..5_000).map(|n| format!(r#""n{n}": {}"#, play(&format!("n{}", n + 1)))).collect();
+    let nodes = nodes.join(", ");
+    let flow = format!(r#"{{"name": "f", "language": "en", "start": "n0", "nodes": {{{nodes}}}}}"#);
+    assert_eq!(places(&flow), ["nodes"]);
+}
+
 proptest! {
     /// Whatever passes validation ends within a bounded number of steps for
     /// a caller who says nothing.

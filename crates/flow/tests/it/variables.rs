@@ -153,3 +153,18 @@ fn who_has_heard_what_was_wanted_is_served_until_an_agent_is_wanted_after_all() 
     }
     assert_eq!(stages, [Stage::SelfServed, Stage::SelfServed, Stage::Queue, Stage::Greeting]);
 }
+
+/// A text may name a value many times over.
+#[test]
+fn what_is_said_is_cut_and_a_text_is_not_longer_than_two_thousand_bytes() {
+    let long = says_with(json!({ "a": "x".repeat(500) }), &"{a}".repeat(600));
+    assert_eq!(long.validate(), Ok(()));
+    assert_eq!(heard(&begin(&long).instruction).len(), 2_000);
+    let text = "x".repeat(2_001);
+    let set = says_with(json!({ "a": text }), "{a}");
+    assert_eq!(places(&set), ["nodes.set.values.a"]);
+    let body = json!({ "type": "http", "label": "Asks", "url": "https://example.com/", "body": vec!["x".repeat(1_900); 5],
+                       "variables": {}, "next": "bye", "failed": "bye" });
+    let asks = flow("asks", json!({ "asks": body, "bye": { "type": "hangup" } }));
+    assert_eq!(places(&asks), ["nodes.asks.body"]);
+}

@@ -32,10 +32,9 @@ fn dips(networks: &[&str]) -> Dips {
     chassis::telemetry::start();
     Dips {
         private_networks: nets(networks),
-        dips_max: 2,
         answer_max: 1_000,
         clients: Mutex::default(),
-        turns: Mutex::default(),
+        turns: Turns::new(2),
     }
 }
 
@@ -93,6 +92,17 @@ async fn what_is_no_good_answer_is_none() {
     }
 }
 
+/// What callers type is nobody's who reads logs.
+#[tokio::test]
+async fn what_went_wrong_is_told_without_the_callers_values() {
+    let (dips, at) = (dips(LOOPBACK), system("nonsense").await);
+    for url in [format!("http://{at}/4711?pin=4711"), "http://127.0.0.1:1/4711?pin=4711".to_owned()] {
+        let error = dips.send(&nets(LOOPBACK), &request(url, 1_000)).await.unwrap_err();
+        let told = format!("{error:#}");
+        assert!(!told.contains("4711"), "{told}");
+    }
+}
+
 #[tokio::test]
 async fn a_system_that_hangs_is_given_up_on_even_while_others_wait_for_it() {
     let (dips, at) = (dips(LOOPBACK), system("").await);
@@ -106,7 +116,7 @@ async fn a_system_that_hangs_is_given_up_on_even_while_others_wait_for_it() {
         dips.ask(&tenant, &networks, &hung)
     );
     assert_eq!((a, b, c), (None, None, None));
-    assert_eq!(dips.turns(&tenant).available_permits(), 2, "every turn came back");
+    assert_eq!(dips.turns.of(&tenant).available_permits(), 2, "every turn came back");
 }
 
 #[test]
