@@ -29,7 +29,7 @@ use chassis::{Deps, Drain, grpc::Channel};
 use eventlog::ConfigView;
 use http::{HeaderName, HeaderValue, header};
 use limits::Limit;
-use object_store::{ObjectStore, local::LocalFileSystem};
+use object_store::ObjectStore;
 use proto::{
     acd::v1::attend_client::AttendClient,
     analytics::v1::analytics_client::AnalyticsClient,
@@ -167,20 +167,13 @@ fn app(
         desks,
         test_calls: rest::TestCalls::default(),
         feeds: Arc::default(),
-        objects: objects(&config.objects)?,
+        objects: chassis::objects::open(&config.objects)?,
         sign_ups: Limit::new(10, 6 * 60_000),
         sign_ins: Limit::new(50, 5_000),
         requests: Limit::per_minute(config.requests_per_minute),
         https,
         drain,
     })
-}
-
-fn objects(place: &str) -> anyhow::Result<Arc<dyn ObjectStore>> {
-    let place = place.strip_prefix("file://").unwrap_or(place);
-    anyhow::ensure!(!place.contains("://"), "objects are in a folder or at a file:// URL, not at {place}");
-    std::fs::create_dir_all(place).with_context(|| format!("cannot create {place}"))?;
-    Ok(Arc::new(LocalFileSystem::new_with_prefix(place)?))
 }
 
 async fn serve(

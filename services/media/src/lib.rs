@@ -54,7 +54,7 @@ const FETCHES_MAX: usize = 32;
 
 /// Runs the gateway until drained: takes no new sessions, waits for the calls.
 pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()> {
-    let prompts = Arc::new(Prompts::new(prompts::object_store(&config.objects)?, config.prompt_cache_mb));
+    let prompts = Arc::new(Prompts::new(chassis::objects::open(&config.objects)?, config.prompt_cache_mb));
     let stats = Arc::new(Stats::new(config.sessions_max));
     let spool = Spool::open(deps.folder.join("spool"), config.spool_max_mb)?;
     let (spool_in, spool_out) = sync_channel(spool::WAITING_MAX);

@@ -113,14 +113,6 @@ fn ringback() -> Prompt {
     samples.into()
 }
 
-/// The store that a folder or a `file://` URL names; the folder is made.
-pub fn object_store(objects: &str) -> anyhow::Result<Arc<dyn ObjectStore>> {
-    let folder = objects.strip_prefix("file://").unwrap_or(objects);
-    anyhow::ensure!(!folder.contains("://"), "no object store for {objects}");
-    std::fs::create_dir_all(folder)?;
-    Ok(Arc::new(object_store::local::LocalFileSystem::new_with_prefix(folder)?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,7 +125,7 @@ mod tests {
             let path = folder.path().join(format!("prompts/{hash}.wav"));
             std::fs::write(path, rtp::wav::write(&vec![7; *samples], 1)).unwrap();
         }
-        let store = object_store(objects).unwrap();
+        let store = chassis::objects::open(objects).unwrap();
         (folder, Prompts::new(store, cache_mb))
     }
 

@@ -48,7 +48,7 @@ impl Service {
 /// Runs the service until drained.
 pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()> {
     let db = TenantDb::connect(&config.database_url).await?;
-    let objects = vault::object_store(&config.objects)?;
+    let objects = chassis::objects::open(&config.objects)?;
     let master = seal::Key::open(&config.master_key(&deps.folder))?;
     let keys = Arc::new(keyring::Keyring::new(objects.clone(), master));
     let service = Service { db: db.clone(), vault: vault::Vault::new(objects), keys };

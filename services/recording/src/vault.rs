@@ -62,11 +62,3 @@ impl Vault {
 pub fn checksum(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
-
-/// The store that a folder or a `file://` URL names; the folder is made.
-pub fn object_store(objects: &str) -> anyhow::Result<Arc<dyn ObjectStore>> {
-    let folder = objects.strip_prefix("file://").unwrap_or(objects);
-    anyhow::ensure!(!folder.contains("://"), "no object store for {objects}");
-    std::fs::create_dir_all(folder)?;
-    Ok(Arc::new(object_store::local::LocalFileSystem::new_with_prefix(folder)?))
-}
