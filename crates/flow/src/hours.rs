@@ -1,6 +1,6 @@
 //! Opening hours by time zone, with holidays.
 
-use chrono::{Datelike, Days, NaiveDate, TimeZone, Timelike};
+use chrono::{Datelike, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Timelike};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -133,6 +133,16 @@ impl fmt::Display for Date {
 }
 
 impl Date {
+    /// This time of this day in a time zone; `None` for a day of every year, a zone
+    /// that there is not, and a time that the change of clocks leaves out.
+    pub fn at(self, clock: Clock, time_zone: &str) -> Option<Timestamp> {
+        let zone: Tz = time_zone.parse().ok()?;
+        let midnight = NaiveDate::from_ymd_opt(self.year?, self.month, self.day)?.and_time(NaiveTime::MIN);
+        let local = midnight + TimeDelta::minutes(clock.minutes().into());
+        let at = zone.from_local_datetime(&local).earliest()?;
+        Some(Timestamp::from_millis(at.timestamp_millis()))
+    }
+
     fn is(self, day: NaiveDate) -> bool {
         self.year.is_none_or(|year| year == day.year()) && (self.month, self.day) == (day.month(), day.day())
     }

@@ -99,6 +99,11 @@ impl Caller {
         asked && suffices(needs, &agent.skills)
     }
 
+    /// Whoever serves the queue suffices.
+    pub(crate) fn needs_nothing_more(&self) -> bool {
+        self.needs.is_empty()
+    }
+
     /// What this caller needs beyond what the queue asks for, after this wait:
     /// the queue's steps ease it too.
     pub(crate) fn needs(&self, config: &QueueConfig) -> Vec<Skill> {
@@ -158,14 +163,14 @@ impl Router {
     fn promise(&mut self, now: Timestamp, call: &CallId) {
         let Some(caller) = self.callers.get_mut(call) else { return };
         let Some(queue) = self.queues.get(&caller.queue) else { return };
-        if caller.offers.is_empty() && caller.agent.is_none() {
+        if caller.offers.is_empty() && caller.agent.is_none() && caller.needs_nothing_more() {
             let behind = queue.places.range(&caller.place..).count() - 1;
             caller.promised = queue.promise(queue.places.len() - behind).map(|wait| (now, wait));
         }
     }
 
     /// The wait is over, with an agent or without: whether it was as promised.
-    fn judge(&mut self, now: Timestamp, call: &CallId, answered: bool) {
+    pub(crate) fn judge(&mut self, now: Timestamp, call: &CallId, answered: bool) {
         let Some(caller) = self.callers.get_mut(call) else { return };
         let Some((since, promised)) = caller.promised.take() else { return };
         let Some(queue) = self.queues.get_mut(&caller.queue) else { return };

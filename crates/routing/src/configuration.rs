@@ -196,6 +196,7 @@ impl Router {
     pub(crate) fn give_back(&mut self, step: &mut Step, calls: &[CallId], reason: &'static str) {
         // First all leave, so that nobody is offered to an agent whom another frees.
         for call in calls {
+            self.judge(step.now, call, false);
             self.leave_queue(step, call);
             self.callers.entry(call.clone()).and_modify(|caller| caller.given_back = true);
         }

@@ -125,10 +125,12 @@ impl Router {
         self.queues.get(queue).into_iter().flat_map(|queue| queue.places.iter().map(|place| &place.call))
     }
 
-    /// What 80 of 100 callers at this place of the queue will not wait longer
-    /// than, by what the queue has seen; `None`: nobody serves it.
-    pub fn expected_wait(&self, queue: &QueueId, position: usize) -> Option<Millis> {
-        self.queues.get(queue)?.promise(position)
+    /// What 80 of 100 callers at this place of their queue will not wait longer
+    /// than, by what the queue has seen; `None`: nobody serves it, or the caller
+    /// needs more than all who do are known to have.
+    pub fn expected_wait(&self, call: &CallId, position: usize) -> Option<Millis> {
+        let caller = self.callers.get(call).filter(|caller| caller.needs_nothing_more())?;
+        self.queues.get(&caller.queue)?.promise(position)
     }
 
     fn tick(&mut self, step: &mut Step) {

@@ -262,8 +262,7 @@ impl Driver {
         for queue in self.moved.drain() {
             let places: Vec<CallId> = self.router.positions(&queue).cloned().collect();
             for (position, call) in (1..).zip(&places) {
-                let expected_wait_ms =
-                    self.router.expected_wait(&queue, position as usize).unwrap_or_default();
+                let expected_wait_ms = self.router.expected_wait(call, position as usize).unwrap_or_default();
                 let told = (position, expected_wait_ms);
                 let Some(session) = self.sessions.caller(call).filter(|session| session.told != told) else {
                     continue;

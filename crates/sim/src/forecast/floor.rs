@@ -1,7 +1,6 @@
 //! One day on the floor: callers come, the router decides, people talk.
 
 use super::{Agents, Callers, Heard, Lived, Plan, Told, draw};
-use crate::world::begin;
 use call::{Call, Collect, Effect, Entry, Input, Instruction, IvrInput, Next, QueueNode, Reserved};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -57,7 +56,10 @@ struct Desk {
 pub(crate) struct Floor<'a> {
     plan: &'a Plan,
     rng: ChaCha8Rng,
+    begins: Timestamp,
     now: Timestamp,
+    /// When the last conversation was over.
+    last: Timestamp,
     heap: BTreeMap<(Timestamp, u64), Event>,
     seq: u64,
     ids: u128,
@@ -77,17 +79,20 @@ pub(crate) struct Floor<'a> {
 
 impl<'a> Floor<'a> {
     pub(crate) fn new(plan: &'a Plan, seed: u64) -> Floor<'a> {
+        let begins = plan.begins();
         let mut floor = Floor {
             plan,
+            begins,
+            last: begins,
             rng: ChaCha8Rng::seed_from_u64(seed),
-            now: begin(),
+            now: begins,
             heap: BTreeMap::new(),
             seq: 0,
             ids: 1_000_000,
             router: Router::new(seed.into()),
             router_tick: None,
-            tenant: TenantId::new(begin(), 1),
-            queues: (1..=plan.queues.len() as u128).map(|n| QueueId::new(Timestamp::default(), n)).collect(),
+            tenant: TenantId::new(begins, 1),
+            queues: (0..plan.queues.len()).map(Plan::queue_id).collect(),
             desks: Vec::new(),
             desk_of: HashMap::new(),
             callers: HashMap::new(),
@@ -117,7 +122,7 @@ impl<'a> Floor<'a> {
 
     fn hire(&mut self, kind: usize, agents: &Agents) {
         let n = self.desks.len();
-        let id = AgentId::new(begin(), n as u128 + 1);
+        let id = AgentId::new(self.begins, n as u128 + 1);
         let profile =
             Profile { name: agents.name.clone(), skills: agents.skills.clone(), ..Profile::default() };
         self.desk_of.insert(id.clone(), n);
@@ -166,8 +171,8 @@ impl<'a> Floor<'a> {
             self.now = at;
             self.take(event);
         }
-        let ends = self.now.max(begin() + self.plan.lasts()) + 1;
-        Lived { book: self.book, told: self.told.into_values().collect(), begins: begin(), ends }
+        let ends = self.last.max(self.begins + self.plan.lasts()) + 1;
+        Lived { book: self.book, told: self.told.into_values().collect(), begins: self.begins, ends }
     }
 
     fn take(&mut self, event: Event) {
@@ -227,8 +232,8 @@ impl<'a> Floor<'a> {
             caller_name: None,
             did: "+99900000000".parse().expect("a number"),
             did_label: String::new(),
-            trunk: TrunkId::new(begin(), 1),
-            flow: FlowId::new(begin(), 1),
+            trunk: TrunkId::new(self.begins, 1),
+            flow: FlowId::new(self.begins, 1),
             auto_connect: true,
             answer_after: None,
         };
@@ -250,6 +255,7 @@ impl<'a> Floor<'a> {
         self.perform(id, effects);
         if self.callers.get(id).is_some_and(|caller| caller.call.ended()) {
             self.callers.remove(id);
+            self.last = self.now;
         }
     }
 
@@ -407,7 +413,7 @@ impl<'a> Floor<'a> {
     }
 
     fn next(&self, label: String, stage: Stage, instruction: Instruction) -> Next {
-        let (flow, node) = (FlowId::new(begin(), 1), label.clone());
+        let (flow, node) = (FlowId::new(self.begins, 1), label.clone());
         Next { flow, version: 1, node, label, stage, category: None, instruction }
     }
 
@@ -455,7 +461,7 @@ impl<'a> Floor<'a> {
         for queue in std::mem::take(&mut self.moved) {
             let places: Vec<CallId> = self.router.positions(&queue).cloned().collect();
             for (position, call) in (1..).zip(places) {
-                let wait = self.router.expected_wait(&queue, position as usize);
+                let wait = self.router.expected_wait(&call, position as usize);
                 self.tell(&call, Input::Position { position, wait });
             }
         }

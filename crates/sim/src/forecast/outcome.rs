@@ -4,7 +4,7 @@ use super::Plan;
 use serde::Serialize;
 use stats::{By, Figures, Row};
 use std::collections::BTreeMap;
-use types::{Millis, QueueId, Timestamp};
+use types::{Millis, Timestamp};
 
 /// Minutes after midnight of the first day.
 type Minutes = i64;
@@ -73,7 +73,7 @@ const PERCENTILES: [usize; 3] = [50, 80, 95];
 
 impl<'a> Tables<'a> {
     pub(crate) fn new(plan: &'a Plan) -> Tables<'a> {
-        Tables { plan, begins: crate::world::begin(), lines: BTreeMap::new() }
+        Tables { plan, begins: plan.begins(), lines: BTreeMap::new() }
     }
 
     pub(crate) fn add(&mut self, seed: u64, interval: Millis, by: By, rows: &[Row]) {
@@ -89,7 +89,7 @@ impl<'a> Tables<'a> {
     pub(crate) fn forecast(&self, seeds: u64) -> Forecast {
         let lines = |by_interval| {
             let wanted = self.lines.iter().filter(move |((interval, ..), _)| *interval == by_interval);
-            let mut lines: Vec<Line> = wanted.map(|(key, seen)| self.line(key, seen)).collect();
+            let mut lines: Vec<Line> = wanted.map(|(key, seen)| self.line(seeds, key, seen)).collect();
             // Queues as the plan has them, agents last.
             let place =
                 |line: &Line| self.plan.queues.iter().position(|q| Some(&q.name) == line.queue.as_ref());
@@ -102,11 +102,16 @@ impl<'a> Tables<'a> {
         Forecast { seeds, contacts, day, intervals: lines(true) }
     }
 
-    fn line(&self, (_, queue, from): &Key, seen: &Seen) -> Line {
+    fn line(&self, seeds: u64, (_, queue, from): &Key, seen: &Seen) -> Line {
         let of = |measure: &dyn Fn(&Figures) -> Option<f64>| {
             Range::of(seen.values().filter_map(|(figures, _)| measure(figures)))
         };
-        let count = |field: fn(&Figures) -> u64| of(&|figures| Some(field(figures) as f64));
+        // On the other days nobody came.
+        let absent = (seeds as usize).saturating_sub(seen.len());
+        let count = |field: fn(&Figures) -> u64| {
+            let counts = seen.values().map(|(figures, _)| field(figures) as f64);
+            Range::of(counts.chain(std::iter::repeat_n(0.0, absent)))
+        };
         let wait = |i: usize| Range::of(seen.values().filter_map(|(_, waits)| waits[i].map(seconds)));
         let measures = match queue {
             None => Measures { occupancy: of(&Figures::occupancy), ..Measures::default() },
@@ -130,9 +135,9 @@ impl<'a> Tables<'a> {
     }
 
     fn name(&self, id: &str) -> String {
-        let ids = (1..).map(|n| QueueId::new(Timestamp::default(), n));
-        let found = self.plan.queues.iter().zip(ids).find(|(_, queue)| queue.as_str() == id);
-        found.map_or_else(|| id.to_owned(), |(queue, _)| queue.name.clone())
+        let place = |place: &usize| Plan::queue_id(*place).as_str() == id;
+        let found = (0..self.plan.queues.len()).find(place);
+        found.map_or_else(|| id.to_owned(), |place| self.plan.queues[place].name.clone())
     }
 }
 

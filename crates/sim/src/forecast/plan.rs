@@ -1,10 +1,10 @@
 //! What a day is to be like: a file that a person can read.
 
 use super::Span;
-use flow::{Clock, Flow};
+use flow::{Clock, Date, Flow, Node};
 use routing::QueueConfig;
 use serde::{Deserialize, Serialize};
-use types::{Millis, Skill};
+use types::{Millis, QueueId, Skill, Timestamp};
 
 const AGENTS_MAX: u32 = 10_000;
 const CONTACTS_MAX: f64 = 2_000_000.0;
@@ -15,6 +15,12 @@ const HOUR: Millis = 60 * MINUTE;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
+    /// The day, such as `2026-11-23`; needed where the flow goes by the hour.
+    #[serde(default)]
+    pub date: Option<Date>,
+    /// Of the times in the plan, an IANA name; needed with a date.
+    #[serde(default)]
+    pub time_zone: Option<String>,
     /// When the first callers come.
     pub opens: Clock,
     /// How long callers come; who waits then is still served.
@@ -122,6 +128,17 @@ impl Plan {
         Millis::from(self.hours) * HOUR
     }
 
+    /// The opening; any day's where no date is said.
+    pub(crate) fn begins(&self) -> Timestamp {
+        let said = self.date.and_then(|date| date.at(self.opens, self.time_zone.as_deref()?));
+        said.unwrap_or_else(crate::world::begin)
+    }
+
+    /// The id that stands in the flow for the queue at this place, from 0.
+    pub(crate) fn queue_id(place: usize) -> QueueId {
+        QueueId::new(Timestamp::default(), place as u128 + 1)
+    }
+
     /// From the opening on; what lies before it belongs to the next day.
     pub(crate) fn after_opening(&self, clock: Clock) -> Millis {
         let minutes = i64::from(clock.minutes()) - i64::from(self.opens.minutes());
@@ -130,9 +147,11 @@ impl Plan {
 
     /// The contacts to be expected.
     pub fn contacts(&self) -> f64 {
-        let intervals = (self.lasts() / self.interval().max(1)) as usize;
-        let hours = self.interval() as f64 / HOUR as f64;
-        let of = |callers: &Callers| (0..intervals).map(|i| callers.per_hour(i) * hours).sum::<f64>();
+        let (lasts, interval) = (self.lasts(), self.interval().max(1));
+        let intervals = || (0..lasts).step_by(interval as usize).enumerate();
+        let hours = |from: Millis| interval.min(lasts - from) as f64 / HOUR as f64;
+        let of =
+            |callers: &Callers| intervals().map(|(i, from)| callers.per_hour(i) * hours(from)).sum::<f64>();
         self.callers.iter().map(of).sum()
     }
 
@@ -160,6 +179,8 @@ impl Plan {
         for (i, agents) in self.agents.iter().enumerate() {
             report(!agents.answer.is_sound(), format!("agents[{i}].answer"), "is no span of up to a day");
             report(!agents.back.is_sound(), format!("agents[{i}].back"), "is no span of up to a day");
+            let late = agents.from.is_some_and(|from| self.after_opening(from) >= self.lasts());
+            report(late, format!("agents[{i}].from"), "is not within the hours of the plan");
             let missed = (0.0..=1.0).contains(&agents.missed);
             report(!missed, format!("agents[{i}].missed"), "is not between 0 and 1");
         }
@@ -173,7 +194,18 @@ impl Plan {
             for problem in flow.validate().err().unwrap_or_default() {
                 report(true, format!("flow.{}", problem.place), &problem.message);
             }
+            for (id, node) in &flow.nodes {
+                let unknown = matches!(node, Node::Queue(queue)
+                    if !(0..self.queues.len()).any(|place| Plan::queue_id(place) == queue.queue));
+                report(unknown, format!("flow.nodes.{id}.queue"), "is no queue of this plan");
+            }
         }
+        let by_the_hour = |flow: &Flow| flow.nodes.values().any(|node| matches!(node, Node::Hours(_)));
+        let undated = self.date.is_none() && self.flow.as_ref().is_some_and(by_the_hour);
+        report(undated, "date".into(), "is missing, and the flow goes by the hour");
+        let zone = self.time_zone.as_deref();
+        let lost = self.date.is_some_and(|date| zone.is_none_or(|zone| date.at(self.opens, zone).is_none()));
+        report(lost, "time_zone".into(), "is missing or unknown, or there is no such time on that day");
         if problems.is_empty() {
             let many = self.contacts() > CONTACTS_MAX;
             let message = "are more than 2000000 in all".to_owned();

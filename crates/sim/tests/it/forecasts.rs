@@ -13,6 +13,8 @@ const HANDLE_S: f64 = 180.0;
 fn one_queue(agents: u32, per_hour: f64, patience_s: Option<f64>, hours: u32) -> Plan {
     let queue = r#"{"name": "Support", "wrap_up": "none", "waiting_max": 100000}"#;
     Plan {
+        date: None,
+        time_zone: None,
         opens: "00:00".to_owned().try_into().unwrap(),
         hours,
         interval_minutes: 60,
@@ -104,6 +106,26 @@ fn occupancy_is_the_load_over_the_agents() {
     let found = forecast(&plan, 2);
     let agents = found.day.iter().find(|line| line.queue.is_none()).unwrap();
     within(2.0, agents.measures.occupancy.unwrap().mean, 150.0 * HANDLE_S / 3_600.0 / 10.0);
+}
+
+/// Few calls, and agents who leave when the last caller of the plan has been served.
+#[test]
+fn the_patience_of_who_was_served_long_ago_keeps_nobody_at_work() {
+    let plan = one_queue(10, 150.0, Some(36_000.0), 8);
+    let found = forecast(&plan, 8);
+    let agents = found.day.iter().find(|line| line.queue.is_none()).unwrap();
+    within(6.0, agents.measures.occupancy.unwrap().mean, 150.0 * HANDLE_S / 3_600.0 / 10.0);
+}
+
+#[test]
+fn days_on_which_nobody_came_count() {
+    let mut plan = one_queue(2, 0.2, None, 1);
+    let rare = forecast(&plan, 400);
+    let day = rare.day.iter().find(|line| line.queue.is_some()).unwrap().measures.offered.unwrap();
+    assert!((0.1..0.3).contains(&day.mean) && day.low == 0.0, "{day:?}");
+    within(0.1, rare.contacts, day.mean);
+    (plan.hours, plan.interval_minutes) = (23, 1_440);
+    within(0.1, plan.contacts(), 0.2 * 23.0);
 }
 
 /// Two queues, shifts, a busy hour, a lunch break of nobody, priority and skills.
@@ -201,11 +223,41 @@ fn callers_may_come_through_a_flow() {
 }
 
 #[test]
+fn a_flow_that_goes_by_the_hour_lives_on_the_day_that_the_plan_says() {
+    let mut plan = one_queue(4, 60.0, None, 3);
+    let flow = r#"{ "name": "Front", "language": "en", "start": "hours", "nodes": {
+        "hours": { "type": "hours", "label": "Hours", "time_zone": "Europe/Bucharest", "open": "wait", "closed": "bye",
+                   "weekly": [{ "days": ["mon"], "from": "09:00", "to": "10:00" }] },
+        "wait": { "type": "queue", "label": "Support", "queue": "que_00000000000000000000000001",
+                  "overflow": "bye" },
+        "bye": { "type": "hangup" } } }"#;
+    plan.flow = Some(serde_json::from_str(flow).unwrap());
+    (plan.callers[0].queue, plan.opens) = (None, "08:00".to_owned().try_into().unwrap());
+    let places = |plan: &Plan| plan.validate().unwrap_err()[0].place.clone();
+    assert_eq!(places(&plan), "date");
+    // A Monday; then a Sunday.
+    plan.date = Some("2026-11-23".to_owned().try_into().unwrap());
+    assert_eq!(places(&plan), "time_zone");
+    plan.time_zone = Some("Europe/Bucharest".into());
+    plan.validate().unwrap();
+    let found = forecast(&plan, 3);
+    let busy: Vec<i64> =
+        found.intervals.iter().filter(|l| l.queue.is_some()).map(|l| l.from_minutes).collect();
+    assert_eq!(busy, [9 * 60]);
+    plan.date = Some("2026-11-22".to_owned().try_into().unwrap());
+    assert_eq!(forecast(&plan, 3).contacts, 0.0);
+    plan.queues[0].name = "Elsewhere".into();
+    plan.flow = Some(serde_json::from_str(&flow.replace("0001", "0009")).unwrap());
+    assert_eq!(places(&plan), "flow.nodes.wait.queue");
+}
+
+#[test]
 fn what_is_wrong_with_a_plan_is_named_with_its_place() {
     let mut plan = day();
     plan.hours = 0;
     plan.queues[1].name = "Sales".into();
     plan.agents[0].missed = 2.0;
+    plan.agents[1].from = Some("07:45".to_owned().try_into().unwrap());
     plan.callers[0].per_hour = PerHour::ByInterval(Vec::new());
     plan.callers[1].talk = Span::fixed(-1.0);
     let places: Vec<String> = plan.validate().unwrap_err().into_iter().map(|p| p.place).collect();
@@ -213,6 +265,7 @@ fn what_is_wrong_with_a_plan_is_named_with_its_place() {
         "hours",
         "queues[1].name",
         "agents[0].missed",
+        "agents[1].from",
         "callers[0].per_hour",
         "callers[1].queue",
         "callers[1].talk",
@@ -259,7 +312,10 @@ fn the_wait_that_is_announced_covers_what_comes_for_eighty_of_a_hundred() {
     shared.hours = 24;
     shared.callers[0].per_hour = PerHour::ByInterval(vec![40.0, 90.0, 40.0]);
     shared.queues[1].waiting_max = 30;
-    for (plan, seeds) in [(&mut crowded, 2), (&mut patient, 2), (&mut shared, 3)] {
+    // Half of the callers are sent elsewhere after a minute.
+    let mut limited = one_queue(8, 200.0, None, 24);
+    limited.queues[0].wait_max_ms = 60_000;
+    for (plan, seeds) in [(&mut crowded, 2), (&mut patient, 2), (&mut shared, 3), (&mut limited, 2)] {
         plan.announce_every_s = 10;
         let (share, told) = kept(plan, seeds);
         assert!(told >= 1_000, "{told} were told");
