@@ -37,6 +37,8 @@ pub struct Placement {
     pub to: Target,
     /// What the other side is shown.
     pub from: String,
+    /// The task that the call is made for.
+    pub callback: Option<CallbackId>,
 }
 
 /// What happens to a call. Late signals are normal: an input that no longer

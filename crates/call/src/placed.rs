@@ -15,8 +15,8 @@ impl Call {
     /// An agent calls a number or a colleague: the agent's own line is reached
     /// first and does not have to be asked.
     pub fn placed(now: Timestamp, placement: Placement) -> (Call, Vec<Effect>) {
-        let Placement { call: id, agent, agent_leg, other_leg, recording, to, from } = placement;
-        let event = CallEvent::Placed { agent: agent.clone(), to: to.clone(), from };
+        let Placement { call: id, agent, agent_leg, other_leg, recording, to, from, callback } = placement;
+        let event = CallEvent::Placed { agent: agent.clone(), to: to.clone(), from, callback };
         let first = CallFact { call: id.clone(), seq: 0, at: now, event };
         let ledger = Ledger::open(&first).expect("the first fact is Placed");
         let lead = Lead {

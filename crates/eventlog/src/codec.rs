@@ -100,9 +100,12 @@ fn call_to_wire(event: &CallEvent) -> call_fact::Event {
             })
         }
         CallEvent::Connected => W::Connected(call_fact::Connected {}),
-        CallEvent::Placed { agent, to, from } => {
-            W::Placed(call_fact::Placed { agent_id: agent.into(), to: target_to_wire(to), from })
-        }
+        CallEvent::Placed { agent, to, from, callback } => W::Placed(call_fact::Placed {
+            agent_id: agent.into(),
+            to: target_to_wire(to),
+            from,
+            callback_id: callback.map(Into::into),
+        }),
         CallEvent::Invited { leg, target, purpose } => W::Invited(call_fact::Invited {
             leg_id: leg.into(),
             target: target_to_wire(target),
@@ -229,9 +232,12 @@ fn call_from_wire(event: call_fact::Event) -> Result<CallEvent> {
             auto_connect: e.auto_connect,
         },
         W::Connected(_) => CallEvent::Connected,
-        W::Placed(e) => {
-            CallEvent::Placed { agent: id(&e.agent_id)?, to: target_from_wire(e.to)?, from: e.from }
-        }
+        W::Placed(e) => CallEvent::Placed {
+            agent: id(&e.agent_id)?,
+            to: target_from_wire(e.to)?,
+            from: e.from,
+            callback: some_id(e.callback_id)?,
+        },
         W::Invited(e) => CallEvent::Invited {
             leg: id(&e.leg_id)?,
             target: target_from_wire(e.target)?,

@@ -57,6 +57,9 @@ pub enum CallEvent {
         to: Target,
         /// The number that the other side is shown; the agent's name for a colleague.
         from: String,
+        /// The task that the call is made for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        callback: Option<CallbackId>,
     },
     /// The caller's leg was connected (200 OK): the carrier charges from here.
     Connected,

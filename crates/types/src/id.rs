@@ -96,6 +96,10 @@ ids! {
     ContactId = "con",
     InteractionId = "int",
     ReservationId = "rsv",
+    /// A task to call somebody back.
+    CallbackId = "cbk",
+    /// An attempt at such a task.
+    AttemptId = "att",
     ApiKeyId = "key",
     SessionId = "ses",
     InviteId = "inv",

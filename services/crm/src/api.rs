@@ -24,7 +24,7 @@ pub struct Api {
 }
 
 impl Api {
-    async fn begin(&self, tenant: &str) -> Result<TenantTx, Error> {
+    pub(crate) async fn begin(&self, tenant: &str) -> Result<TenantTx, Error> {
         let tenant: TenantId = tenant.parse().map_err(|_| Error::invalid("no tenant"))?;
         self.db.begin(&tenant).await.map_err(storage)
     }
@@ -136,19 +136,66 @@ impl crm_server::Crm for Api {
         let legs = legs.into_iter().map(leg).collect();
         Ok(Response::new(Interaction { offers, legs, ..interaction(row) }))
     }
+
+    async fn list_callbacks(
+        &self,
+        request: Request<ListCallbacksRequest>,
+    ) -> Result<Response<ListCallbacksReply>, Status> {
+        self.callbacks(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_callback(&self, request: Request<CallbackRequest>) -> Result<Response<Callback>, Status> {
+        self.callback(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn claim_callback(&self, request: Request<CallbackRequest>) -> Result<Response<Callback>, Status> {
+        self.claim(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn release_callback(
+        &self,
+        request: Request<CallbackRequest>,
+    ) -> Result<Response<Callback>, Status> {
+        self.release(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn note_attempt(&self, request: Request<NoteAttemptRequest>) -> Result<Response<Callback>, Status> {
+        self.noted(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn close_callback(
+        &self,
+        request: Request<CloseCallbackRequest>,
+    ) -> Result<Response<Callback>, Status> {
+        self.close(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_missed_calls(
+        &self,
+        request: Request<ListMissedCallsRequest>,
+    ) -> Result<Response<ListMissedCallsReply>, Status> {
+        self.missed_calls(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_attempts(
+        &self,
+        request: Request<ListAttemptsRequest>,
+    ) -> Result<Response<ListAttemptsReply>, Status> {
+        self.attempts(request.into_inner()).await.map(Response::new)
+    }
 }
 
-fn storage(error: tenantdb::Error) -> Error {
+pub(crate) fn storage(error: tenantdb::Error) -> Error {
     tracing::error!(%error, "the database failed");
     Error::new(Code::Unavailable, "the database is not available")
 }
 
-fn page(limit: u32) -> u32 {
+pub(crate) fn page(limit: u32) -> u32 {
     if limit == 0 { PAGE } else { limit.min(PAGE_MAX) }
 }
 
 /// The cursor of the next page; empty at the end.
-fn next<T>(rows: &[T], limit: u32, id: impl Fn(&T) -> &String) -> String {
+pub(crate) fn next<T>(rows: &[T], limit: u32, id: impl Fn(&T) -> &String) -> String {
     rows.last().filter(|_| rows.len() >= limit as usize).map(|row| id(row).clone()).unwrap_or_default()
 }
 

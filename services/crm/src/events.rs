@@ -1,6 +1,9 @@
 //! Facts → rows: one transaction per fact, the position committed after it.
 
-use crate::store::{self, Change, Ended, LegRow, OfferRow};
+use crate::{
+    callbacks,
+    store::{self, Change, Ended, LegRow, OfferRow},
+};
 use chassis::{Drain, clock, random};
 use eventlog::{ConfigView, Consumer, Delivery, Topic, codec};
 use std::{sync::Arc, time::Duration};
@@ -88,13 +91,20 @@ async fn call(db: &TenantDb, view: &ConfigView, tenant: &TenantId, fact: &CallFa
             let id = InteractionId::new(fact.at, random::u128());
             store::open(&mut tx, &id, fact, contact.as_deref(), from, (did.as_str(), did_label)).await?;
         }
-        CallEvent::Placed { agent, to, from } => {
+        CallEvent::Placed { agent, to, from, callback } => {
             placed(&mut tx, view, fact, (agent, to, from)).await?;
+            if let Some(task) = callback {
+                callbacks::placed(&mut tx, fact, task, agent).await?;
+            }
         }
         CallEvent::Measured { leg, who, figures } => {
             store::measured(&mut tx, fact.call.as_str(), &leg_row(leg, who.as_ref(), figures)).await?;
         }
-        event => store::change(&mut tx, fact, changed_by(event)).await?,
+        event => {
+            if let Some(told) = store::change(&mut tx, fact, changed_by(event)).await? {
+                callbacks::fold(&mut tx, view, fact, &told).await?;
+            }
+        }
     }
     tx.commit().await
 }

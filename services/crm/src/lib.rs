@@ -1,9 +1,11 @@
 //! Contacts and the history of their interactions.
 //!
 //! The history is a projection of the log: a consumer folds calls, wrap-ups
-//! and recordings into one row per call.
+//! and recordings into one row per call, and who did not get through into one
+//! task per caller.
 
 mod api;
+mod callbacks;
 mod config;
 mod events;
 mod store;

@@ -381,10 +381,21 @@ pub struct Ended {
     pub unanswered: &'static str,
 }
 
-/// Folds one fact into its call's row, unless it was seen.
-pub async fn change(tx: &mut TenantTx, fact: &CallFact, change: Change) -> Result<()> {
+/// What a call's row says of it after a fact.
+#[derive(Debug, Clone, FromRow)]
+pub struct Told {
+    pub direction: String,
+    pub caller: String,
+    pub did: String,
+    pub did_label: String,
+    pub queue: Option<String>,
+    pub agent: Option<String>,
+}
+
+/// Folds one fact into its call's row; `None`: it was seen, or the call is not known.
+pub async fn change(tx: &mut TenantTx, fact: &CallFact, change: Change) -> Result<Option<Told>> {
     let ended = change.ended.as_ref();
-    sqlx::query(
+    let told = sqlx::query_as(
         "update interactions set seq = $2,
            path = case when $3::text is null then path when path = '' then $3 else path || '→' || $3 end,
            queue = coalesce($4, queue), agent = coalesce($5, agent), recording = coalesce($6, recording),
@@ -396,7 +407,8 @@ pub async fn change(tx: &mut TenantTx, fact: &CallFact, change: Change) -> Resul
              when direction <> 'inbound' and answered_at_ms is null then 'unanswered'
              when agent is not null then 'answered'
              else $12 end
-         where call = $1 and seq < $2",
+         where call = $1 and seq < $2
+         returning direction, caller, did, did_label, queue, agent",
     )
     .bind(fact.call.as_str())
     .bind(i64::from(fact.seq))
@@ -412,9 +424,9 @@ pub async fn change(tx: &mut TenantTx, fact: &CallFact, change: Change) -> Resul
     .bind(ended.map(|ended| ended.unanswered))
     .bind(change.category)
     .bind(change.answered.then(|| fact.at.millis()))
-    .execute(&mut **tx)
+    .fetch_optional(&mut **tx)
     .await?;
-    Ok(())
+    Ok(told)
 }
 
 pub async fn wrapped_up(

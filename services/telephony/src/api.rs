@@ -61,6 +61,8 @@ impl Contract for Api {
         let name = directory.agent_name(&tenant, &agent).ok_or_else(|| bad("there is no such agent"))?;
         let to = request.to.ok_or_else(|| bad("whom to call is missing"))?;
         let to = driver::callee(&directory, &tenant, to).map_err(bad)?;
+        let callback = Some(request.callback).filter(|task| !task.is_empty());
+        let callback = callback.map(|task| task.parse()).transpose().map_err(invalid)?;
         if to.agent() == Some(&agent) {
             return Err(bad("nobody can call themselves"));
         }
@@ -80,6 +82,7 @@ impl Contract for Api {
             recording: RecordingId::new(now, random()),
             to,
             from,
+            callback,
         };
         let call = placement.call.to_string();
         tokio::spawn(driver::place(self.shared.clone(), tenant, placement));

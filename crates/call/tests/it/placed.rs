@@ -31,6 +31,7 @@ impl Placed {
             recording: RecordingId::new(at(0), 5),
             to,
             from: "+40310000000".into(),
+            callback: None,
         };
         let (call, last) = Call::placed(at(0), placement);
         let mut placed = Placed { now: at(0), call, last: Vec::new(), facts: Vec::new(), agent, other };

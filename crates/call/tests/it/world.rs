@@ -50,6 +50,7 @@ impl World {
             recording: RecordingId::new(now, 3),
             to: Target::Number { number: "+36201234567".parse().unwrap() },
             from: "+40310000000".into(),
+            callback: None,
         };
         (World::begun(now, Call::placed(now, placement)), agent_leg)
     }

@@ -321,7 +321,7 @@ fn a_call_transferred_to_a_queue_stays_there_once_more() {
 fn a_customer_whom_an_agent_called_counts_in_the_queue_and_for_no_number() {
     let mut story = Story::new();
     let to = Target::Number { number: "+36201234567".parse().unwrap() };
-    let placed = || CallEvent::Placed { agent: other(), to: to.clone(), from: String::new() };
+    let placed = || CallEvent::Placed { agent: other(), to: to.clone(), from: String::new(), callback: None };
     let leg = LegId::new(t(0), 9);
     let dialled = || CallEvent::Joined { leg: leg.clone(), target: to.clone(), purpose: Purpose::Dial };
     let handed = CallEvent::Transferred {

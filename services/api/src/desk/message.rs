@@ -50,6 +50,9 @@ pub enum FromClient {
     /// Calls a number or a colleague: `ring` with the purpose `dial` follows.
     Call {
         to: Target,
+        /// The task that the call is made for; it is claimed where nobody has.
+        #[serde(default)]
+        callback: Option<String>,
     },
     /// Comes into a call as a supervisor: listen, whisper, barge or take_over.
     /// `ring` with the purpose `supervise` follows. Needs calls:read.

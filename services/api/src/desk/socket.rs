@@ -159,8 +159,8 @@ impl Door<'_> {
     fn take(&self, text: &str, own: &mpsc::WeakSender<ToClient>) {
         let done = match serde_json::from_str(text) {
             _ if holds_nul(text.as_bytes()) => Err("a text holds the character U+0000".to_owned()),
-            Ok(FromClient::Call { to }) => {
-                self.place(to, own.clone());
+            Ok(FromClient::Call { to, callback }) => {
+                self.place(to, callback, own.clone());
                 Ok(())
             }
             Ok(FromClient::SuperviseCall { call, how }) => {
@@ -176,10 +176,16 @@ impl Door<'_> {
     }
 
     /// What the edge says to it is told when it is there.
-    fn place(&self, to: Target, own: mpsc::WeakSender<ToClient>) {
-        let (app, tenant) = (self.app.clone(), self.caller.tenant().to_owned());
-        let request = PlaceRequest { tenant, agent: self.agent.to_owned(), to: Some(to.into()) };
+    fn place(&self, to: Target, callback: Option<String>, own: mpsc::WeakSender<ToClient>) {
+        let (app, caller, agent) = (self.app.clone(), self.caller.clone(), self.agent.to_owned());
         tokio::spawn(async move {
+            if let Some(task) = &callback
+                && let Err(problem) = rest::claim_for(&app, &caller, task).await
+            {
+                return refuse(&own, &problem.detail);
+            }
+            let (tenant, callback) = (caller.tenant().to_owned(), callback.unwrap_or_default());
+            let request = PlaceRequest { tenant, agent, to: Some(to.into()), callback };
             if let Err(status) = app.telephony().place(request).await {
                 refuse(&own, status.message());
             }

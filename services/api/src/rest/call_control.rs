@@ -1,6 +1,6 @@
 //! Calls in the making and going on: placed, handed over, supervised.
 
-use super::{documents, note, sight};
+use super::{callbacks::claim_for, documents, note, sight};
 use crate::{
     App,
     auth::{Caller, Permission},
@@ -34,6 +34,9 @@ struct Placed {
     /// The agent whose line rings first; absent: one's own. An API key names one.
     #[serde(default)]
     agent: Option<String>,
+    /// The callback that the call is made for; it is claimed where nobody has.
+    #[serde(default)]
+    callback: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -109,7 +112,7 @@ impl How {
 }
 
 /// The agent that the caller is.
-fn own_agent(caller: &Caller) -> Result<String> {
+pub(super) fn own_agent(caller: &Caller) -> Result<String> {
     caller.may(Permission::Desk)?;
     let own = &caller.identity.agent;
     if own.is_empty() { Err(Problem::forbidden("this is for agents")) } else { Ok(own.clone()) }
@@ -129,7 +132,12 @@ async fn place_call(
         Some(_) => return Err(Problem::forbidden("a person calls from their own line")),
         None => own_agent(&caller)?,
     };
-    let request = PlaceRequest { tenant: caller.tenant().into(), agent, to: Some(placed.to.into()) };
+    if let Some(task) = &placed.callback {
+        claim_for(&app, &caller, task).await?;
+    }
+    let callback = placed.callback.unwrap_or_default();
+    let request =
+        PlaceRequest { tenant: caller.tenant().into(), agent, to: Some(placed.to.into()), callback };
     let call = app.telephony().place(request).await?.into_inner().call;
     Ok((StatusCode::CREATED, Json(CallId { call })))
 }

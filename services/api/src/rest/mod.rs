@@ -4,6 +4,7 @@ mod accounts;
 mod api_keys;
 mod audit;
 mod call_control;
+mod callbacks;
 mod calls;
 mod contacts;
 mod directory;
@@ -26,6 +27,7 @@ mod users;
 mod webhooks;
 
 pub(crate) use call_control::supervise;
+pub(crate) use callbacks::claim_for;
 pub(crate) use contacts::Card;
 pub(crate) use live_feed::Feeds;
 pub use test_calls::TestCalls;
@@ -128,6 +130,7 @@ pub fn routes_and_openapi() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi
         .merge(prompts::routes())
         .merge(calls::routes())
         .merge(call_control::routes())
+        .merge(callbacks::routes())
         .merge(ladders::routes())
         .merge(contacts::routes())
         .merge(recordings::routes())

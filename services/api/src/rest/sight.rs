@@ -57,9 +57,27 @@ struct Department {
 }
 
 #[derive(Deserialize)]
-struct Queue {
+pub struct Queue {
     #[serde(default)]
     skills: Vec<Skill>,
+    #[serde(default)]
+    agents: Vec<Seat>,
+    #[serde(default)]
+    only_listed: bool,
+}
+
+#[derive(Deserialize)]
+struct Seat {
+    agent: String,
+}
+
+impl Queue {
+    /// Whether the agent serves it.
+    pub fn takes(&self, agent: &str, skills: &[Skill]) -> bool {
+        let has = |wanted: &Skill| skills.iter().any(|s| s.name == wanted.name && s.level >= wanted.level);
+        let listed = || self.agents.iter().any(|seat| seat.agent == agent);
+        self.skills.iter().all(has) && (!self.only_listed || listed())
+    }
 }
 
 impl Sight {
@@ -131,7 +149,7 @@ fn part(
     let theirs = |agent: &Agent| agent.department.as_ref().is_some_and(|id| below.contains(id));
     let people: BTreeMap<&String, &Agent> =
         agents.iter().filter(|(id, agent)| id.as_str() == own || theirs(agent)).collect();
-    let served = |queue: &Queue| people.values().any(|agent| serves(agent, queue));
+    let served = |queue: &Queue| people.iter().any(|(id, agent)| queue.takes(id, &agent.skills));
     Part {
         queues: queues.iter().filter(|(_, queue)| served(queue)).map(|(id, _)| id.clone()).collect(),
         // Never empty: no agents would be no filter.
@@ -151,11 +169,6 @@ fn is_below(id: &str, head: &str, departments: &BTreeMap<String, Department>) ->
         }
     }
     false
-}
-
-fn serves(agent: &Agent, queue: &Queue) -> bool {
-    let has = |wanted: &Skill| agent.skills.iter().any(|s| s.name == wanted.name && s.level >= wanted.level);
-    queue.skills.iter().all(has)
 }
 
 #[cfg(test)]
@@ -180,7 +193,11 @@ mod tests {
             ("carol", agent("", "help")),
         ];
         let agents = agents.map(|(id, agent)| (id.to_owned(), agent)).into();
-        let queue = |skill: &str| Queue { skills: vec![Skill { name: skill.into(), level: 5 }] };
+        let queue = |skill: &str| Queue {
+            skills: vec![Skill { name: skill.into(), level: 5 }],
+            agents: Vec::new(),
+            only_listed: false,
+        };
         let queues = [("q_sell".to_owned(), queue("sell")), ("q_help".to_owned(), queue("help"))].into();
         let seen = part("head", &agents, &departments, &queues);
         let texts = |all: &[&str]| all.iter().map(|one| one.to_string()).collect::<BTreeSet<_>>();

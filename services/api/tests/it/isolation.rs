@@ -5,7 +5,7 @@ use crate::*;
 use eventlog::{Record, Topic, codec};
 use proto::{crm::v1 as crm, recording::v1 as recording};
 use types::{
-    CallId, RecordingId, TenantId,
+    CallId, HangupCause, Party, RecordingId, Stage, TenantId,
     fact::{CallEvent, CallFact},
 };
 
@@ -46,6 +46,13 @@ async fn target(world: &World, a: &Browser, path: &str) -> Option<Target> {
                 _ => json!({ "text": "x" }),
             };
             Target { id: id_of(&a.first("agents").await), body }
+        }
+        "callbacks" => {
+            let body = match path.rsplit('/').next() {
+                Some("outcome" | "close") => json!({ "disposition": id_of(&a.first("dispositions").await) }),
+                _ => json!({}),
+            };
+            Target { id: a_callback(world, a).await, body }
         }
         "contacts" => Target { id: contact(world, a).await, body: json!({ "vip": true }) },
         "calls" => {
@@ -108,6 +115,34 @@ pub async fn tell_call(world: &World, a: &Browser, call: &CallId) {
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     panic!("the call is not in the history");
+}
+
+/// A caller hangs up before anybody answers.
+async fn a_callback(world: &World, a: &Browser) -> String {
+    let call = CallId::new(chassis::clock::now(), chassis::random::u128());
+    tell_call(world, a, &call).await;
+    let event = CallEvent::Ended {
+        cause: HangupCause::Cancelled,
+        by: Party::Caller,
+        stage: Stage::Greeting,
+        queue: None,
+        agent: None,
+        wait: 0,
+        talk: 0,
+        hold: 0,
+        duration: 1_000,
+    };
+    let fact = CallFact { call: call.clone(), seq: 1, at: chassis::clock::now(), event };
+    let tenant: TenantId = a.tenant().parse().expect("a tenant");
+    world.log.append(Record::new(Topic::Call, &tenant, call.as_str(), codec::encode(&fact))).expect("told");
+    for _ in 0..400 {
+        let task = a.first("callbacks").await;
+        if task["id"].is_string() {
+            return id_of(&task);
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("nobody is to be called back");
 }
 
 async fn a_recording(world: &World, a: &Browser) -> String {

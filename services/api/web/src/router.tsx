@@ -99,6 +99,11 @@ const call = createRoute({
   path: "/calls/$id",
   component: lazyRouteComponent(() => import("./pages/call"), "CallPage"),
 });
+const callbacks = createRoute({
+  getParentRoute: () => shell,
+  path: "/callbacks",
+  component: lazyRouteComponent(() => import("./pages/callbacks"), "CallbacksPage"),
+});
 const contacts = createRoute({
   getParentRoute: () => shell,
   path: "/contacts",
@@ -219,6 +224,7 @@ const tree = root.addChildren([
     live,
     calls,
     call,
+    callbacks,
     contacts,
     contact,
     reports,

@@ -1,5 +1,7 @@
 //! The service on a real PostgreSQL, its facts through a real journal.
 
+mod callbacks;
+
 use chassis::grpc::Channel;
 use chassis::{Credentials, Deps, Drain, Peers, clock};
 use eventlog::{Log, Record, Topic, codec};
@@ -259,7 +261,12 @@ async fn calls_that_agents_place_stand_in_the_history_with_their_direction() {
     let (ana, ben, leg) = (AgentId::new(now, 1), AgentId::new(now, 2), LegId::new(now, 3));
     let number = || Target::Number { number: "+36201234567".parse().unwrap() };
     let colleague = || Target::Agent { agent: ben.clone() };
-    let placed = |to: Target, from: &str| CallEvent::Placed { agent: ana.clone(), to, from: from.into() };
+    let placed = |to: Target, from: &str| CallEvent::Placed {
+        agent: ana.clone(),
+        to,
+        from: from.into(),
+        callback: None,
+    };
     let joined = |target: Target| CallEvent::Joined { leg: leg.clone(), target, purpose: Purpose::Dial };
     let heard = |mos| Some(fact::Heard { lost: 3, jitter: 1_500, mos });
     let figures =

@@ -199,8 +199,12 @@ async fn an_agent_calls_a_number_by_the_own_phone_first() {
     let carrier = world.phone(Protocol::Udp).await;
     world.calls_out_by(&[carrier.address()]).await;
     let (phone, _registration) = world.ana_registers(Protocol::Udp).await;
-    let request =
-        PlaceRequest { tenant: world.tenant.to_string(), agent: world.agent.to_string(), to: Some(number()) };
+    let request = PlaceRequest {
+        tenant: world.tenant.to_string(),
+        agent: world.agent.to_string(),
+        to: Some(number()),
+        ..Default::default()
+    };
     world.api.place(request.clone()).await.unwrap();
     let (session, agent) = world.peers.queue("reach", reach).await;
     assert_eq!(agent, world.agent.to_string());

@@ -18,11 +18,12 @@ use tokio::{
 };
 
 /// Every page without an id in its path.
-const PAGES: [&str; 23] = [
+const PAGES: [&str; 24] = [
     "/",
     "/desk",
     "/live",
     "/calls",
+    "/callbacks",
     "/contacts",
     "/reports",
     "/trunks",

@@ -3,6 +3,7 @@
 
 mod abandoned;
 mod browser;
+mod callbacks;
 mod command_line;
 mod company;
 mod departments;

@@ -238,6 +238,49 @@ export type CallLeg = {
   far: Heard | null;
   round_trip_ms: number | null;
 };
+/** How a task to call back was done. */
+type ClosedHow = "called_again" | "called_back" | "by_hand";
+/** A task to call somebody back. */
+export type Callback = {
+  id: string;
+  number: string;
+  contact: string | null;
+  contact_name: string | null;
+  state: "open" | "claimed" | "closed";
+  queue: string | null;
+  did: string;
+  did_label: string;
+  stage: string;
+  wait_ms: number;
+  missed: number;
+  first_at_ms: number;
+  last_at_ms: number;
+  claimed_by: string | null;
+  claimed_until_ms: number | null;
+  attempts: number;
+  closed_at_ms: number | null;
+  closed_how: ClosedHow | null;
+  closed_by: string | null;
+  disposition: string | null;
+  note: string | null;
+};
+/** A call that ended before an agent answered. */
+export type MissedCall = {
+  call: string;
+  from: string;
+  contact: string | null;
+  contact_name: string | null;
+  did: string;
+  did_label: string;
+  queue: string | null;
+  stage: string;
+  wait_ms: number;
+  at_ms: number;
+  callback: string | null;
+  callback_state: "open" | "claimed" | "closed" | "none";
+  closed_how: ClosedHow | null;
+  attempts: number;
+};
 export type Contact = {
   id: string;
   name: string;

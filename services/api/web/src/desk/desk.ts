@@ -154,9 +154,9 @@ class Desk {
     this.send({ type: "remove", leg, party });
   }
 
-  /** Calls a number or a colleague; needs the microphone as a call that comes in does. */
-  call(to: Target) {
-    this.send({ type: "call", to });
+  /** Calls a number or a colleague, maybe for a task; needs the microphone as a call that comes in does. */
+  call(to: Target, callback?: string) {
+    this.send({ type: "call", to, callback });
   }
 
   /** Comes into somebody else's call. */

@@ -91,6 +91,6 @@ export type FromDesk =
   | { type: "remove"; leg: string; party: string }
   | { type: "supervise"; leg: string; how: Supervision }
   | { type: "supervise_call"; call: string; how: Supervision }
-  | { type: "call"; to: Target }
+  | { type: "call"; to: Target; callback?: string }
   | { type: "hand"; on: boolean }
   | { type: "phone"; owns: boolean };

@@ -11,6 +11,7 @@ import {
   type LucideIcon,
   Network,
   PhoneCall,
+  PhoneMissed,
   Radio,
   ScrollText,
   ShieldCheck,
@@ -39,6 +40,7 @@ export const WORK: Place[] = [
   { to: "/desk", label: "desk", icon: Headset, needs: ["desk"] },
   { to: "/live", label: "live", icon: Radio, needs: ["live:read"] },
   { to: "/calls", label: "calls", icon: PhoneCall, needs: ["calls:read", "calls:own"] },
+  { to: "/callbacks", label: "callbacks", icon: PhoneMissed, needs: ["calls:read", "calls:own"] },
   { to: "/contacts", label: "contacts", icon: BookUser, needs: ["contacts:read"] },
   { to: "/reports", label: "reports", icon: BarChart3, needs: ["reports:read"] },
 ];

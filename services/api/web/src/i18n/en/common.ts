@@ -64,6 +64,10 @@ export default {
       not_at_desk: "The agent has no desk open.",
       too_many_webhooks: "There are {{max}} webhooks already.",
       webhook_off: "The webhook is switched off. Switch it on first.",
+      callback_claimed: "A colleague has taken this callback already.",
+      callback_closed: "This callback is done already.",
+      callback_unclaimed: "Take the callback first.",
+      outcome_missing: "Say first what came of your last callback.",
     },
   },
   fault: {
@@ -143,6 +147,7 @@ export default {
     desk: "Desk",
     live: "Live",
     calls: "Calls",
+    callbacks: "Missed calls",
     contacts: "Contacts",
     reports: "Reports",
     settings: "Settings",

@@ -67,6 +67,10 @@ export default {
       not_at_desk: "Agentul nu are biroul deschis.",
       too_many_webhooks: "Există deja {{max}} webhook-uri.",
       webhook_off: "Webhook-ul este oprit. Porniți-l întâi.",
+      callback_claimed: "Un coleg a preluat deja acest apel înapoi.",
+      callback_closed: "Acest apel înapoi este deja rezolvat.",
+      callback_unclaimed: "Preluați întâi apelul înapoi.",
+      outcome_missing: "Spuneți întâi cum s-a încheiat ultimul apel înapoi.",
     },
   },
   fault: {
@@ -146,6 +150,7 @@ export default {
     desk: "Birou",
     live: "În direct",
     calls: "Apeluri",
+    callbacks: "Apeluri pierdute",
     contacts: "Contacte",
     reports: "Rapoarte",
     settings: "Setări",

@@ -67,6 +67,10 @@ export default {
       not_at_desk: "Рабочее место этого оператора не открыто.",
       too_many_webhooks: "Вебхуков уже {{max}}.",
       webhook_off: "Вебхук выключен. Сначала включите его.",
+      callback_claimed: "Этот обратный звонок уже взял коллега.",
+      callback_closed: "Этот обратный звонок уже сделан.",
+      callback_unclaimed: "Сначала возьмите обратный звонок.",
+      outcome_missing: "Сначала укажите, чем кончился ваш последний обратный звонок.",
     },
   },
   fault: {
@@ -146,6 +150,7 @@ export default {
     desk: "Рабочее место",
     live: "Сейчас",
     calls: "Звонки",
+    callbacks: "Пропущенные",
     contacts: "Контакты",
     reports: "Отчёты",
     settings: "Настройки",

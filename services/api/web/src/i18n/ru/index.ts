@@ -1,4 +1,5 @@
 import account from "./account";
+import callbacks from "./callbacks";
 import common from "./common";
 import desk from "./desk";
 import integrations from "./integrations";
@@ -7,4 +8,4 @@ import people from "./people";
 import records from "./records";
 import routing from "./routing";
 
-export default { ...account, ...common, ...desk, ...integrations, ...live, ...people, ...records, ...routing };
+export default { ...account, ...callbacks, ...common, ...desk, ...integrations, ...live, ...people, ...records, ...routing };

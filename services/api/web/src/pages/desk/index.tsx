@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { useDesk } from "@/desk/desk";
 import { currentLeg, currentOffer } from "@/desk/view";
 import { Button, Card, EmptyState, Page } from "@/components/ui";
+import { MyCallbacks } from "@/pages/callbacks/mine";
 import { CallCard } from "./call-card";
 import { CallerCard } from "./caller-card";
 import { ConnectDialog } from "./connect-dialog";
@@ -36,7 +37,8 @@ export function DeskPage() {
         <div className="min-w-0 empty:hidden lg:col-start-2 lg:row-span-2">
           {call && <CallerCard key={call} call={call} caller={view.callers[call]} />}
         </div>
-        <div className="min-w-0 lg:col-start-1">
+        <div className="flex min-w-0 flex-col gap-4 lg:col-start-1">
+          <MyCallbacks />
           <RecentCalls />
         </div>
       </div>
