@@ -255,6 +255,14 @@ pub(crate) fn line(long: &str, value: impl Into<Bytes>) -> Result<Header, Error>
     Header::build(name(long), value).map_err(|_| Error::Malformed("header"))
 }
 
+/// Puts another value in the header's place; `None` where there is none.
+pub(crate) fn replace(request: &mut sipx_sip::Request, name: HeaderName, value: String) -> Option<()> {
+    let position = request.headers.iter().position(|h| *h.name() == name)?;
+    request.headers.remove_all(&name);
+    request.headers.insert(position, Header::build(name, value).ok()?);
+    Some(())
+}
+
 pub(crate) fn header(headers: &Headers, long: &str) -> Option<String> {
     headers.value(&name(long)).map(|v| text(&v))
 }

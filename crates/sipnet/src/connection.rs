@@ -11,8 +11,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use crate::transport::{FromConnection, Limits};
-
 /// A peer that is gone without a word is found after this time and three
 /// questions of the kernel more, or when it acknowledges nothing for so long.
 const ALIVE_AFTER: Duration = Duration::from_secs(60);
@@ -26,6 +24,48 @@ pub(crate) fn prepare(stream: &TcpStream) {
     let alive = TcpKeepalive::new().with_time(ALIVE_AFTER).with_interval(ALIVE_EVERY).with_retries(3);
     let _ = socket.set_tcp_keepalive(&alive);
     let _ = socket.set_tcp_user_timeout(Some(ACKNOWLEDGED_WITHIN));
+}
+
+/// The limits of a [`crate::Transport`] and of its connections.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Receive buffer of the UDP socket, bytes; 208 KiB lose packets at 2,000
+    /// calls a second.
+    pub receive_buffer: usize,
+    /// Connections at the same time, TCP and TLS together.
+    pub connections_max: usize,
+    /// Connections from one address.
+    pub per_source_max: usize,
+    /// Messages that wait for one connection.
+    pub waiting_max: usize,
+    /// A connection must send its first message, and finish one that it began,
+    /// in this time.
+    pub message_timeout: Duration,
+    /// A silent connection is closed after this time.
+    pub idle_timeout: Duration,
+    /// Time for a connection to be made, and again for its TLS handshake.
+    pub connect_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            receive_buffer: 4 << 20,
+            connections_max: 4096,
+            per_source_max: 512,
+            waiting_max: 256,
+            message_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(7200),
+            connect_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What a connection has to say.
+#[derive(Debug)]
+pub(crate) enum FromConnection {
+    Message(Flow, Bytes),
+    Closed(Flow, u64),
 }
 
 /// The two directions of a connection and their limits.

@@ -6,6 +6,7 @@ mod stack;
 mod tls;
 mod transport;
 
+pub use connection::Limits;
 pub use stack::{Direction, Stack, Tap, Turn};
 pub use tls::{Certificate, Verify};
-pub use transport::{Arrival, Limits, Transport};
+pub use transport::{Arrival, Transport};

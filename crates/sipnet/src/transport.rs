@@ -18,43 +18,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use crate::connection::{Wire, prepare};
+use crate::connection::{FromConnection, Limits, Wire, prepare};
 use crate::tls::{self, Certificate, Peer, Verify};
-
-/// The limits of a [`Transport`].
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Receive buffer of the UDP socket, bytes; 208 KiB lose packets at 2,000
-    /// calls a second.
-    pub receive_buffer: usize,
-    /// Connections at the same time, TCP and TLS together.
-    pub connections_max: usize,
-    /// Connections from one address.
-    pub per_source_max: usize,
-    /// Messages that wait for one connection.
-    pub waiting_max: usize,
-    /// A connection must send its first message, and finish one that it began,
-    /// in this time.
-    pub message_timeout: Duration,
-    /// A silent connection is closed after this time.
-    pub idle_timeout: Duration,
-    /// Time for a connection to be made, and again for its TLS handshake.
-    pub connect_timeout: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            receive_buffer: 4 << 20,
-            connections_max: 4096,
-            per_source_max: 512,
-            waiting_max: 256,
-            message_timeout: Duration::from_secs(30),
-            idle_timeout: Duration::from_secs(7200),
-            connect_timeout: Duration::from_secs(5),
-        }
-    }
-}
 
 /// What arrived.
 #[derive(Debug)]
@@ -106,12 +71,6 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-#[derive(Debug)]
-pub(crate) enum FromConnection {
-    Message(Flow, Bytes),
-    Closed(Flow, u64),
 }
 
 /// Peers whose names are remembered.

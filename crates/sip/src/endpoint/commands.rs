@@ -7,9 +7,8 @@ use sipx_sip::{HeaderName, Message, Method};
 
 use super::build::Parts;
 use super::dialog::{Dialog, cseq};
-use super::leg::{Leg, Phase, Unacked};
+use super::leg::{Leg, Phase, Session, Unacked};
 use super::outbound::outgoing_dialog;
-use super::session::Session;
 use super::transactions::{Due, Key, Owner, Transaction};
 use super::{Ended, Endpoint, Event, LegId, Outbound, OutboundInvite, RequestId};
 use crate::message::line;

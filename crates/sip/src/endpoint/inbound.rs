@@ -7,8 +7,7 @@ use sipx_sip::transaction::Dispatch;
 use sipx_sip::{Message, Method, Request as Core, TransactionKey};
 
 use super::dialog::{Dialog, contact, cseq, record_routes};
-use super::leg::{Leg, Pending, Phase};
-use super::session::Session;
+use super::leg::{Leg, Pending, Phase, Session};
 use super::transactions::{Due, Key, Owner};
 use super::{Ended, Endpoint, Event, Flow, IncomingInvite, LegId, RequestId};
 use crate::message::{from, header, to};

@@ -6,7 +6,6 @@ use bytes::Bytes;
 
 use super::Credentials;
 use super::dialog::Dialog;
-use super::session::Session;
 use super::transactions::Key;
 
 /// What a leg remembers.
@@ -28,6 +27,35 @@ pub(crate) struct Leg {
     /// We sent the first INVITE.
     pub(crate) calls: bool,
     pub(crate) session: Session,
+}
+
+/// What a leg knows of its session.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    /// Our description as sent last: what a refresh by re-INVITE repeats.
+    pub(crate) local: Option<Bytes>,
+    /// The peer's last description.
+    pub(crate) remote: Option<Bytes>,
+    /// The peer takes UPDATE.
+    pub(crate) updates: bool,
+    /// Zero until agreed.
+    pub(crate) interval: Duration,
+    /// We refresh.
+    pub(crate) ours: bool,
+    /// The peer keeps the session too; one that knows no timers is only asked whether it is there.
+    pub(crate) shared: bool,
+    pub(crate) expires_at: Duration,
+    /// The entry in the endpoint's order of sessions.
+    pub(crate) due: Option<Duration>,
+    pub(crate) raises: u8,
+    pub(crate) glares: u8,
+}
+
+impl Session {
+    /// Of an INVITE of the peer with this description.
+    pub(crate) fn offered(remote: Option<Bytes>) -> Self {
+        Self { remote, ..Self::default() }
+    }
 }
 
 /// How far a leg is.

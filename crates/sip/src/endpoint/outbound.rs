@@ -9,7 +9,7 @@ use super::dialog::{Dialog, cseq, record_routes};
 use super::leg::Phase;
 use super::transactions::{Key, Owner, Transaction};
 use super::{Ended, Endpoint, Event, Flow, LegId, RequestId};
-use crate::message::{line, to};
+use crate::message::{line, replace, to};
 use crate::{Response, digest};
 
 /// How often one request may answer a challenge: once, and once more when the
@@ -273,14 +273,6 @@ fn is_stale(response: &Response) -> bool {
     let values = response.headers("WWW-Authenticate").into_iter();
     let mut all = values.chain(response.headers("Proxy-Authenticate"));
     all.any(|v| v.to_ascii_lowercase().replace(['"', ' '], "").contains("stale=true"))
-}
-
-pub(super) fn replace(request: &mut Core, name: HeaderName, value: String) -> Option<()> {
-    let position = request.headers.iter().position(|h| *h.name() == name)?;
-    request.headers.remove_all(&name);
-    let header = sipx_sip::Header::build(name, value).ok()?;
-    request.headers.insert(position, header);
-    Some(())
 }
 
 /// The caller's side of a dialog before anybody answered.

@@ -7,11 +7,10 @@ use bytes::Bytes;
 use sipx_sip::session::{MinSe, Refresher, Session as Kept, SessionExpires};
 use sipx_sip::{HeaderName, Headers, Method, Request as Core};
 
-use super::leg::Phase;
-use super::outbound::replace;
+use super::leg::{Phase, Session};
 use super::transactions::{Due, Key, Owner, Transaction};
 use super::{Ended, Endpoint, Event, LegId};
-use crate::message::line;
+use crate::message::{line, replace};
 use crate::{Answer, Response};
 
 /// How long a session lasts without a refresh.
@@ -38,35 +37,6 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 /// A refresh that failed for now, or cannot be sent yet, is tried again after this.
 const AGAIN: Duration = Duration::from_secs(10);
 const SOON: Duration = Duration::from_secs(2);
-
-/// What a leg knows of its session.
-#[derive(Debug, Default)]
-pub(crate) struct Session {
-    /// Our description as sent last: what a refresh by re-INVITE repeats.
-    pub(crate) local: Option<Bytes>,
-    /// The peer's last description.
-    pub(crate) remote: Option<Bytes>,
-    /// The peer takes UPDATE.
-    updates: bool,
-    /// Zero until agreed.
-    pub(crate) interval: Duration,
-    /// We refresh.
-    ours: bool,
-    /// The peer keeps the session too; one that knows no timers is only asked whether it is there.
-    shared: bool,
-    expires_at: Duration,
-    /// The entry in the endpoint's order of sessions.
-    due: Option<Duration>,
-    raises: u8,
-    glares: u8,
-}
-
-impl Session {
-    /// Of an INVITE of the peer with this description.
-    pub(crate) fn offered(remote: Option<Bytes>) -> Self {
-        Self { remote, ..Self::default() }
-    }
-}
 
 /// What is agreed with the peer's request.
 struct Terms {

@@ -87,7 +87,7 @@ function Members({ onEdit }: { onEdit: (user: User) => void }) {
     {
       head: t("common.name"),
       cell: (user) => (
-        <span className="flex flex-wrap items-center gap-x-2">
+        <span className="flex flex-wrap items-center gap-x-2 max-sm:justify-end">
           <span className="font-medium">{user.name}</span>
           <span className="text-muted">{user.email}</span>
           {!user.email_verified && <Badge>{t("users.unverified")}</Badge>}
