@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use sipx_sip::session::{MinSe, Refresher, Session as Kept, SessionExpires};
 use sipx_sip::{HeaderName, Headers, Method, Request as Core};
 
