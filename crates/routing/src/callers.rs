@@ -49,6 +49,8 @@ pub(crate) struct Caller {
     pub(crate) tried: Vec<AgentId>,
     /// Waits for this agent alone, until then.
     pub(crate) preferred: Option<(AgentId, Timestamp)>,
+    /// A supervisor gave the caller to one agent, whom it rings.
+    pub(crate) kept_for_one: bool,
     /// Without a place: kept because an answer may be on the way.
     pub(crate) given_back: bool,
     /// When a wait was promised, and which: what comes of it teaches the next.
@@ -62,6 +64,8 @@ pub(crate) struct Reservation {
     pub(crate) id: ReservationId,
     pub(crate) agent: AgentId,
     pub(crate) deadline: Timestamp,
+    /// A supervisor chose the agent.
+    pub(crate) assigned: bool,
 }
 
 impl Caller {
@@ -82,6 +86,7 @@ impl Caller {
             declined: Vec::new(),
             tried: Vec::new(),
             preferred: None,
+            kept_for_one: false,
             given_back: false,
             promised: None,
             wake: None,
@@ -90,7 +95,8 @@ impl Caller {
 
     /// Whether another agent is sought, where so many may ring at once.
     pub(crate) fn seeks(&self, at_once: usize) -> bool {
-        self.agent.is_none() && !self.given_back && self.offers.len() < at_once
+        let open = !self.given_back && !self.kept_for_one;
+        self.agent.is_none() && open && self.offers.len() < at_once
     }
 
     /// `needs`: of [`Caller::needs`].
@@ -356,7 +362,7 @@ impl Router {
 
     /// The caller talks; an offer that was not the one answered is withdrawn.
     fn offer_is_over(&mut self, step: &mut Step, call: &CallId, offer: Reservation, withdrawn: bool) {
-        let Reservation { id: reservation, agent, deadline } = offer;
+        let Reservation { id: reservation, agent, deadline, .. } = offer;
         self.due.remove(&(deadline, Due::Offer(call.clone(), reservation.clone())));
         let Some(caller) = self.callers.get(call).filter(|_| withdrawn) else { return };
         let (tenant, call, outcome) = (caller.tenant.clone(), call.clone(), OfferOutcome::Withdrawn);
@@ -449,10 +455,11 @@ impl Router {
         let held = caller.offers.remove(held);
         caller.crossed.insert(0, held.clone());
         caller.crossed.truncate(CROSSED_MAX);
+        caller.kept_for_one &= !held.assigned;
         let tenant = caller.tenant.clone();
         self.prefer_nobody(call);
         self.wake_later(step.now, call);
-        let Reservation { id: reservation, agent, deadline } = held;
+        let Reservation { id: reservation, agent, deadline, .. } = held;
         self.due.remove(&(deadline, Due::Offer(call.clone(), reservation.clone())));
         let call = call.clone();
         step.effects.push(Effect::OfferEnded { tenant, call, agent: agent.clone(), reservation, outcome });

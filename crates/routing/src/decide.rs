@@ -19,8 +19,8 @@ const TOLD_MAX: usize = 5;
 type Turn<'a> = (Reverse<bool>, Reverse<u8>, &'a Place);
 
 pub(crate) struct Choice {
-    agent: AgentId,
-    decision: Decision,
+    pub(crate) agent: AgentId,
+    pub(crate) decision: Decision,
 }
 
 impl Router {
@@ -108,18 +108,27 @@ impl Router {
     }
 
     fn reserve(&mut self, step: &mut Step, call: &CallId, choice: Choice) {
+        let (Some(caller), Some(agent)) = (self.callers.get(call), self.agents.get(&choice.agent)) else {
+            return;
+        };
+        let Some(queue) = self.queues.get(&caller.queue) else { return };
+        assert!(caller.seeks(queue.at_once()), "a caller has one agent at a time");
+        assert!(agent.is_free(), "only a free agent is reserved");
+        self.ring(step, call, choice);
+    }
+
+    pub(crate) fn ring(&mut self, step: &mut Step, call: &CallId, choice: Choice) {
         let Choice { agent: id, decision } = choice;
         let (Some(caller), Some(agent)) = (self.callers.get_mut(call), self.agents.get_mut(&id)) else {
             return;
         };
         let Some(queue) = self.queues.get_mut(&caller.queue) else { return };
-        assert!(caller.seeks(queue.at_once()), "a caller has one agent at a time");
-        assert!(agent.is_free(), "only a free agent is reserved");
         let deadline = step.now + agent.ring_timeout.unwrap_or(queue.config.ring_timeout_ms);
         let reservation = ReservationId::new(step.now, self.chance.draw());
+        let assigned = caller.kept_for_one;
         caller.attempts += 1;
         caller.rang(&id);
-        caller.offers.push(Reservation { id: reservation.clone(), agent: id.clone(), deadline });
+        caller.offers.push(Reservation { id: reservation.clone(), agent: id.clone(), deadline, assigned });
         queue.chosen(&id, caller.step, || self.chance.draw());
         (agent.call, agent.queue) = (Some(call.clone()), Some(caller.queue.clone()));
         agent.reservation = Some(reservation.clone());
@@ -133,6 +142,7 @@ impl Router {
             attempt,
             decision,
         };
+
         let fact = agent.fact(step.now, event);
         step.effects.push(Effect::Fact { tenant: tenant.clone(), fact });
         let offer = Offer {
@@ -145,6 +155,7 @@ impl Router {
             since: caller.place.since,
             deadline,
             attempt,
+            assigned,
         };
         self.settle(call);
         self.move_agent(step, &id, AgentState::Ringing, None, Party::System);
@@ -153,7 +164,14 @@ impl Router {
 }
 
 impl Router {
-    fn told(&self, queue: &Queue, now: Timestamp, caller: &Caller, best: &[&Rank], rule: Rule) -> Decision {
+    pub(crate) fn told(
+        &self,
+        queue: &Queue,
+        now: Timestamp,
+        caller: &Caller,
+        best: &[&Rank],
+        rule: Rule,
+    ) -> Decision {
         let own = caller.needs(&queue.config);
         let candidate = |rank: &&Rank| Candidate {
             agent: rank.agent.clone(),

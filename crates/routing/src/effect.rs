@@ -1,4 +1,4 @@
-use crate::{QueueConfig, Reach, Reached};
+use crate::{Assign, QueueConfig, Reach, Reached};
 use types::{fact::AgentFact, *};
 
 /// What happens to the ACD.
@@ -32,6 +32,8 @@ pub enum Input {
     /// An agent is wanted in person. Answered, OfferEnded and Release follow
     /// with the session in place of the call.
     Reach(Reach),
+    /// A supervisor gives a waiting caller to one agent. Offer or NotAssigned follows.
+    Assign(Assign),
     /// An agent talks with the caller now: the one reserved, or `by`, should
     /// this ACD not know the reservation (it was started anew).
     Answered {
@@ -120,6 +122,12 @@ pub enum Effect {
         call: CallId,
         reason: &'static str,
     },
+    /// Why a caller was not given to the agent: not_waiting, no_agent, offline,
+    /// not_available, busy, starting.
+    NotAssigned {
+        call: CallId,
+        reason: &'static str,
+    },
     /// What an agent asked for does not fit.
     Refused {
         agent: AgentId,
@@ -147,4 +155,6 @@ pub struct Offer {
     pub since: Timestamp,
     pub deadline: Timestamp,
     pub attempt: u32,
+    /// A supervisor chose the agent.
+    pub assigned: bool,
 }

@@ -8,6 +8,7 @@
 
 mod agent;
 mod agents;
+mod assign;
 mod callers;
 mod configuration;
 mod decide;
@@ -19,6 +20,7 @@ mod router;
 mod settings;
 
 pub use agent::Agent;
+pub use assign::Assign;
 pub use direct::{Reach, Reached};
 pub use effect::{Effect, Input, Offer, Profile, Winner};
 pub use router::Router;

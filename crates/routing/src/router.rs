@@ -81,6 +81,7 @@ impl Router {
                 self.join(&mut step, tenant, call, queue, Wish { since, priority, needs }, preferred);
             }
             Input::Reach(reach) => self.reach(&mut step, reach),
+            Input::Assign(assign) => self.assign(&mut step, assign),
             Input::Answered { call, reservation, .. } if self.direct.contains_key(&call) => {
                 self.direct_answered(&mut step, &call, &reservation);
             }

@@ -105,7 +105,7 @@ impl World {
             Effect::Overflow { call, reason } => {
                 self.tell_caller(&call, call::Input::Overflow(reason.into()))
             }
-            Effect::Refused { .. } | Effect::Reached(_) => {}
+            Effect::Refused { .. } | Effect::Reached(_) | Effect::NotAssigned { .. } => {}
             Effect::AgentMoved { agent, .. } => {
                 let known = self.router.agent(&agent).map(|a| (a.state, a.call.clone()));
                 let (state, call) = known.unwrap_or((AgentState::Offline, None));

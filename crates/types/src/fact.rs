@@ -263,6 +263,8 @@ pub enum Rule {
     OnlyFree,
     /// The caller waited for this agent.
     Preferred,
+    /// A supervisor chose the agent.
+    Assigned,
     Penalty,
     Skill,
     LongestIdle,

@@ -4,7 +4,7 @@ use crate::driver::{Door, Message};
 use futures::{Stream, StreamExt};
 use proto::acd::v1::*;
 use std::pin::Pin;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -45,6 +45,16 @@ impl attend_server::Attend for Api {
         self.0.send(Message::DevicesAttached { stream, events }).await?;
         tokio::spawn(pump(self.0.clone(), request.into_inner(), stream, Message::Device));
         Ok(Response::new(Box::pin(ReceiverStream::new(out).map(Ok))))
+    }
+}
+
+#[tonic::async_trait]
+impl floor_server::Floor for Api {
+    async fn assign(&self, request: Request<AssignRequest>) -> Result<Response<AssignReply>, Status> {
+        let (reply, told) = oneshot::channel();
+        self.0.send(Message::Assign(request.into_inner(), reply)).await?;
+        let refused = told.await.map_err(|_| Status::unavailable("the acd is going down"))?;
+        Ok(Response::new(AssignReply { refused: refused.unwrap_or_default().into() }))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     Config,
+    floor::Word,
     sessions::{Orphan, Sessions},
     wire,
 };
@@ -17,7 +18,11 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{sync::mpsc, task::JoinHandle, time};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time,
+};
 use types::{config::Kind, *};
 
 /// Messages that may wait for the driver; then streams wait.
@@ -29,6 +34,7 @@ pub enum Message {
     Caller(u64, CallerRequest),
     Device(u64, DeviceRequest),
     Detached { stream: u64 },
+    Assign(AssignRequest, oneshot::Sender<Option<&'static str>>),
 }
 
 /// How streams reach the driver.
@@ -49,7 +55,7 @@ impl Door {
     }
 }
 
-struct Driver {
+pub(crate) struct Driver {
     config: Config,
     router: Router,
     sessions: Sessions,
@@ -59,6 +65,8 @@ struct Driver {
     known: HashMap<(TenantId, Kind, String), u32>,
     queues: HashMap<QueueId, wire::Face>,
     moved: HashSet<QueueId>,
+    /// While an assignment is performed.
+    pub(crate) word: Word,
 }
 
 pub fn start(config: Config, log: Log, view: Arc<ConfigView>, drain: Drain) -> (Door, JoinHandle<()>) {
@@ -74,6 +82,7 @@ pub fn start(config: Config, log: Log, view: Arc<ConfigView>, drain: Drain) -> (
         known: HashMap::new(),
         queues: HashMap::new(),
         moved: HashSet::new(),
+        word: Word::default(),
     };
     driver.learn();
     let task = tokio::spawn(drain.clone().ends_with(async move {
@@ -132,6 +141,10 @@ impl Driver {
             Message::Detached { stream } => {
                 self.sessions.detached(stream, clock::now() + self.config.lease_ms);
             }
+            Message::Assign(request, reply) => {
+                // Whoever asked may be gone.
+                let _ = reply.send(self.assign(request));
+            }
         }
     }
 
@@ -184,12 +197,16 @@ impl Driver {
     }
 
     fn handle(&mut self, input: Input) {
-        for effect in self.router.handle(clock::now(), input) {
+        for effect in self.route(input) {
             self.perform(effect);
         }
     }
 
-    fn perform(&mut self, effect: Effect) {
+    pub(crate) fn route(&mut self, input: Input) -> Vec<Effect> {
+        self.router.handle(clock::now(), input)
+    }
+
+    pub(crate) fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Fact { tenant, fact } => {
                 let record = Record::new(Topic::Agent, &tenant, fact.agent.as_str(), codec::encode(&fact));
@@ -202,7 +219,7 @@ impl Driver {
                 let queue = self.queues.get(&offer.queue).cloned().unwrap_or_default();
                 let card = self.sessions.card(&offer.call);
                 tracing::info!(call = %offer.call, agent = %offer.agent, attempt = offer.attempt, "agent reserved");
-                let pop = wire::device_event(&offer.agent, wire::offer(&offer, queue, card));
+                let pop = wire::device_event(&offer.agent, wire::offer(&offer, queue, card, &self.word));
                 self.sessions.tell_agent(&offer.agent, &pop);
                 let reserved = wire::caller_event(&offer.call, wire::reserved(&offer, &agent_name));
                 self.sessions.tell_caller(&offer.call, reserved);
@@ -224,6 +241,7 @@ impl Driver {
                 self.sessions
                     .tell_caller(&call, wire::caller_event(&call, caller_event::What::Overflow(overflow)));
             }
+            Effect::NotAssigned { call, reason } => tracing::info!(%call, reason, "a caller was not given"),
             Effect::Refused { agent, message } => {
                 let refused = device_event::Refused { message: message.into() };
                 self.sessions

@@ -1,5 +1,6 @@
 //! Proto ↔ domain.
 
+use crate::floor::Word;
 use proto::acd::v1::{caller_event, caller_request, device_event, device_request, *};
 use routing::{Agent, Input, Offer, Reach, Reached, Winner};
 use types::{Timestamp, *};
@@ -101,7 +102,8 @@ pub struct Face {
     pub script: String,
 }
 
-pub fn offer(offer: &Offer, queue: Face, caller: Caller) -> device_event::What {
+pub fn offer(offer: &Offer, queue: Face, caller: Caller, word: &Word) -> device_event::What {
+    let word = if offer.assigned { word.clone() } else { Word::default() };
     device_event::What::Offer(device_event::Offer {
         reservation: offer.reservation.to_string(),
         call: offer.call.to_string(),
@@ -112,6 +114,8 @@ pub fn offer(offer: &Offer, queue: Face, caller: Caller) -> device_event::What {
         deadline_ms: offer.deadline.millis(),
         attempt: offer.attempt,
         script: queue.script,
+        assigned_by: word.by,
+        own: word.own,
     })
 }
 
@@ -139,5 +143,7 @@ pub fn personal_offer(reached: &Reached, queue: Face, caller: Caller) -> device_
         deadline_ms: reached.deadline.millis(),
         attempt: 1,
         script: queue.script,
+        assigned_by: String::new(),
+        own: false,
     })
 }

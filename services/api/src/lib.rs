@@ -31,7 +31,7 @@ use http::{HeaderName, HeaderValue, header};
 use limits::Limit;
 use object_store::ObjectStore;
 use proto::{
-    acd::v1::attend_client::AttendClient,
+    acd::v1::{attend_client::AttendClient, floor_client::FloorClient},
     analytics::v1::analytics_client::AnalyticsClient,
     crm::v1::crm_client::CrmClient,
     ivr::v1::ivr_client::IvrClient,
@@ -67,6 +67,7 @@ pub struct App {
     analytics: Channel,
     ivr: Channel,
     telephony: Channel,
+    acd: Channel,
     keys: auth::KeyRing,
     desks: Arc<desk::Desks>,
     test_calls: rest::TestCalls,
@@ -110,6 +111,10 @@ impl App {
 
     fn ivr(&self) -> IvrClient<Channel> {
         IvrClient::new(self.ivr.clone()).max_encoding_message_size(MESSAGE_MAX)
+    }
+
+    fn floor(&self) -> FloorClient<Channel> {
+        FloorClient::new(self.acd.clone())
     }
 
     fn telephony(&self) -> EdgeClient<Channel> {
@@ -164,6 +169,7 @@ fn app(
         analytics: channel(&peers.analytics)?,
         ivr: channel(&peers.ivr)?,
         telephony: channel(&peers.telephony)?,
+        acd: channel(&peers.acd)?,
         desks,
         test_calls: rest::TestCalls::default(),
         feeds: Arc::default(),

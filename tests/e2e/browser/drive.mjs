@@ -168,6 +168,11 @@ const actions = {
   async fill({ id, text }) {
     await at(id).fill(text);
   },
+  /** A row is picked up and dropped on another one. */
+  async drag({ from, to }) {
+    const row = ({ id, text }) => page.getByTestId(id).filter({ hasText: text }).first();
+    await row(from).dragTo(row(to));
+  },
   async pick({ id, index }) {
     await at(id).selectOption({ index });
   },

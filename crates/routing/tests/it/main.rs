@@ -1,5 +1,6 @@
 //! The ACD as stories, and under random inputs.
 
+mod assign;
 mod direct;
 mod hall;
 mod random;

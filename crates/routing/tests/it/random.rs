@@ -2,7 +2,7 @@
 
 use crate::world::*;
 use proptest::prelude::*;
-use routing::{Effect, Input};
+use routing::{Assign, Effect, Input};
 use std::collections::BTreeMap;
 use types::*;
 
@@ -33,7 +33,7 @@ fn check(w: &World, talking: &Talking) -> Result<(), TestCaseError> {
 proptest! {
     #[test]
     fn whatever_happens_agents_and_callers_stay_consistent(
-        inputs in proptest::collection::vec((0u8..12, 0usize..8, 0i64..9_000), 1..150),
+        inputs in proptest::collection::vec((0u8..13, 0usize..8, 0i64..9_000), 1..150),
     ) {
         let mut w = World::new(4);
         let (mut calls, mut talking): (Vec<CallId>, Talking) = Default::default();
@@ -53,6 +53,9 @@ proptest! {
                     let outcome = OfferOutcome::Declined;
                     w.gets(Input::OfferEnded { call, reservation: offer.reservation, outcome });
                 },
+                (12, Some(call)) => {
+                    w.gets(Input::Assign(Assign { tenant: tenant(), call, agent: id, own: pick < 4 }));
+                }
                 (9, Some(call)) => {
                     talking.retain(|_, talks| *talks != call);
                     calls.retain(|known| *known != call);

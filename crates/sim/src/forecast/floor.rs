@@ -452,7 +452,9 @@ impl<'a> Floor<'a> {
                     self.at(POSITIONS_EVERY, Event::Positions);
                 }
             }
-            routing::Effect::Reached(_) | routing::Effect::Refused { .. } => {}
+            routing::Effect::Reached(_)
+            | routing::Effect::Refused { .. }
+            | routing::Effect::NotAssigned { .. } => {}
         }
     }
 

@@ -141,6 +141,8 @@ fn to_offer(offer: tell::Offer) -> Offer {
         deadline_ms: offer.deadline_ms,
         attempt: offer.attempt,
         script: offer.script,
+        assigned_by: some(offer.assigned_by),
+        own: offer.own,
         contact: None,
     }
 }

@@ -263,6 +263,10 @@ pub struct Offer {
     pub attempt: u32,
     /// What the queue wants said; `{name}`, `{agent}` and `{company}` are filled in by the desk.
     pub script: String,
+    /// The supervisor who chose the agent; absent: the queue did.
+    pub assigned_by: Option<String>,
+    /// The agent asked for it: accept without asking.
+    pub own: bool,
     /// Absent while the CRM has not answered.
     pub contact: Option<Card>,
 }

@@ -9,6 +9,7 @@ mod calls;
 mod contacts;
 mod directory;
 mod documents;
+mod floor;
 mod ladders;
 mod live;
 mod live_callers;
@@ -123,6 +124,7 @@ pub fn routes_and_openapi() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi
         .merge(roles::routes())
         .merge(directory::routes())
         .merge(supervision::routes())
+        .merge(floor::routes())
         .merge(audit::routes())
         .merge(api_keys::routes())
         .merge(webhooks::routes())

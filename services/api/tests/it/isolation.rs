@@ -59,6 +59,7 @@ async fn target(world: &World, a: &Browser, path: &str) -> Option<Target> {
             let body = match path.rsplit('/').next() {
                 Some("commands") => json!({ "type": "swap" }),
                 Some("supervision") => json!({ "how": "listen" }),
+                Some("assignment") => json!({}),
                 _ => Value::Null,
             };
             Target { id: call(world, a).await, body }

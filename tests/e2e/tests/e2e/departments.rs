@@ -16,7 +16,7 @@ impl Company {
         self.get("/v1/me").await
     }
 
-    async fn department(&self, name: &str, parent: Option<&str>) -> String {
+    pub async fn department(&self, name: &str, parent: Option<&str>) -> String {
         let body = json!({ "name": name, "parent": parent });
         text(&self.send(Method::POST, "/v1/departments", Some(body)).await["id"])
     }
@@ -27,7 +27,7 @@ impl Company {
     }
 
     /// A supervisor who sees the department.
-    async fn head(&self, name: &str, department: &str) -> Company {
+    pub async fn head(&self, name: &str, department: &str) -> Company {
         let head = self.colleague(name, "supervisor").await;
         let me = head.me().await;
         self.place(&text(&me["agent"]), department).await;

@@ -27,7 +27,7 @@ async fn company() -> Company {
 }
 
 /// Somebody of the company at a desk in a browser.
-async fn desk(who: &Company, says: f64) -> Option<Browser> {
+pub async fn desk(who: &Company, says: f64) -> Option<Browser> {
     let mut desk = Browser::saying(&who.at.url, says).await?;
     desk.does("log_in", json!({ "email": who.email, "password": PASSWORD })).await;
     desk.does("available", Value::Null).await;

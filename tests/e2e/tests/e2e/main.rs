@@ -9,6 +9,7 @@ mod company;
 mod departments;
 mod desks;
 mod figures;
+mod floor;
 mod live_stream;
 mod menus;
 mod monitor;

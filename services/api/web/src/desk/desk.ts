@@ -195,6 +195,9 @@ class Desk {
       case "ring":
         this.ringing(message);
         break;
+      case "offer":
+        this.acceptOwn(message.reservation);
+        break;
       case "sdp":
         void this.lines.get(message.leg)?.answer(message.sdp);
         break;
@@ -222,10 +225,18 @@ class Desk {
     if (purpose === "supervise" && this.comesAs) {
       this.apply({ type: "supervision_wanted", leg, how: this.comesAs });
     }
+    this.acceptOwn(reservation);
     if (this.acceptNext === reservation) {
       this.acceptNext = null;
       this.accept(reservation);
     }
+  }
+
+  /** A caller whom one took from the queue: the leg and what is known of the caller come in any order. */
+  private acceptOwn(reservation: string) {
+    const own = this.snapshot.offers.some((offer) => offer.reservation === reservation && offer.own);
+    const leg = this.snapshot.legs.find((one) => one.reservation === reservation && !one.accepted);
+    if (own && leg) this.accepted(leg.leg);
   }
 
   private wire(id: string) {

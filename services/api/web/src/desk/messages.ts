@@ -24,6 +24,10 @@ export type Offer = {
   attempt: number;
   /** What the queue wants said, its placeholders not filled in. */
   script: string;
+  /** The supervisor who chose the agent; null: the queue did. */
+  assigned_by: string | null;
+  /** Asked for here: accepted without asking. */
+  own: boolean;
   contact: Card | null;
 };
 

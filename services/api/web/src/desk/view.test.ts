@@ -12,6 +12,8 @@ const offer: Offer = {
   deadline_ms: 16_000,
   attempt: 1,
   script: "",
+  assigned_by: null,
+  own: false,
   contact: null,
 };
 const hello = { type: "hello", agent: "agt_1", name: "Ana", tenant: "tnt_1", company: "A", role: "owner" } as const;

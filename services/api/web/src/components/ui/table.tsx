@@ -1,5 +1,5 @@
 import clsx from "clsx";
-import type { Key, ReactNode } from "react";
+import type { ComponentProps, Key, ReactNode } from "react";
 
 /** A table; on a narrow window each row is a card with the heads beside the cells. */
 export type Column<Row> = {
@@ -20,6 +20,8 @@ type Props<Row> = {
   rowKey: (row: Row) => Key;
   rowTestId?: string;
   rowClass?: (row: Row) => string | undefined;
+  /** What else a row is, such as draggable; whatever it does by pointer a menu in it does too. */
+  rowProps?: (row: Row) => ComponentProps<"tr">;
   foot?: Row;
   empty?: ReactNode;
 };
@@ -27,7 +29,7 @@ type Props<Row> = {
 const CELL =
   "px-3 py-2 align-middle first:pl-4 last:pr-4 max-sm:flex max-sm:items-baseline max-sm:justify-between max-sm:gap-3 max-sm:px-4 max-sm:py-1";
 
-export function Table<Row>({ caption, columns, rows, rowKey, rowTestId, rowClass, foot, empty }: Props<Row>) {
+export function Table<Row>({ caption, columns, rows, rowKey, rowTestId, rowClass, rowProps, foot, empty }: Props<Row>) {
   if (rows.length === 0 && empty) return empty;
   const cells = (row: Row) =>
     columns.map((column, index) => (
@@ -65,6 +67,7 @@ export function Table<Row>({ caption, columns, rows, rowKey, rowTestId, rowClass
         <tbody className="max-sm:block">
           {rows.map((row) => (
             <tr
+              {...rowProps?.(row)}
               key={rowKey(row)}
               data-testid={rowTestId}
               className={clsx(

@@ -56,6 +56,14 @@ export default {
     call: "Call",
     held: "on hold",
   },
+  assign: {
+    take: "Take it myself",
+    give: "Give to an agent…",
+    giveTitle: "Give {{name}} to an agent",
+    giveTo: "Give to {{name}}",
+    choose: "Give",
+    by: "Given to you by {{name}}",
+  },
   supervise: {
     listened: "{{by}} listens to this call",
     how: "In the call",

@@ -60,6 +60,14 @@ export default {
     call: "Apel",
     held: "în așteptare",
   },
+  assign: {
+    take: "Îl iau eu",
+    give: "Dați unui operator…",
+    giveTitle: "Dați {{name}} unui operator",
+    giveTo: "Dați lui {{name}}",
+    choose: "Dați",
+    by: "V-a fost dat de {{name}}",
+  },
   supervise: {
     listened: "{{by}} ascultă acest apel",
     how: "În apel",

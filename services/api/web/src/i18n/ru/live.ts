@@ -61,6 +61,14 @@ export default {
     call: "Звонок",
     held: "на удержании",
   },
+  assign: {
+    take: "Взять себе",
+    give: "Передать оператору…",
+    giveTitle: "Передать {{name}} оператору",
+    giveTo: "Передать: {{name}}",
+    choose: "Передать",
+    by: "Вам передал(а) {{name}}",
+  },
   supervise: {
     listened: "{{by}} слушает этот разговор",
     how: "В звонке",

@@ -24,6 +24,11 @@ export function OfferCard({ offer }: { offer: Offer }) {
             {t("desk.incomingFor", { queue: offer.queue_name })}
             {offer.attempt > 1 && <> · {t("desk.attempt", { attempt: offer.attempt })}</>}
           </p>
+          {offer.assigned_by && !offer.own && (
+            <p className="text-sm font-medium text-accent" data-testid="offer-assigned">
+              {t("assign.by", { name: offer.assigned_by })}
+            </p>
+          )}
           <p className="truncate text-2xl font-semibold tracking-tight" data-testid="offer-caller">
             {callerName(offer) ?? <PhoneNumber number={caller.number} />}
           </p>

@@ -5,6 +5,8 @@ import type { LiveAgent, LiveCall } from "@/api/types";
 import { Badge, type Column, Elapsed, EmptyState, PhoneNumber, Table } from "@/components/ui";
 import { stateTone, useStateLabel } from "@/desk/words";
 import { AgentActions } from "./agent-actions";
+import { takes } from "./assign";
+import { useAssign } from "./call-actions";
 
 export function AgentTable({ agents, calls }: { agents: LiveAgent[]; calls: LiveCall[] }) {
   const { t } = useTranslation();
@@ -12,6 +14,7 @@ export function AgentTable({ agents, calls }: { agents: LiveAgent[]; calls: Live
   const me = useMe();
   const may = useMay()("supervise");
   const label = useStateLabel();
+  const { mutate: give } = useAssign();
   const callOf = (agent: LiveAgent) => calls.find((call) => call.call === agent.call);
   const columns: Column<LiveAgent>[] = [
     {
@@ -66,6 +69,7 @@ export function AgentTable({ agents, calls }: { agents: LiveAgent[]; calls: Live
       rows={here.toSorted((a, b) => names.agent(a.agent).localeCompare(names.agent(b.agent)))}
       rowKey={(agent) => agent.agent}
       rowTestId="live-agent-row"
+      rowProps={(agent) => (may ? takes((call) => give({ call, agent: agent.agent === me.agent ? null : agent.agent })) : {})}
       rowClass={(agent) => (agent.hand_since_ms === null ? undefined : "bg-bad-soft/50")}
       empty={<EmptyState title={t("live.noAgents")} />}
     />

@@ -4,17 +4,20 @@ import { Star } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { request } from "@/api/client";
 import { useMay, useNames } from "@/api/queries";
-import type { Contact, LiveCall } from "@/api/types";
+import type { Contact, LiveAgent, LiveCall } from "@/api/types";
 import { useProblemText } from "@/api/words";
 import { Badge, Button, type Column, Elapsed, EmptyState, PhoneNumber, Table, toast } from "@/components/ui";
 import { Dialled } from "../desk/offer-card";
+import { carries } from "./assign";
+import { CallActions, waits } from "./call-actions";
 import { STAGES, stageTone, useStageName } from "./stage";
 
 const order = (call: LiveCall) => STAGES.findIndex((stage) => stage === call.stage);
 
 /** Every call from its arrival to its end, those nearest to an agent last. */
-export function CallTable({ calls }: { calls: LiveCall[] }) {
+export function CallTable({ calls, agents }: { calls: LiveCall[]; agents: LiveAgent[] }) {
   const { t } = useTranslation();
+  const may = useMay()("supervise");
   const names = useNames();
   const stage = useStageName();
   const columns: Column<LiveCall>[] = [
@@ -58,14 +61,23 @@ export function CallTable({ calls }: { calls: LiveCall[] }) {
     },
     { head: t("live.total"), figure: true, cell: (call) => <Elapsed since={call.offered_at_ms} /> },
   ];
+  const acts: Column<LiveCall> = {
+    head: <span className="sr-only">{t("common.actions")}</span>,
+    cell: (call) => (
+      <span className="flex justify-end">
+        {waits(call) && <CallActions call={call} name={nameOf(call) ?? call.from} agents={agents} />}
+      </span>
+    ),
+  };
   return (
     <Table
       caption={t("live.calls")}
-      columns={columns}
+      columns={may ? [...columns, acts] : columns}
       rows={calls.toSorted((a, b) => order(a) - order(b) || a.offered_at_ms - b.offered_at_ms)}
       rowKey={(call) => call.call}
       rowTestId="live-call-row"
-      rowClass={(call) => (call.contact?.vip ? "bg-note-soft/50" : undefined)}
+      rowClass={(call) => clsx(call.contact?.vip && "bg-note-soft/50", may && waits(call) && "cursor-grab")}
+      rowProps={(call) => (may && waits(call) ? carries(call.call) : {})}
       empty={<EmptyState title={t("live.noCalls")} />}
     />
   );
@@ -95,11 +107,14 @@ function VipStar({ contact }: { contact: Contact }) {
   );
 }
 
+const nameOf = ({ contact, from }: LiveCall) => (contact?.name && contact.name !== from ? contact.name : null);
+
 /** The name and organisation of who is known, else the number. */
-function Caller({ call: { contact, from } }: { call: LiveCall }) {
+function Caller({ call }: { call: LiveCall }) {
+  const { contact, from } = call;
   const { t } = useTranslation();
   const may = useMay()("contacts:write");
-  const name = contact?.name && contact.name !== from ? contact.name : null;
+  const name = nameOf(call);
   return (
     <span className="flex flex-wrap items-center gap-x-2">
       {contact && may && <VipStar contact={contact} />}

@@ -37,7 +37,7 @@ export function LivePage() {
             <QueueTiles queues={live.queues} />
           )}
           <Card title={t("live.callCount", { count: live.calls.length })} flush>
-            <CallTable calls={live.calls} />
+            <CallTable calls={live.calls} agents={live.agents} />
           </Card>
           <Card title={t("live.agents")} flush>
             <AgentTable agents={live.agents} calls={live.calls} />

@@ -1,0 +1,89 @@
+//! What supervisors do to callers who wait.
+
+use super::{call_control::own_agent, documents, note_with, sight::Sight};
+use crate::{
+    App,
+    auth::{Caller, Permission},
+    problem::{Body, Path, Problem, Result},
+};
+use axum::extract::State;
+use http::StatusCode;
+use proto::{acd::v1::AssignRequest, crm::v1::GetInteractionRequest};
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::Arc;
+use tonic::Code;
+use types::config::Kind;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(assign_call))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Assignment {
+    /// Who is to take the caller; absent: whoever asks.
+    #[serde(default)]
+    agent: Option<String>,
+}
+
+/// Gives a waiting caller to one agent, whatever the place in the queue: it
+/// rings there and nowhere else. Without an answer the caller is back at the
+/// old place.
+#[utoipa::path(post, path = "/v1/calls/{id}/assignment", operation_id = "assignCall", tag = "supervision",
+    params(("id" = String, Path)), request_body = Assignment, responses((status = 202)))]
+async fn assign_call(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(assignment): Body<Assignment>,
+) -> Result<StatusCode> {
+    caller.may(Permission::Supervise)?;
+    let own = assignment.agent.is_none();
+    let agent = match assignment.agent {
+        Some(agent) => {
+            documents::get(&app, &caller, Kind::Agent, &agent).await?;
+            Sight::of(&app, &caller).await?.must_see(&agent)?;
+            agent
+        }
+        None => own_agent(&caller)?,
+    };
+    sees_waiting(&app, &caller, &id).await?;
+    let request = AssignRequest {
+        tenant: caller.tenant().into(),
+        call: id.clone(),
+        agent: agent.clone(),
+        own,
+        by: caller.identity.name.clone(),
+    };
+    refused(&app.floor().assign(request).await?.into_inner().refused)?;
+    let action = if own { "supervisor.take" } else { "supervisor.assign" };
+    note_with(&app, &caller, action, &format!("call/{id}"), json!({ "agent": agent })).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Whoever sees the whole company takes callers also while the history is away.
+async fn sees_waiting(app: &App, caller: &Caller, call: &str) -> Result<()> {
+    let sight = Sight::of(app, caller).await?;
+    let request = GetInteractionRequest { tenant: caller.tenant().into(), id: call.into() };
+    match app.crm().get_interaction(request).await {
+        Ok(found) if sight.interaction(found.get_ref()) => Ok(()),
+        Ok(_) => Err(Problem::not_found(format!("no call {call} goes on"))),
+        Err(status) if status.code() == Code::Unavailable && sight == Sight::Company => Ok(()),
+        Err(status) => Err(status.into()),
+    }
+}
+
+fn refused(why: &str) -> Result<()> {
+    let not_now = |code: &str, detail: &str| Err(Problem::new(StatusCode::CONFLICT, detail).coded(code));
+    match why {
+        "" => Ok(()),
+        "not_waiting" => not_now("not_waiting", "the caller does not wait in a queue"),
+        "offline" | "no_agent" => not_now("agent_offline", "the agent is not signed in"),
+        "not_available" => not_now("agent_away", "the agent is on a break"),
+        "busy" => not_now("agent_busy", "the agent has another call"),
+        _ => Err(Problem::unavailable("the queues are being taken up again; try again")),
+    }
+}
