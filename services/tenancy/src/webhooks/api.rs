@@ -1,6 +1,6 @@
 //! What may be asked about receivers and deliveries.
 
-use super::{Rules, events::Event, follow::Asked, sign, store, store::Row};
+use super::{Rules, deliveries, events::Event, follow::Asked, sign, store, store::Row};
 use crate::{
     Error, Result,
     audit::{self, Deed},
@@ -65,7 +65,7 @@ impl Webhooks {
     async fn change(&self, request: wire::PutWebhookRequest) -> Result<wire::Webhook> {
         let tenant = tenant(&request.tenant)?;
         let mut tx = self.db.platform().await?;
-        let before = store::get(&mut tx, &tenant, &request.id).await?;
+        let before = store::get_to_change(&mut tx, &tenant, &request.id).await?;
         let Row { name, url, kinds, enabled, .. } = self.checked(&request)?;
         let disabled_because = match (enabled, before.enabled) {
             (true, _) => "",
@@ -149,7 +149,7 @@ impl Webhooks {
     async fn rotate(&self, request: wire::WebhookRequest) -> Result<wire::WebhookSecret> {
         let tenant = tenant(&request.tenant)?;
         let mut tx = self.db.platform().await?;
-        let row = store::get(&mut tx, &tenant, &request.id).await?;
+        let row = store::get_to_change(&mut tx, &tenant, &request.id).await?;
         let secret = chassis::random::key();
         let sealed = sign::seal(&self.master, &row.id, &secret)?;
         store::replace_secret(&mut tx, &row.id, &sealed, clock::now() + OLD_SECRET_SIGNS).await?;
@@ -163,7 +163,7 @@ impl Webhooks {
     async fn remove(&self, request: wire::WebhookRequest) -> Result<()> {
         let tenant = tenant(&request.tenant)?;
         let mut tx = self.db.platform().await?;
-        let row = store::get(&mut tx, &tenant, &request.id).await?;
+        let row = store::get_to_change(&mut tx, &tenant, &request.id).await?;
         let mut tx = store::delete(tx, &tenant, &row.id).await?;
         note(&mut tx, &request.actor, "webhook.delete", &row.id, json!({ "name": row.name })).await?;
         tx.commit().await?;
@@ -181,8 +181,8 @@ impl Webhooks {
             at: now,
             data: json!({ "webhook": row.id }),
         };
-        if let Some(cursor) = store::keep(&mut tx, &event).await? {
-            store::queue(&mut tx, &row.id, cursor, &event.key, now).await?;
+        if let Some(cursor) = deliveries::keep(&mut tx, &event).await? {
+            deliveries::queue(&mut tx, &row.id, cursor, &event.key, now).await?;
         }
         self.sent_soon(tx).await
     }
@@ -190,7 +190,7 @@ impl Webhooks {
     async fn resend(&self, request: wire::ResendRequest) -> Result<()> {
         let tenant = tenant(&request.tenant)?;
         let (mut tx, row) = self.switched_on(&tenant, &request.webhook).await?;
-        if !store::resend(&mut tx, &row.id, request.delivery, clock::now()).await? {
+        if !deliveries::resend(&mut tx, &row.id, request.delivery, clock::now()).await? {
             return Err(Error::NotFound(told("not_found", format!("no delivery {}", request.delivery))));
         }
         let detail = json!({ "name": row.name, "delivery": request.delivery });
@@ -202,7 +202,7 @@ impl Webhooks {
         let tenant = tenant(&request.tenant)?;
         let (mut tx, row) = self.switched_on(&tenant, &request.webhook).await?;
         let (queued, next) =
-            store::replay(&mut tx, &row, request.after, request.from_ms, clock::now()).await?;
+            deliveries::replay(&mut tx, &row, request.after, request.from_ms, clock::now()).await?;
         let detail = json!({ "name": row.name, "after": request.after, "from_ms": request.from_ms });
         note(&mut tx, &request.actor, "webhook.replay", &row.id, detail).await?;
         self.sent_soon(tx).await?;
@@ -212,7 +212,7 @@ impl Webhooks {
     /// The receiver, made due, in the transaction that goes on to give it something.
     async fn switched_on(&self, tenant: &TenantId, id: &str) -> Result<(TenantTx, Row)> {
         let mut tx = self.db.platform().await?;
-        let row = store::get(&mut tx, tenant, id).await?;
+        let row = store::get_to_change(&mut tx, tenant, id).await?;
         if !row.enabled {
             return Err(Error::Conflict(told("webhook_off", format!("{} is switched off", row.name))));
         }
@@ -232,7 +232,7 @@ impl Webhooks {
         let mut tx = self.db.platform().await?;
         store::get(&mut tx, &tenant, &request.webhook).await?;
         let mut tx = tx.into_tenant(&tenant).await?;
-        let mut deliveries = store::deliveries(&mut tx, &request, i64::from(request.limit) + 1).await?;
+        let mut deliveries = deliveries::page(&mut tx, &request, i64::from(request.limit) + 1).await?;
         let more = deliveries.len() > request.limit as usize;
         deliveries.truncate(request.limit as usize);
         let next = deliveries.last().filter(|_| more).map_or(0, |last| last.id);

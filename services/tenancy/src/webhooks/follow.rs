@@ -1,6 +1,6 @@
 //! The log → events and deliveries, for tenants that have receivers.
 
-use super::{events, store};
+use super::{deliveries, events, store};
 use crate::{Error, Result};
 use chassis::{Drain, clock};
 use eventlog::{Consumer, Delivery};
@@ -83,7 +83,9 @@ async fn take(db: &TenantDb, asked: &Asked, delivery: &Delivery) -> Result<bool>
         return Ok(false);
     }
     match events::read(delivery).map_err(Error::internal)? {
-        Some(event) if asked.has(tenant, event.kind) => store::tell(db, tenant, &event, clock::now()).await,
+        Some(event) if asked.has(tenant, event.kind) => {
+            deliveries::tell(db, tenant, &event, clock::now()).await
+        }
         _ => Ok(false),
     }
 }
@@ -106,7 +108,7 @@ async fn forget_all(db: &TenantDb) -> Result<u64> {
     let mut gone = 0;
     for tenant in store::tenants(db).await? {
         let tenant: TenantId = tenant.parse().map_err(Error::internal)?;
-        gone += store::forget(db, &tenant, clock::now()).await?;
+        gone += deliveries::forget(db, &tenant, clock::now()).await?;
     }
     Ok(gone)
 }

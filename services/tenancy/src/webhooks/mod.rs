@@ -2,6 +2,7 @@
 //! HTTP, at least once, in order per key, with retries and replay.
 
 mod api;
+mod deliveries;
 mod events;
 mod follow;
 mod guard;

@@ -1,24 +1,15 @@
-//! The tables `platform.webhooks`, `webhook_events` and `webhook_deliveries`.
+//! The table `platform.webhooks`: receivers, and whose turn it is.
 
-use super::events::Event;
 use crate::{Error, Result, error::told};
 use proto::tenancy::v1 as wire;
-use serde_json::Value;
 use sqlx::{FromRow, PgConnection};
 use tenantdb::{PlatformTx, TenantDb, TenantTx};
-use types::{Millis, TenantId, Timestamp};
+use types::{TenantId, Timestamp};
 
-/// Deliveries that may wait for one receiver; what comes then is dropped and can be replayed.
-pub const WAITING_MAX: i64 = 10_000;
-/// Events kept for a replay: so long, and so many of one tenant.
-pub const KEPT_FOR: Millis = 7 * 24 * 3_600 * 1_000;
-pub const KEPT_MAX: i64 = 200_000;
+/// Receivers of one tenant that may have their turn at a time.
+pub const HELD_OF_TENANT_MAX: i64 = 8;
 /// Nothing is due.
 pub const NEVER: i64 = i64::MAX;
-/// The oldest waiting delivery of each key: later ones wait for it.
-const FIRST_OF_ITS_KEY: &str = "d.webhook = $1 and d.state = 'waiting' and not exists (
-    select 1 from webhook_deliveries b
-    where b.webhook = d.webhook and b.key = d.key and b.state = 'waiting' and b.id < d.id)";
 
 /// A receiver.
 #[derive(Debug, Clone, FromRow)]
@@ -66,17 +57,34 @@ pub async fn of_tenant(tx: &mut PlatformTx, tenant: &TenantId) -> Result<Vec<Row
         .await?)
 }
 
+/// To be read: whoever tells it something meanwhile does not wait.
 pub async fn get(tx: &mut PlatformTx, tenant: &TenantId, id: &str) -> Result<Row> {
-    let found: Option<Row> = sqlx::query_as(concat!(
-        "select ",
-        columns!(),
-        " from webhooks where tenant = $1 and id = $2 for update"
-    ))
-    .bind(tenant.as_str())
-    .bind(id)
-    .fetch_optional(&mut **tx)
-    .await?;
+    let found =
+        sqlx::query_as(concat!("select ", columns!(), " from webhooks where tenant = $1 and id = $2"))
+            .bind(tenant.as_str())
+            .bind(id)
+            .fetch_optional(&mut **tx)
+            .await?;
     found.ok_or_else(|| Error::NotFound(told("not_found", format!("no webhook {id}"))))
+}
+
+/// To be changed, or given something, in the same transaction.
+pub async fn get_to_change(tx: &mut PlatformTx, tenant: &TenantId, id: &str) -> Result<Row> {
+    sqlx::query("select from webhooks where tenant = $1 and id = $2 for update")
+        .bind(tenant.as_str())
+        .bind(id)
+        .execute(&mut **tx)
+        .await?;
+    get(tx, tenant, id).await
+}
+
+/// As it is now; `None`: it is no more.
+pub async fn current(db: &TenantDb, id: &str) -> Result<Option<Row>> {
+    let mut tx = db.platform().await?;
+    Ok(sqlx::query_as(concat!("select ", columns!(), " from webhooks where id = $1"))
+        .bind(id)
+        .fetch_optional(&mut *tx)
+        .await?)
 }
 
 pub async fn insert(tx: &mut PlatformTx, row: &Row) -> Result<()> {
@@ -140,7 +148,7 @@ pub async fn replace_secret(
     Ok(())
 }
 
-/// With what was on its way to it and to nobody else.
+/// With what was kept for it and for nobody else.
 pub async fn delete(tx: PlatformTx, tenant: &TenantId, id: &str) -> Result<TenantTx> {
     let mut tx = tx;
     sqlx::query("delete from webhooks where tenant = $1 and id = $2")
@@ -148,12 +156,18 @@ pub async fn delete(tx: PlatformTx, tenant: &TenantId, id: &str) -> Result<Tenan
         .bind(id)
         .execute(&mut *tx)
         .await?;
+    let asked_for: Vec<String> =
+        sqlx::query_scalar("select distinct unnest(kinds) from webhooks where tenant = $1")
+            .bind(tenant.as_str())
+            .fetch_all(&mut *tx)
+            .await?;
     let mut tx = tx.into_tenant(tenant).await?;
     sqlx::query("delete from webhook_deliveries where webhook = $1").bind(id).execute(&mut *tx).await?;
     sqlx::query(
         "delete from webhook_events e
-         where not exists (select 1 from webhook_deliveries d where d.event = e.cursor)",
+         where kind <> all($1) and not exists (select 1 from webhook_deliveries d where d.event = e.cursor)",
     )
+    .bind(asked_for)
     .execute(&mut *tx)
     .await?;
     Ok(tx)
@@ -169,87 +183,39 @@ pub async fn make_due(conn: &mut PgConnection, id: &str, now: Timestamp) -> Resu
     Ok(())
 }
 
-/// Whose kinds are asked for: the receivers that are on.
+/// Whose kinds are asked for, by receivers that are off as well: they may want a replay.
 pub async fn asked_for(db: &TenantDb) -> Result<Vec<(String, Vec<String>)>> {
     let mut tx = db.platform().await?;
-    Ok(sqlx::query_as("select tenant, kinds from webhooks where enabled").fetch_all(&mut *tx).await?)
+    Ok(sqlx::query_as("select tenant, kinds from webhooks").fetch_all(&mut *tx).await?)
 }
 
-/// Keeps an event and its deliveries, once. Returns whether anybody is told.
-pub async fn tell(db: &TenantDb, tenant: &TenantId, event: &Event, now: Timestamp) -> Result<bool> {
+/// The tenants that have receivers.
+pub async fn tenants(db: &TenantDb) -> Result<Vec<String>> {
     let mut tx = db.platform().await?;
-    let receivers: Vec<String> = sqlx::query_scalar(
-        "update webhooks set due_at_ms = least(due_at_ms, $3), added = added + 1
-         where tenant = $1 and enabled and $2 = any(kinds) returning id",
-    )
-    .bind(tenant.as_str())
-    .bind(event.kind)
-    .bind(now.millis())
-    .fetch_all(&mut *tx)
-    .await?;
-    if receivers.is_empty() {
-        return Ok(false);
-    }
-    let mut tx = tx.into_tenant(tenant).await?;
-    let Some(cursor) = keep(&mut tx, event).await? else { return Ok(false) };
-    for receiver in &receivers {
-        queue(&mut tx, receiver, cursor, &event.key, now).await?;
-    }
-    tx.commit().await?;
-    Ok(true)
+    Ok(sqlx::query_scalar("select distinct tenant from webhooks").fetch_all(&mut *tx).await?)
 }
 
-/// `None`: it was kept already.
-pub async fn keep(tx: &mut TenantTx, event: &Event) -> Result<Option<i64>> {
-    Ok(sqlx::query_scalar(
-        "insert into webhook_events (id, kind, key, at_ms, data) values ($1, $2, $3, $4, $5)
-         on conflict (id) do nothing returning cursor",
-    )
-    .bind(&event.id)
-    .bind(event.kind)
-    .bind(&event.key)
-    .bind(event.at.millis())
-    .bind(&event.data)
-    .fetch_optional(&mut **tx)
-    .await?)
-}
-
-pub async fn queue(tx: &mut TenantTx, webhook: &str, cursor: i64, key: &str, now: Timestamp) -> Result<()> {
-    let waiting = waiting(tx, webhook).await?;
-    sqlx::query(
-        "insert into webhook_deliveries (webhook, event, key, state, next_at_ms) values ($1, $2, $3, $4, $5)",
-    )
-    .bind(webhook)
-    .bind(cursor)
-    .bind(key)
-    .bind(if waiting < WAITING_MAX { "waiting" } else { "dropped" })
-    .bind(now.millis())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-async fn waiting(tx: &mut TenantTx, webhook: &str) -> Result<i64> {
-    Ok(sqlx::query_scalar("select count(*) from webhook_deliveries where webhook = $1 and state = 'waiting'")
-        .bind(webhook)
-        .fetch_one(&mut **tx)
-        .await?)
-}
-
-/// Takes the turns of receivers that have something due; nobody else gets them until `held_until`.
+/// Takes the turns of receivers that have something due, who waits longest
+/// first; nobody else gets them until `held_until`. So many of one tenant are
+/// held at most that others have places too.
 pub async fn claim(db: &TenantDb, most: i64, now: Timestamp, held_until: Timestamp) -> Result<Vec<Row>> {
     let mut tx = db.platform().await?;
     let rows = sqlx::query_as(concat!(
-        "update webhooks set held_until_ms = $2 where id in (
-           select id from webhooks
-           where enabled and due_at_ms <= $1 and rest_until_ms <= $1 and held_until_ms <= $1
-           order by due_at_ms limit $3 for update skip locked)
+        "with due as (
+           select id, row_number() over (partition by tenant order by due_at_ms, id) as nth from webhooks
+           where enabled and due_at_ms <= $1 and rest_until_ms <= $1 and held_until_ms <= $1)
+         update webhooks set held_until_ms = $2 where id in (
+           select w.id from webhooks w join due on due.id = w.id
+           where w.enabled and w.held_until_ms <= $1 and due.nth + (
+             select count(*) from webhooks h where h.tenant = w.tenant and h.held_until_ms > $1) <= $4
+           order by w.due_at_ms limit $3 for update of w skip locked)
          returning ",
         columns!()
     ))
     .bind(now.millis())
     .bind(held_until.millis())
     .bind(most)
+    .bind(HELD_OF_TENANT_MAX)
     .fetch_all(&mut *tx)
     .await?;
     tx.commit().await?;
@@ -259,240 +225,52 @@ pub async fn claim(db: &TenantDb, most: i64, now: Timestamp, held_until: Timesta
 /// Gives a turn back.
 #[derive(Debug, Clone, Copy)]
 pub struct Back<'a> {
+    /// As it was claimed.
     pub of: &'a Row,
     /// The next delivery's time; what was added meanwhile counts as due.
     pub due_at_ms: i64,
-    pub rest_until_ms: i64,
+    pub rest: Option<Rest<'a>>,
 }
 
-pub async fn give_back(db: &TenantDb, back: Back<'_>) -> Result<()> {
+/// A receiver that took nothing is left alone for a while, at this address.
+#[derive(Debug, Clone, Copy)]
+pub struct Rest<'a> {
+    pub url: &'a str,
+    pub until_ms: i64,
+}
+
+/// Whatever is due, the others have their turn before it comes again.
+pub async fn give_back(db: &TenantDb, back: Back<'_>, now: Timestamp) -> Result<()> {
     let mut tx = db.platform().await?;
     sqlx::query(
-        "update webhooks set held_until_ms = 0, rest_until_ms = $4,
-           due_at_ms = case when added = $2 then $3 else 0 end
+        "update webhooks set held_until_ms = 0,
+           rest_until_ms = case when url = $4 then $5 else rest_until_ms end,
+           due_at_ms = case when added = $2 then greatest($3, $6) else $6 end
          where id = $1",
     )
     .bind(&back.of.id)
     .bind(back.of.added)
     .bind(back.due_at_ms)
-    .bind(back.rest_until_ms)
+    .bind(back.rest.map(|rest| rest.url))
+    .bind(back.rest.map(|rest| rest.until_ms))
+    .bind(now.millis())
     .execute(&mut *tx)
     .await?;
     Ok(tx.commit().await?)
 }
 
-/// Switches a receiver off; false: somebody has done so already.
-pub async fn switch_off(tx: &mut PlatformTx, id: &str, because: &str) -> Result<bool> {
-    let done =
-        sqlx::query("update webhooks set enabled = false, disabled_because = $2 where id = $1 and enabled")
-            .bind(id)
-            .bind(because)
-            .execute(&mut **tx)
-            .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// A delivery to be made.
-#[derive(Debug, Clone, FromRow)]
-pub struct Due {
-    pub id: i64,
-    pub event: String,
-    pub kind: String,
-    pub at_ms: i64,
-    pub cursor: i64,
-    pub attempts: i32,
-    pub data: Value,
-}
-
-/// At most one of each key, oldest first.
-pub async fn due(db: &TenantDb, of: (&TenantId, &str), now: Timestamp, most: i64) -> Result<Vec<Due>> {
-    let (tenant, webhook) = of;
-    let mut tx = db.begin(tenant).await?;
-    let sql = format!(
-        "select d.id, e.id as event, e.kind, e.at_ms, e.cursor, d.attempts, e.data
-         from webhook_deliveries d join webhook_events e on e.cursor = d.event
-         where {FIRST_OF_ITS_KEY} and d.next_at_ms <= $2 order by d.id limit $3"
-    );
-    let due = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(webhook)
-        .bind(now.millis())
-        .bind(most)
-        .fetch_all(&mut *tx)
-        .await?;
-    Ok(due)
-}
-
-/// When the next delivery is due; [`NEVER`]: none waits.
-pub async fn next_due(db: &TenantDb, tenant: &TenantId, webhook: &str) -> Result<i64> {
-    let mut tx = db.begin(tenant).await?;
-    let sql = format!("select min(d.next_at_ms) from webhook_deliveries d where {FIRST_OF_ITS_KEY}");
-    let next: Option<i64> =
-        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(webhook).fetch_one(&mut *tx).await?;
-    Ok(next.unwrap_or(NEVER))
-}
-
-/// What came of an attempt.
-#[derive(Debug, Clone)]
-pub struct Tried {
-    pub delivery: i64,
-    pub state: &'static str,
-    pub next_at_ms: i64,
-    pub at_ms: i64,
-    pub took_ms: i64,
-    /// 0: no answer.
-    pub status: u16,
-    /// Empty: it was taken.
-    pub problem: &'static str,
-}
-
-/// Notes attempts at a receiver that has been failing since then (0: it takes what it gets).
-pub async fn tried(db: &TenantDb, of: (&TenantId, &str), all: &[Tried], failing_since_ms: i64) -> Result<()> {
-    let (tenant, webhook) = of;
-    let mut tx = db.platform().await?;
-    sqlx::query("update webhooks set failing_since_ms = $2 where id = $1")
-        .bind(webhook)
-        .bind(failing_since_ms)
-        .execute(&mut *tx)
-        .await?;
-    let mut tx = tx.into_tenant(tenant).await?;
-    for tried in all {
-        sqlx::query(
-            "update webhook_deliveries set state = $2, attempts = attempts + 1, next_at_ms = $3,
-               tried_at_ms = $4, took_ms = $5, status = $6, problem = $7
-             where id = $1",
-        )
-        .bind(tried.delivery)
-        .bind(tried.state)
-        .bind(tried.next_at_ms)
-        .bind(tried.at_ms)
-        .bind(tried.took_ms)
-        .bind(i32::from(tried.status))
-        .bind(tried.problem)
-        .execute(&mut *tx)
-        .await?;
-    }
-    Ok(tx.commit().await?)
-}
-
-#[derive(FromRow)]
-struct DeliveryRow {
-    id: i64,
-    event: String,
-    kind: String,
-    at_ms: i64,
-    cursor: i64,
-    state: String,
-    attempts: i32,
-    next_at_ms: i64,
-    tried_at_ms: i64,
-    took_ms: i64,
-    status: i32,
-    problem: String,
-}
-
-/// Newest first; one more than asked says that there are more.
-pub async fn deliveries(
-    tx: &mut TenantTx,
-    request: &wire::DeliveriesRequest,
-    most: i64,
-) -> Result<Vec<wire::delivery_list::Delivery>> {
-    let rows: Vec<DeliveryRow> = sqlx::query_as(
-        "select d.id, e.id as event, e.kind, e.at_ms, e.cursor, d.state, d.attempts, d.next_at_ms,
-           d.tried_at_ms, d.took_ms, d.status, d.problem
-         from webhook_deliveries d join webhook_events e on e.cursor = d.event
-         where d.webhook = $1 and ($2 = '' or d.state = $2) and ($3 = 0 or d.id < $3)
-         order by d.id desc limit $4",
-    )
-    .bind(&request.webhook)
-    .bind(&request.state)
-    .bind(request.before)
-    .bind(most)
-    .fetch_all(&mut **tx)
-    .await?;
-    let one = |row: DeliveryRow| wire::delivery_list::Delivery {
-        id: row.id,
-        event: row.event,
-        kind: row.kind,
-        at_ms: row.at_ms,
-        cursor: row.cursor,
-        next_at_ms: if row.state == "waiting" { row.next_at_ms } else { 0 },
-        state: row.state,
-        attempts: row.attempts.max(0) as u32,
-        tried_at_ms: row.tried_at_ms,
-        took_ms: row.took_ms,
-        status: row.status.max(0) as u32,
-        problem: row.problem,
-    };
-    Ok(rows.into_iter().map(one).collect())
-}
-
-/// False: there is no such delivery.
-pub async fn resend(tx: &mut TenantTx, webhook: &str, delivery: i64, now: Timestamp) -> Result<bool> {
+/// Switches a receiver off that has been failing since then; false: somebody
+/// has done so already, or it is another address or a new beginning by now.
+pub async fn switch_off(tx: &mut PlatformTx, of: &Row, failing_since_ms: i64, because: &str) -> Result<bool> {
     let done = sqlx::query(
-        "update webhook_deliveries set state = 'waiting', attempts = 0, next_at_ms = $3
-         where webhook = $1 and id = $2",
+        "update webhooks set enabled = false, disabled_because = $2
+         where id = $1 and enabled and url = $3 and failing_since_ms = $4",
     )
-    .bind(webhook)
-    .bind(delivery)
-    .bind(now.millis())
+    .bind(&of.id)
+    .bind(because)
+    .bind(&of.url)
+    .bind(failing_since_ms)
     .execute(&mut **tx)
     .await?;
     Ok(done.rows_affected() == 1)
-}
-
-/// Queues again what the receiver asks for of these events, as much as may
-/// wait. Returns how many, and the last one's cursor if there are more.
-pub async fn replay(
-    tx: &mut TenantTx,
-    of: &Row,
-    after: i64,
-    from_ms: i64,
-    now: Timestamp,
-) -> Result<(u32, i64)> {
-    let room = WAITING_MAX - waiting(tx, &of.id).await?;
-    let queued: Vec<i64> = sqlx::query_scalar(
-        "insert into webhook_deliveries (webhook, event, key, state, next_at_ms)
-         select $1, cursor, key, 'waiting', $5 from webhook_events
-         where kind = any($2) and cursor > $3 and at_ms >= $4 order by cursor limit $6
-         returning event",
-    )
-    .bind(&of.id)
-    .bind(&of.kinds)
-    .bind(after)
-    .bind(from_ms)
-    .bind(now.millis())
-    .bind(room.max(0))
-    .fetch_all(&mut **tx)
-    .await?;
-    let last = queued.iter().max().copied().unwrap_or(after);
-    let more: bool = sqlx::query_scalar(
-        "select exists (select 1 from webhook_events where kind = any($1) and cursor > $2 and at_ms >= $3)",
-    )
-    .bind(&of.kinds)
-    .bind(last)
-    .bind(from_ms)
-    .fetch_one(&mut **tx)
-    .await?;
-    Ok((queued.len() as u32, if more { last } else { 0 }))
-}
-
-/// The tenants that have receivers.
-pub async fn tenants(db: &TenantDb) -> Result<Vec<String>> {
-    let mut tx = db.platform().await?;
-    Ok(sqlx::query_scalar("select distinct tenant from webhooks").fetch_all(&mut *tx).await?)
-}
-
-/// Lets go of events that a replay no longer reaches.
-pub async fn forget(db: &TenantDb, tenant: &TenantId, now: Timestamp) -> Result<u64> {
-    let mut tx = db.begin(tenant).await?;
-    let gone = sqlx::query(
-        "delete from webhook_events
-         where at_ms < $1 or cursor <= (select max(cursor) from webhook_events) - $2",
-    )
-    .bind(now.millis() - KEPT_FOR)
-    .bind(KEPT_MAX)
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await?;
-    Ok(gone.rows_affected())
 }

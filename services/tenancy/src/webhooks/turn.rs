@@ -2,10 +2,12 @@
 //! process that holds the turn.
 
 use super::{
-    Rules, events,
+    Rules,
+    deliveries::{self, Due, Tried},
+    events,
     guard::Refused,
     sign,
-    store::{self, Back, Due, Row, Tried},
+    store::{self, Back, Rest, Row},
 };
 use crate::{
     Error, Result,
@@ -94,6 +96,9 @@ impl Sender {
     }
 
     async fn claimed(&self, free: usize) -> Vec<Row> {
+        if free == 0 {
+            return Vec::new();
+        }
         let now = clock::now();
         let claimed = store::claim(&self.db, free as i64, now, now + HELD_FOR).await;
         claimed
@@ -101,45 +106,58 @@ impl Sender {
             .unwrap_or_default()
     }
 
-    async fn turn(&self, row: Row, drain: &Drain) {
-        if let Err(error) = self.send_due(&row, drain).await {
-            tracing::warn!(%error, webhook = row.id, "a webhook's turn was broken off");
+    async fn turn(&self, claimed: Row, drain: &Drain) {
+        if let Err(error) = self.send_due(&claimed, drain).await {
+            tracing::warn!(%error, webhook = claimed.id, "a webhook's turn was broken off");
         }
         self.wake.notify_one();
     }
 
-    async fn send_due(&self, row: &Row, drain: &Drain) -> Result<()> {
-        let tenant: TenantId = row.tenant.parse().map_err(Error::internal)?;
+    async fn send_due(&self, claimed: &Row, drain: &Drain) -> Result<()> {
+        let tenant: TenantId = claimed.tenant.parse().map_err(Error::internal)?;
         let ends_at = clock::now() + TURN_MAX;
-        let (mut failing_since_ms, mut rest_until_ms) = (row.failing_since_ms, 0);
+        let mut failed_at = None;
         while clock::now() < ends_at {
-            let due = store::due(&self.db, (&tenant, &row.id), clock::now(), AT_ONCE).await?;
+            // Whoever changes it need not wait for the turn's end.
+            let Some(row) = store::current(&self.db, &claimed.id).await?.filter(|row| row.enabled) else {
+                break;
+            };
+            let due = deliveries::due(&self.db, (&tenant, &row.id), clock::now(), AT_ONCE).await?;
             if due.is_empty() {
                 break;
             }
-            let Some(tried) = drain.or(join_all(due.iter().map(|one| self.attempt(row, one)))).await else {
+            let Some(tried) = drain.or(join_all(due.iter().map(|one| self.attempt(&row, one)))).await else {
                 break;
             };
-            let (now, taken) = (clock::now(), tried.iter().any(|one| one.problem.is_empty()));
-            failing_since_ms = match failing_since_ms {
-                _ if taken => 0,
-                0 => now.millis(),
-                since => since,
-            };
-            store::tried(&self.db, (&tenant, &row.id), &tried, failing_since_ms).await?;
-            if taken {
-                continue;
+            if !self.took(&row, &tenant, &tried).await? {
+                failed_at = Some(row.url);
+                break;
             }
-            rest_until_ms = now.millis() + self.rules.retry;
-            let gone = tried.iter().any(|one| one.status == StatusCode::GONE.as_u16());
-            let tired = now.millis() - failing_since_ms >= self.rules.failing;
-            if gone || tired {
-                self.switch_off(row, &tenant, if gone { "gone" } else { "failing" }).await?;
-            }
-            break;
         }
-        let due_at_ms = store::next_due(&self.db, &tenant, &row.id).await?;
-        store::give_back(&self.db, Back { of: row, due_at_ms, rest_until_ms }).await
+        let due_at_ms = deliveries::next_due(&self.db, &tenant, &claimed.id).await?;
+        let now = clock::now();
+        let until_ms = now.millis() + self.rules.retry;
+        let rest = failed_at.as_deref().map(|url| Rest { url, until_ms });
+        store::give_back(&self.db, Back { of: claimed, due_at_ms, rest }, now).await
+    }
+
+    /// Notes attempts; whether the receiver took any. One that has taken none
+    /// for long is switched off.
+    async fn took(&self, row: &Row, tenant: &TenantId, tried: &[Tried]) -> Result<bool> {
+        let (now, taken) = (clock::now().millis(), tried.iter().any(|one| one.problem.is_empty()));
+        let failing_since_ms = match row.failing_since_ms {
+            _ if taken => 0,
+            0 => now,
+            since => since,
+        };
+        deliveries::tried(&self.db, (tenant, row), tried, failing_since_ms).await?;
+        let gone = tried.iter().any(|one| one.status == StatusCode::GONE.as_u16());
+        let tired = now - failing_since_ms >= self.rules.failing;
+        if !taken && (gone || tired) {
+            let because = if gone { "gone" } else { "failing" };
+            self.switch_off((row, tenant), failing_since_ms, because).await?;
+        }
+        Ok(taken)
     }
 
     async fn attempt(&self, row: &Row, due: &Due) -> Tried {
@@ -191,9 +209,14 @@ impl Sender {
             .collect()
     }
 
-    async fn switch_off(&self, row: &Row, tenant: &TenantId, because: &'static str) -> Result<()> {
+    async fn switch_off(
+        &self,
+        (row, tenant): (&Row, &TenantId),
+        failing_since_ms: i64,
+        because: &'static str,
+    ) -> Result<()> {
         let mut tx = self.db.platform().await?;
-        if !store::switch_off(&mut tx, &row.id, because).await? {
+        if !store::switch_off(&mut tx, row, failing_since_ms, because).await? {
             return Ok(());
         }
         let admins: Vec<(String, String)> = sqlx::query_as(

@@ -1,5 +1,7 @@
 //! Webhooks against a real receiver on a socket, verified by the library of Standard Webhooks.
 
+mod turns;
+
 use crate::{mails::MailServer, *};
 use axum::{
     Router,
@@ -13,12 +15,13 @@ use eventlog::{Record, Topic, codec};
 use serde_json::Value;
 use standardwebhooks::Webhook;
 use std::{collections::VecDeque, sync::Mutex};
+use tokio::sync::Semaphore;
 use types::{
     fact::{CallEvent, CallFact},
     *,
 };
 
-const OPEN: &str = "webhook_private_addresses = true\nwebhook_retry_ms = 40\nwebhook_timeout_ms = 400\n";
+const OPEN: &str = "webhook_private_addresses = true\nwebhook_retry_ms = 40\n";
 
 /// How the receiver answers next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +29,8 @@ enum Mood {
     Takes,
     Answers(StatusCode),
     Hangs,
+    /// When the test opens the gate.
+    AnswersLater(StatusCode),
     RedirectsTo(&'static str),
 }
 
@@ -50,11 +55,12 @@ impl Heard {
     }
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Receiver {
     moods: Arc<Mutex<VecDeque<Mood>>>,
     heard: Arc<Mutex<Vec<Heard>>>,
     always: Arc<Mutex<Option<Mood>>>,
+    gate: Arc<Semaphore>,
     port: u16,
 }
 
@@ -62,8 +68,13 @@ impl Receiver {
     async fn start(moods: impl IntoIterator<Item = Mood>) -> Receiver {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let receiver =
-            Receiver { moods: Arc::new(Mutex::new(moods.into_iter().collect())), port, ..Default::default() };
+        let receiver = Receiver {
+            moods: Arc::new(Mutex::new(moods.into_iter().collect())),
+            heard: Arc::default(),
+            always: Arc::default(),
+            gate: Arc::new(Semaphore::new(0)),
+            port,
+        };
         let router = Router::new()
             .route(
                 "/hook",
@@ -90,8 +101,19 @@ impl Receiver {
             Mood::Takes => StatusCode::NO_CONTENT.into_response(),
             Mood::Answers(status) => status.into_response(),
             Mood::Hangs => std::future::pending().await,
+            Mood::AnswersLater(status) => {
+                self.gate.acquire().await.expect("the gate is never closed").forget();
+                status.into_response()
+            }
             Mood::RedirectsTo(place) => (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, place)]).into_response(),
         }
+    }
+
+    /// A mood for good.
+    async fn always(mood: Mood) -> Receiver {
+        let receiver = Receiver::start([]).await;
+        *receiver.always.lock().unwrap() = Some(mood);
+        receiver
     }
 
     fn url(&self) -> String {
@@ -144,6 +166,32 @@ impl World {
         let tenant = tenant.parse().expect("a tenant's id");
         let record = Record::new(Topic::Call, &tenant, call.as_str(), codec::encode(&fact));
         self.log.append(record).expect("the log takes it");
+    }
+
+    /// As a person changes it on its page.
+    async fn webhook_becomes(&self, tenant: &str, id: &str, url: &str, enabled: bool) -> wire::Webhook {
+        let wire::Webhook { name, kinds, .. } = self.webhook_now(tenant, id).await;
+        let request = wire::PutWebhookRequest {
+            tenant: tenant.into(),
+            actor: "usr_test".into(),
+            id: id.into(),
+            name,
+            url: url.into(),
+            kinds,
+            enabled,
+        };
+        self.webhooks.clone().replace(request).await.expect("changed").into_inner()
+    }
+
+    async fn replay(&self, tenant: &str, id: &str, after: i64) -> Result<wire::Replayed, Status> {
+        let request = wire::ReplayRequest {
+            tenant: tenant.into(),
+            actor: "usr_test".into(),
+            webhook: id.into(),
+            after,
+            from_ms: 0,
+        };
+        Ok(self.webhooks.clone().replay(request).await?.into_inner())
     }
 
     async fn webhook_now(&self, tenant: &str, id: &str) -> wire::Webhook {
@@ -223,7 +271,7 @@ async fn a_receiver_gets_what_it_asked_for_signed_and_in_order_and_no_other_tena
 #[tokio::test]
 async fn a_receiver_that_fails_hangs_or_redirects_is_asked_again_and_later_events_wait() -> anyhow::Result<()>
 {
-    let world = World::open("").await?;
+    let world = World::open("webhook_timeout_ms = 2000").await?;
     let moods = [Mood::Answers(StatusCode::INTERNAL_SERVER_ERROR), Mood::Hangs, Mood::RedirectsTo("/other")];
     let receiver = Receiver::start(moods).await;
     let session = world.sign_up("acme").await?;
@@ -342,16 +390,7 @@ async fn a_receiver_that_fails_for_long_is_switched_off_and_the_admin_is_told() 
     // Mended and switched on again, it gets what waited.
     *receiver.always.lock().unwrap() = None;
     let heard = receiver.heard().len();
-    let again = wire::PutWebhookRequest {
-        tenant: tenant(&session).into(),
-        actor: "usr_test".into(),
-        id: of(&made).into(),
-        name: off.name,
-        url: off.url,
-        kinds: off.kinds,
-        enabled: true,
-    };
-    world.webhooks.clone().replace(again).await?;
+    world.webhook_becomes(tenant(&session), of(&made), &off.url, true).await;
     receiver.hears(heard + 1).await;
     world.delivery(tenant(&session), of(&made), "delivered").await;
 
@@ -399,14 +438,7 @@ async fn a_delivery_is_sent_again_and_events_are_replayed_from_a_cursor() -> any
         cursors
     };
     let cursors = in_order(&heard);
-    let replay = wire::ReplayRequest {
-        tenant: tenant(&session).into(),
-        actor: "usr_test".into(),
-        webhook: of(&made).into(),
-        after: cursors[1],
-        from_ms: 0,
-    };
-    let replayed = world.webhooks.clone().replay(replay).await?.into_inner();
+    let replayed = world.replay(tenant(&session), of(&made), cursors[1]).await?;
     assert_eq!((replayed.queued, replayed.next), (3, 0));
     assert_eq!(in_order(&receiver.hears(9).await[6..]), cursors[2..], "behind the cursor, each once");
     Ok(())
