@@ -12,6 +12,8 @@ pub struct Config {
     pub objects: String,
     pub advertise: String,
     pub desk_parked_ms: u64,
+    pub desk_looked_at_ms: u64,
+    pub by_token_max_ms: u64,
     pub requests_per_minute: u32,
 }
 

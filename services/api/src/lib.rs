@@ -77,6 +77,8 @@ pub struct App {
     sign_ins: Limit<IpAddr>,
     requests: Limit<limits::Who>,
     https: bool,
+    desk_looked_at: Duration,
+    by_token_max: Duration,
     drain: Drain,
 }
 
@@ -178,6 +180,8 @@ fn app(
         sign_ins: Limit::new(50, 5_000),
         requests: Limit::per_minute(config.requests_per_minute),
         https,
+        desk_looked_at: Duration::from_millis(config.desk_looked_at_ms.max(1)),
+        by_token_max: Duration::from_millis(config.by_token_max_ms),
         drain,
     })
 }

@@ -48,11 +48,15 @@ impl Caller {
         }
     }
 
-    /// Whether the session was ended since; a token tells nothing of that.
-    pub async fn signed_out(&self, app: &App) -> bool {
-        let Some(token) = self.session.clone() else { return false };
-        let resumed = app.accounts().resume(Token { token }).await;
-        resumed.is_err_and(|status| status.code() == tonic::Code::PermissionDenied)
+    /// Who they are and what they may by now; `None`: the session has ended.
+    /// Where that cannot be learnt, and of a token, it is what was known.
+    pub async fn again(&self, app: &App) -> Option<Caller> {
+        let Some(token) = self.session.clone() else { return Some(self.clone()) };
+        match app.accounts().resume(Token { token: token.clone() }).await {
+            Ok(identity) => Some(Caller::of_session(identity.into_inner(), token)),
+            Err(status) if status.code() == tonic::Code::PermissionDenied => None,
+            Err(_) => Some(self.clone()),
+        }
     }
 
     /// Sees and moves only the people of their department and of those below it.

@@ -55,7 +55,8 @@ pub enum FromClient {
         callback: Option<String>,
     },
     /// Comes into a call as a supervisor: listen, whisper, barge or take_over.
-    /// `ring` with the purpose `supervise` follows. Needs calls:read.
+    /// `ring` with the purpose `supervise` follows; who is in it already goes on
+    /// another way. Needs the permission `supervise`.
     SuperviseCall {
         call: String,
         how: String,
@@ -97,11 +98,6 @@ pub enum FromClient {
     Remove {
         leg: String,
         party: String,
-    },
-    /// On a supervisor's leg: listen, whisper, barge or take_over.
-    Supervise {
-        leg: String,
-        how: String,
     },
     /// Asks for a supervisor, or no more.
     Hand {

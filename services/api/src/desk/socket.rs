@@ -35,14 +35,14 @@ const NOTE_MAX: usize = 10_000;
 const PING_EVERY: Duration = Duration::from_secs(15);
 /// Two pings that nobody answers.
 const SILENCE_MAX: Duration = Duration::from_secs(40);
-/// A session that was ended elsewhere ends here.
-const SESSION_CHECKED_EVERY: Duration = Duration::from_secs(60);
 /// RFC 6455: going away (the server restarts), policy, try again later.
 const GOING_AWAY: u16 = 1001;
 const POLICY: u16 = 1008;
 const TRY_LATER: u16 = 1013;
 
-/// The agent's desk: JSON messages over a WebSocket.
+/// The agent's desk: JSON messages over a WebSocket. It is closed with 1008
+/// when the session or the right to it ends; one that a token opened after five
+/// minutes, to be opened again with a new one.
 #[utoipa::path(get, path = "/v1/desk", operation_id = "openDesk", tag = "desk",
     responses((status = 101, description = "A WebSocket")))]
 pub async fn socket(
@@ -90,7 +90,7 @@ async fn serve(app: Arc<App>, caller: Caller, mut socket: WebSocket) {
     // Only the desks hold the other end: when they let go, this tab was too slow.
     let own = to.downgrade();
     drop(to);
-    let (code, why) = door.talk(&app, &caller, &mut socket, &mut told, own).await;
+    let (code, why) = door.talk(&mut socket, &mut told, own).await;
     app.desks.close(&who.agent, tab);
     close(&mut socket, code, why).await;
 }
@@ -111,17 +111,13 @@ impl Door<'_> {
     /// Until either side ends it; how it is to be closed.
     async fn talk(
         &self,
-        app: &App,
-        caller: &Caller,
         socket: &mut WebSocket,
         told: &mut mpsc::Receiver<ToClient>,
         own: mpsc::WeakSender<ToClient>,
     ) -> (u16, &'static str) {
         let mut pings = time::interval(PING_EVERY);
-        let mut checks = time::interval(SESSION_CHECKED_EVERY);
-        checks.reset();
-        let silence = time::sleep(SILENCE_MAX);
-        tokio::pin!(silence);
+        let (silence, over) = (time::sleep(SILENCE_MAX), self.over());
+        tokio::pin!(silence, over);
         loop {
             tokio::select! {
                 message = told.recv() => {
@@ -145,13 +141,25 @@ impl Door<'_> {
                         return (GOING_AWAY, "");
                     }
                 }
-                _ = checks.tick() => {
-                    if caller.signed_out(app).await {
-                        return (POLICY, "the session has ended");
-                    }
-                }
+                why = &mut over => return (POLICY, why),
                 () = &mut silence => return (GOING_AWAY, "the connection is silent"),
-                () = app.drain.begun() => return (GOING_AWAY, "the server restarts"),
+                () = self.app.drain.begun() => return (GOING_AWAY, "the server restarts"),
+            }
+        }
+    }
+
+    /// Comes back when whoever opened the desk may sit there no more, with the reason.
+    async fn over(&self) -> &'static str {
+        if self.caller.session.is_none() {
+            time::sleep(self.app.by_token_max).await;
+            return "the token is old, open the desk with a new one";
+        }
+        loop {
+            time::sleep(self.app.desk_looked_at).await;
+            match self.caller.again(self.app).await {
+                None => return "the session has ended",
+                Some(now) if !now.has(Permission::Desk) => return "this needs the permission desk",
+                Some(_) => {}
             }
         }
     }
@@ -177,25 +185,37 @@ impl Door<'_> {
 
     /// What the edge says to it is told when it is there.
     fn place(&self, to: Target, callback: Option<String>, own: mpsc::WeakSender<ToClient>) {
-        let (app, caller, agent) = (self.app.clone(), self.caller.clone(), self.agent.to_owned());
-        tokio::spawn(async move {
-            if let Some(task) = &callback
-                && let Err(problem) = rest::claim_for(&app, &caller, task).await
-            {
-                return refuse(&own, &problem.detail);
+        let agent = self.agent.to_owned();
+        self.as_they_are_now(own, async move |app, caller| {
+            caller.may(Permission::Desk)?;
+            if let Some(task) = &callback {
+                rest::claim_for(&app, &caller, task).await?;
             }
             let (tenant, callback) = (caller.tenant().to_owned(), callback.unwrap_or_default());
-            let request = PlaceRequest { tenant, agent, to: Some(to.into()), callback };
-            if let Err(status) = app.telephony().place(request).await {
-                refuse(&own, status.message());
-            }
+            app.telephony().place(PlaceRequest { tenant, agent, to: Some(to.into()), callback }).await?;
+            Ok(())
         });
     }
 
     fn supervise(&self, call: String, how: String, own: mpsc::WeakSender<ToClient>) {
-        let (app, caller) = (self.app.clone(), self.caller.clone());
+        self.as_they_are_now(own, async move |app, caller| rest::supervise(&app, &caller, &call, &how).await);
+    }
+
+    /// Does what touches others with the rights that are there by now.
+    fn as_they_are_now<F>(
+        &self,
+        own: mpsc::WeakSender<ToClient>,
+        act: impl FnOnce(Arc<App>, Caller) -> F + Send + 'static,
+    ) where
+        F: Future<Output = Result<()>> + Send,
+    {
+        let (app, before) = (self.app.clone(), self.caller.clone());
         tokio::spawn(async move {
-            if let Err(problem) = rest::supervise(&app, &caller, &call, &how).await {
+            let done = match before.again(&app).await {
+                Some(caller) => act(app, caller).await,
+                None => Err(Problem::unauthorized("the session has ended")),
+            };
+            if let Err(problem) = done {
                 refuse(&own, &problem.detail);
             }
         });
@@ -233,7 +253,6 @@ impl Door<'_> {
             FromClient::Cancel { leg } => say(leg, wants(command::What::Cancel(Empty {}))),
             FromClient::Conference { leg } => say(leg, wants(command::What::Conference(Empty {}))),
             FromClient::Remove { leg, party } => say(leg, wants(command::What::Remove(party))),
-            FromClient::Supervise { leg, how } => say(leg, wants(command::What::Supervise(how))),
             FromClient::Call { .. } | FromClient::SuperviseCall { .. } => Err("this is not for a leg"),
             FromClient::HangUp { leg } => say(leg, What::HangUp(HangUp {})),
             FromClient::Hand { on } => {

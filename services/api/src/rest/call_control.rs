@@ -180,27 +180,34 @@ pub(crate) async fn supervise(app: &App, caller: &Caller, call: &str, how: &str)
     caller.may(Permission::Supervise)?;
     let agent = own_agent(caller)?;
     sight::sees_call(app, caller, call).await?;
+    let hears_of_it = match how == How::Listen.name() {
+        true => who_hears_of_listening(app, caller, call).await?,
+        false => None,
+    };
     let request =
         SuperviseRequest { tenant: caller.tenant().into(), call: call.into(), agent, how: how.into() };
     if !app.telephony().supervise(request).await?.into_inner().found {
         return Err(Problem::not_found(format!("no call {call} goes on")));
     }
-    note(app, caller, &format!("supervisor.{how}"), &format!("call/{call}")).await?;
-    if how == How::Listen.name() {
-        tell_who_is_listened_to(app, caller, call).await?;
+    if let Some(agent) = hears_of_it {
+        app.desks.tell(&agent, Told::Listened { call: call.into(), by: caller.identity.name.clone() });
     }
-    Ok(())
+    note(app, caller, &format!("supervisor.{how}"), &format!("call/{call}")).await
 }
 
-/// Where the company wants its agents to know.
-async fn tell_who_is_listened_to(app: &App, caller: &Caller, call: &str) -> Result<()> {
+/// The agent of the call, where the company wants its agents to know; it must
+/// be clear who that is before anybody listens.
+async fn who_hears_of_listening(app: &App, caller: &Caller, call: &str) -> Result<Option<String>> {
     let company = documents::get(app, caller, Kind::Tenant, caller.tenant()).await?;
     let company: Tenant = serde_json::from_str(&company.body).map_err(Problem::internal)?;
     if !company.listening_notice {
-        return Ok(());
+        return Ok(None);
     }
     let request = GetInteractionRequest { tenant: caller.tenant().into(), id: call.into() };
     let agent = app.crm().get_interaction(request).await?.into_inner().agent;
-    app.desks.tell(&agent, Told::Listened { call: call.into(), by: caller.identity.name.clone() });
-    Ok(())
+    if agent.is_empty() {
+        let nobody = Problem::new(StatusCode::CONFLICT, "it is not known yet who talks with the caller");
+        return Err(nobody.coded("agent_unknown"));
+    }
+    Ok(Some(agent))
 }

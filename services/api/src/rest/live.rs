@@ -26,8 +26,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// How old a head's view of the departments, and a session's end, may be.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// A stream that a token opened ends with it; who comes back misses nothing.
-const BY_TOKEN_MAX: Duration = Duration::from_secs(5 * 60);
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(live))
@@ -251,7 +249,8 @@ impl From<wire::Figures> for Figures {
 /// (`LiveDelta`) whenever it changed, and each second. Who comes back with
 /// `Last-Event-ID` (or `after`) goes on behind that event; where it is no
 /// longer known, or too many came since, the stream begins anew with `live`.
-/// It ends when the session does; one that a token opened after five minutes.
+/// It ends when the session or the right to it does; one that a token opened
+/// after five minutes.
 #[utoipa::path(get, path = "/v1/live", operation_id = "watchLive", tag = "live", params(Behind),
     responses((status = 200, content_type = "text/event-stream", body = Live)))]
 async fn live(
@@ -309,12 +308,12 @@ impl Watching {
     }
 
     /// Whose sight has changed sees another feed, from its beginning; whose
-    /// session has ended sees none.
+    /// session or right to it has ended sees none.
     async fn look_again(&mut self) -> Option<()> {
-        let by_token = self.caller.session.is_none();
-        if by_token && self.opened.elapsed() > BY_TOKEN_MAX || self.caller.signed_out(&self.app).await {
+        if self.caller.session.is_none() && self.opened.elapsed() > self.app.by_token_max {
             return None;
         }
+        self.caller = self.caller.again(&self.app).await.filter(|now| now.has(Permission::LiveRead))?;
         let Ok(sight) = Sight::of(&self.app, &self.caller).await else { return Some(()) };
         if sight != self.sight {
             let feeds = self.app.feeds.clone();

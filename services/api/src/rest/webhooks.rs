@@ -122,7 +122,7 @@ struct WebhookDelivery {
     /// The receiver's answer; absent where there was none.
     status: Option<u32>,
     /// Why it was not taken: status, redirect, timeout, unreachable,
-    /// private_address or broken_off.
+    /// private_address, broken_off, bad_url or no_secret (it cannot be unsealed).
     problem: Option<String>,
 }
 

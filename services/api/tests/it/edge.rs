@@ -23,12 +23,22 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Desk(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Desk {
+    /// By a token of the one who is signed in.
     pub async fn open(browser: &Browser) -> Desk {
         let token =
             browser.post("/v1/token", &json!({})).await.body["token"].as_str().expect("a token").to_owned();
+        Desk::open_by(browser, "authorization", &format!("Bearer {token}")).await
+    }
+
+    /// By a session's cookie, as the portal does.
+    pub async fn open_in_session(browser: &Browser, cookie: &str) -> Desk {
+        Desk::open_by(browser, "cookie", cookie).await
+    }
+
+    async fn open_by(browser: &Browser, header: &'static str, proof: &str) -> Desk {
         let url = format!("{}/v1/desk", browser.base.replace("http://", "ws://"));
         let mut request = url.into_client_request().expect("a request");
-        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().expect("a header"));
+        request.headers_mut().insert(header, proof.parse().expect("a header"));
         let mut desk = Desk(connect_async(request).await.expect("a desk").0);
         let hello = desk.hears("hello").await;
         assert_eq!(hello["agent"], browser.me["agent"]);
@@ -57,6 +67,19 @@ impl Desk {
             }
         };
         timeout(PATIENCE, next).await.unwrap_or_else(|_| panic!("no {kind} came"))
+    }
+
+    /// Why the server closes it: RFC 6455's code and the reason.
+    pub async fn closes(&mut self) -> (u16, String) {
+        let end = async {
+            loop {
+                if let Message::Close(frame) = self.0.next().await.expect("a close").expect("a message") {
+                    let frame = frame.expect("a reason");
+                    return (frame.code.into(), frame.reason.to_string());
+                }
+            }
+        };
+        timeout(PATIENCE, end).await.expect("the desk closes")
     }
 
     pub async fn becomes(&mut self, state: &str) -> Value {

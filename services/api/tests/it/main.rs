@@ -3,6 +3,7 @@
 mod accounts;
 mod contract;
 mod desk;
+mod desk_rights;
 mod documents;
 mod edge;
 mod history;

@@ -186,6 +186,23 @@ impl Team {
         self.boss.does("sees", json!("live-agent-row")).await;
     }
 
+    /// Another way to be in the call, by the call's own buttons.
+    async fn goes_on(&mut self, button: &str) {
+        self.boss.does("press_named", json!({ "role": "link", "name": "Back to the call" })).await;
+        self.boss.does("press", json!(button)).await;
+    }
+
+    /// The audit's lines of this deed, once there are so many.
+    async fn audits(&self, action: &str, many: usize) {
+        for _ in 0..300 {
+            if self.audited(action).await.len() == many {
+                return;
+            }
+            tokio::time::sleep(SOON / 300).await;
+        }
+        panic!("there never were {many} deeds {action}");
+    }
+
     async fn audited(&self, action: &str) -> Vec<Value> {
         let page = self.company.get(&format!("/v1/audit?action={action}")).await;
         page["items"].as_array().expect("lines").clone()
@@ -224,9 +241,16 @@ async fn a_supervisor_listens_by_a_click_and_nobody_hears() {
     settings["listening_notice"] = json!(true);
     team.company.send(Method::PUT, "/v1/company", Some(settings)).await;
     team.leaves().await;
-    team.listens().await;
+    // Whoever is in the call another way listens no more unseen than who comes.
+    team.chooses("supervise-whisper").await;
+    team.ana.does("tone", json!({ "hz": SUPERVISOR })).await;
+    team.ana.does("absent", json!("listening-notice")).await;
+    let listened = team.audited("supervisor.listen").await.len();
+    team.goes_on("supervision-listen").await;
     let notice = team.ana.does("text", json!("listening-notice")).await;
     assert!(notice.as_str().unwrap().contains("Olga Owner"), "{notice}");
+    team.audits("supervisor.listen", listened + 1).await;
+    team.ana.does("falls_silent", json!({ "hz": SUPERVISOR, "ms": 1_000 })).await;
     team.ana.does("quiet", json!({ "hz": SUPERVISOR, "ms": 1_000 })).await;
     caller.hang_up().await.unwrap();
     team.ana.close().await;

@@ -3,10 +3,11 @@
 use crate::{
     SOON,
     browser::Browser,
-    company::{Company, PASSWORD, live_call},
+    company::{Company, PASSWORD, live_call, text},
     proxy::Proxy,
     watch::LiveEvent,
 };
+use reqwest::Method;
 use serde_json::{Value, json};
 use softphone::Protocol;
 use std::time::Duration;
@@ -52,13 +53,16 @@ async fn who_comes_back_to_the_live_view_misses_nothing_and_sees_nothing_twice()
     };
     company.until(there).await;
     let mut events = company.live_events(&last.id).await;
-    while !there(&live) {
-        let next = events.next().await.expect("an event");
-        assert_eq!((next.name.as_str(), count(&next)), ("delta", (count(&last).0, count(&last).1 + 1)));
-        next.fold(&mut live);
-        last = next;
-    }
-    assert_eq!(told(&live), told(&company.live().await), "folded, it is what a newcomer sees");
+    let newcomer = company.live().await;
+    let folds = async {
+        while told(&live) != told(&newcomer) {
+            let next = events.next().await.expect("an event");
+            assert_eq!((next.name.as_str(), count(&next)), ("delta", (count(&last).0, count(&last).1 + 1)));
+            next.fold(&mut live);
+            last = next;
+        }
+    };
+    tokio::time::timeout(SOON, folds).await.expect("folded, it is what a newcomer sees");
 
     for unknown in ["0000beef-3", "no id"] {
         let anew = company.live_events(unknown).await.next().await.expect("an event");
@@ -73,9 +77,41 @@ async fn with_its_session_a_live_view_ends() {
     let company = Company::sign_up().await;
     let mut events = company.live_events("").await;
     events.next().await.expect("the whole view");
-    company.send(reqwest::Method::POST, "/v1/logout", None).await;
+    company.send(Method::POST, "/v1/logout", None).await;
     let over = async { while events.next().await.is_some() {} };
     tokio::time::timeout(SOON, over).await.expect("the stream ends");
+}
+
+/// A supervisor is given a department without people, then made an agent: the
+/// stream that is open shows no more than what is left, and ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_rights_of_who_watches_an_open_live_view_shrinks_and_ends() {
+    let company = Company::sign_up().await;
+    let number = company.queue_number(true).await;
+    let eva = company.colleague("eva", "supervisor").await;
+    let caller = company.call(&number, FIRST, Protocol::Udp).await;
+    company.until(|live| live_call(live, FIRST).is_some()).await;
+    let mut events = eva.live_events("").await;
+    let whole = events.next().await.expect("the whole view");
+    assert!(live_call(&whole.data, FIRST).is_some(), "{}", whole.data);
+
+    let user = format!("/v1/users/{}", text(&eva.get("/v1/me").await["user"]));
+    company.send(Method::PATCH, &user, Some(json!({ "scope": "department" }))).await;
+    let anew = async {
+        loop {
+            let next = events.next().await.expect("another view");
+            if next.name == "live" {
+                return next.data;
+            }
+        }
+    };
+    let anew = tokio::time::timeout(SOON, anew).await.expect("the view begins anew");
+    assert_eq!(anew["calls"], json!([]), "nobody of the department talks");
+
+    company.send(Method::PATCH, &user, Some(json!({ "role": "agent" }))).await;
+    let over = async { while events.next().await.is_some() {} };
+    tokio::time::timeout(SOON, over).await.expect("the stream ends");
+    caller.hang_up().await.unwrap();
 }
 
 /// The line goes dead without a word: the page says how old its figures are

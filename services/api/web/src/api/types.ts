@@ -309,6 +309,10 @@ export type Figures = {
   abandoned: number;
   short_abandoned: number;
   overflowed: number;
+  overflowed_full: number;
+  overflowed_no_agents: number;
+  overflowed_wait_limit: number;
+  overflowed_emergency: number;
   in_progress: number;
   within_service_level: number;
   wait_answered_ms: number;
@@ -478,5 +482,14 @@ export type WebhookDelivery = {
   tried_at_ms: number | null;
   took_ms: number;
   status: number | null;
-  problem: "status" | "redirect" | "timeout" | "unreachable" | "private_address" | "broken_off" | null;
+  problem:
+    | "status"
+    | "redirect"
+    | "timeout"
+    | "unreachable"
+    | "private_address"
+    | "broken_off"
+    | "bad_url"
+    | "no_secret"
+    | null;
 };

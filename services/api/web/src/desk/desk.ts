@@ -159,15 +159,12 @@ class Desk {
     this.send({ type: "call", to, callback });
   }
 
-  /** Comes into somebody else's call. */
+  /** Comes into somebody else's call, or goes on another way where one is in it. */
   superviseCall(call: string, how: Supervision) {
+    if (!this.send({ type: "supervise_call", call, how })) return;
     this.comesAs = how;
-    this.send({ type: "supervise_call", call, how });
-  }
-
-  /** Another way to be in it, on the same leg. */
-  supervise(leg: string, how: Supervision) {
-    if (this.send({ type: "supervise", leg, how })) this.apply({ type: "supervision_wanted", leg, how });
+    const leg = this.snapshot.legs.find((one) => one.call === call && one.purpose === "supervise");
+    if (leg) this.apply({ type: "supervision_wanted", leg: leg.leg, how });
   }
 
   raiseHand(on: boolean) {

@@ -93,7 +93,6 @@ export type FromDesk =
   | { type: "transfer" | "consult" | "invite"; leg: string; to: Target }
   | { type: "swap" | "complete" | "cancel" | "conference"; leg: string }
   | { type: "remove"; leg: string; party: string }
-  | { type: "supervise"; leg: string; how: Supervision }
   | { type: "supervise_call"; call: string; how: Supervision }
   | { type: "call"; to: Target; callback?: string }
   | { type: "hand"; on: boolean }

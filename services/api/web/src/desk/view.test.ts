@@ -71,6 +71,13 @@ describe("the desk", () => {
     expect(consulting(three.legs[0]?.seats ?? [])).toBe(false);
   });
 
+  it("knows who was offered last, also when it is the same call again", () => {
+    const of = (call: string, reservation: string) => ({ type: "offer", ...offer, call, reservation }) as const;
+    const view = told(hello, of("call_a", "rsv_1"), of("call_b", "rsv_2"), of("call_a", "rsv_3"));
+    expect(Object.keys(view.callers)).toEqual(["call_b", "call_a"]);
+    expect(Object.values(view.callers).at(-1)?.reservation).toBe("rsv_3");
+  });
+
   it("adds the contact that the CRM sent after the offer", () => {
     const contact = { contact: null, interactions: [] };
     const view = told(hello, { type: "offer", ...offer }, { type: "contact", reservation: "rsv_1", contact });

@@ -129,8 +129,9 @@ export function reduce(view: View, message: FromServer | Wish): View {
 
 function offered(view: View, offer: Offer): View {
   const others = view.offers.filter((one) => one.reservation !== offer.reservation);
-  const callers = { ...view.callers, [offer.call]: offer };
-  const kept = Object.fromEntries(Object.entries(callers).slice(-CALLERS_MAX));
+  // Whoever is offered again is the last one again.
+  const before = Object.entries(view.callers).filter(([call]) => call !== offer.call);
+  const kept = Object.fromEntries([...before, [offer.call, offer] as const].slice(-CALLERS_MAX));
   const rings = view.state === null || view.state.state === "ringing";
   return { ...view, offers: rings ? [...others, offer] : others, callers: kept };
 }

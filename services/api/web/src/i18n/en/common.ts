@@ -62,6 +62,7 @@ export default {
       code_needed: "Type the code that your authenticator shows.",
       wrong_code: "The code is wrong or was used already.",
       not_at_desk: "The agent has no desk open.",
+      agent_unknown: "It is not known yet which agent has the call. Try again.",
       too_many_webhooks: "There are {{max}} webhooks already.",
       not_waiting: "The caller does not wait any more.",
       agent_offline: "The agent is not signed in.",
@@ -72,6 +73,7 @@ export default {
       callback_closed: "This callback is done already.",
       callback_unclaimed: "Take the callback first.",
       outcome_missing: "Say first what came of your last callback.",
+      too_many_waiting: "{{max}} deliveries wait already. Try again when fewer do.",
     },
   },
   fault: {

@@ -20,7 +20,7 @@ export default {
     because: {
       failing: "The receiver took nothing for days, so it was switched off. Mend it, then switch it on: it gets what waits.",
       gone: "The receiver answered 410 Gone, so it was switched off.",
-      asked: "Switched off. Events are not kept for it.",
+      asked: "Switched off. What happens meanwhile is kept for 7 days: when it is on again, send it again.",
     },
     switchOn: "Switch on",
     switchOff: "Switch off",
@@ -33,6 +33,7 @@ export default {
     replay: "Send again",
     replayLead: "Events behind a cursor, or of a time, are sent again in their order. Receivers know them by webhook-id.",
     replayFrom: "From",
+    replayRest: "There is no room for more: go on behind the cursor {{cursor}} when these have been sent.",
     since: { hour: "The last hour", day: "The last day", all: "All that is kept (7 days)", cursor: "Behind a cursor" },
     cursor: "Cursor",
     queued_one: "{{count}} event is on its way",
@@ -54,6 +55,8 @@ export default {
       unreachable: "not reached",
       private_address: "not a public address",
       broken_off: "connection broke",
+      bad_url: "bad address",
+      no_secret: "the signing secret cannot be read",
     },
   },
 };

@@ -65,6 +65,7 @@ export default {
       code_needed: "Introduceți codul afișat de autentificator.",
       wrong_code: "Codul este greșit sau a fost deja folosit.",
       not_at_desk: "Agentul nu are biroul deschis.",
+      agent_unknown: "Încă nu se știe ce agent are apelul. Încercați din nou.",
       too_many_webhooks: "Există deja {{max}} webhook-uri.",
       not_waiting: "Apelantul nu mai așteaptă.",
       agent_offline: "Operatorul nu este conectat.",
@@ -75,6 +76,7 @@ export default {
       callback_closed: "Acest apel înapoi este deja rezolvat.",
       callback_unclaimed: "Preluați întâi apelul înapoi.",
       outcome_missing: "Spuneți întâi cum s-a încheiat ultimul apel înapoi.",
+      too_many_waiting: "Deja așteaptă {{max}} livrări. Încercați din nou când sunt mai puține.",
     },
   },
   fault: {

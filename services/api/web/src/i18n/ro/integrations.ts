@@ -24,7 +24,7 @@ export default {
     because: {
       failing: "Destinatarul nu a acceptat nimic zile la rând, așa că a fost oprit. Reparați-l, apoi porniți-l: primește ce așteaptă.",
       gone: "Destinatarul a răspuns 410 Gone, așa că a fost oprit.",
-      asked: "Oprit. Evenimentele nu se păstrează pentru el.",
+      asked: "Oprit. Ce se întâmplă între timp se păstrează 7 zile: după pornire se poate trimite din nou.",
     },
     switchOn: "Pornește",
     switchOff: "Oprește",
@@ -37,6 +37,7 @@ export default {
     replay: "Trimite din nou",
     replayLead: "Evenimentele de după un cursor sau dintr-un timp se trimit din nou în ordine. Destinatarii le recunosc după webhook-id.",
     replayFrom: "De la",
+    replayRest: "Nu mai este loc: continuați după cursorul {{cursor}} când acestea au fost trimise.",
     since: { hour: "Ultima oră", day: "Ultima zi", all: "Tot ce se păstrează (7 zile)", cursor: "După un cursor" },
     cursor: "Cursor",
     queued_one: "{{count}} eveniment este pe drum",
@@ -59,6 +60,8 @@ export default {
       unreachable: "nu a fost găsit",
       private_address: "nu este o adresă publică",
       broken_off: "conexiunea s-a întrerupt",
+      bad_url: "adresă greșită",
+      no_secret: "secretul de semnare nu poate fi citit",
     },
   },
 } satisfies Romanian<typeof en>;

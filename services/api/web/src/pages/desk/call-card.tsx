@@ -122,7 +122,7 @@ function Supervising({ leg }: { leg: Leg }) {
           size="sm"
           aria-pressed={leg.supervision === how}
           look={leg.supervision === how ? "primary" : "plain"}
-          onClick={() => desk.supervise(leg.leg, how)}
+          onClick={() => desk.superviseCall(leg.call, how)}
           data-testid={`supervision-${how}`}
         >
           {t(`supervise.${how}`)}

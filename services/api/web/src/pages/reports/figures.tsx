@@ -22,12 +22,20 @@ export const DEFINED = [
 ] as const;
 
 const COUNTS = ["offered", "answered", "abandoned", "short_abandoned", "overflowed"] as const;
+/** Of the overflowed of a queue, why. */
+const OVERFLOWS = [
+  "overflowed_full",
+  "overflowed_no_agents",
+  "overflowed_wait_limit",
+  "overflowed_emergency",
+] as const;
 const OFFERS = ["missed", "declined"] as const;
 const CALLERS = ["service_level", "asa_ms", "longest_wait_ms"] as const;
 const AGENTS = ["occupancy", "signed_in_ms"] as const;
 
 type Shown =
   | (typeof COUNTS)[number]
+  | (typeof OVERFLOWS)[number]
   | (typeof OFFERS)[number]
   | (typeof CALLERS)[number]
   | (typeof AGENTS)[number]
@@ -55,7 +63,7 @@ export function useFigureColumns(by: "queue" | "agent" | "did"): Column<ReportRo
   const names: Shown[] =
     by === "agent"
       ? ["offered", "answered", "missed", "declined", "overflowed", "abandoned", "in_progress", "handled"]
-      : [...COUNTS, "in_progress", "service_level", "abandonment", "asa_ms", "longest_wait_ms"];
+      : [...COUNTS, ...(by === "queue" ? OVERFLOWS : []), "in_progress", "service_level", "abandonment", "asa_ms", "longest_wait_ms"];
   const times: Shown[] =
     by === "agent"
       ? ["aht_ms", "talk_ms", "hold_ms", "wrap_up_ms", ...AGENTS]
