@@ -11,6 +11,7 @@ mod error;
 pub mod grpc;
 mod launch;
 pub mod objects;
+pub mod public;
 pub mod random;
 pub mod telemetry;
 

@@ -1,21 +1,10 @@
 //! What may be asked: public addresses, and private networks that both the
 //! platform and the company name.
 
+use chassis::public::is_public;
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-/// Special-purpose blocks that look like public ones (RFC 6890).
-const NOT_PUBLIC: [&str; 8] = [
-    "0.0.0.0/8",
-    "100.64.0.0/10",
-    "192.0.0.0/24",
-    "198.18.0.0/15",
-    "240.0.0.0/4",
-    "2001::/23",
-    "2001:db8::/32",
-    "2002::/16",
-];
+use std::net::IpAddr;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reach {
@@ -34,25 +23,6 @@ impl Reach {
         is_public(address)
             || self.private.iter().any(|(open, own)| open.contains(&address) && own.contains(&address))
     }
-}
-
-fn is_public(address: IpAddr) -> bool {
-    let special = |block: &str| block.parse::<IpNet>().is_ok_and(|block| block.contains(&address));
-    let ordinary = match address {
-        IpAddr::V4(v4) => is_ordinary_v4(v4),
-        IpAddr::V6(v6) => is_ordinary_v6(v6),
-    };
-    ordinary && !NOT_PUBLIC.iter().any(|block| special(block))
-}
-
-fn is_ordinary_v4(address: Ipv4Addr) -> bool {
-    let local = address.is_private() || address.is_loopback() || address.is_link_local();
-    !(local || address.is_multicast() || address.is_documentation() || address.is_unspecified())
-}
-
-/// Global unicast is 2000::/3 (RFC 4291 §2.4).
-fn is_ordinary_v6(address: Ipv6Addr) -> bool {
-    address.segments()[0] & 0xe000 == 0x2000
 }
 
 /// Names lead only where they may: what is connected to is what was looked at.
