@@ -207,12 +207,6 @@ impl Driver {
             command::What::Remove(leg) => {
                 leg.parse().map(Command::Remove).map_err(|_| "there is no such party")
             }
-            command::What::Supervise(how) => {
-                if let Some(how) = types::named(&how) {
-                    self.input(Input::SetSupervision { leg, how }).await;
-                }
-                return;
-            }
         };
         match wanted {
             Ok(command) => self.input(Input::Command { leg, command }).await,
