@@ -10,6 +10,7 @@ mod drain;
 mod error;
 pub mod grpc;
 mod launch;
+pub mod names;
 pub mod objects;
 pub mod public;
 pub mod random;

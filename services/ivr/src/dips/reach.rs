@@ -4,7 +4,7 @@
 use chassis::public::is_public;
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reach {
@@ -30,12 +30,12 @@ impl Resolve for Reach {
     fn resolve(&self, name: Name) -> Resolving {
         let reach = self.clone();
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<_> = found.filter(|address| reach.allows(address.ip())).collect();
-            if allowed.is_empty() {
+            let mut found = chassis::names::addresses(name.as_str()).await?;
+            found.retain(|address| reach.allows(*address));
+            if found.is_empty() {
                 return Err(format!("{} has no address that may be asked", name.as_str()).into());
             }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
+            Ok(Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
         })
     }
 }

@@ -34,11 +34,11 @@ impl Guard {
     }
 
     async fn addresses(self, name: String) -> Result<Addrs, Box<dyn std::error::Error + Send + Sync>> {
-        let found: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
+        let found = chassis::names::addresses(&name).await?;
         for address in &found {
-            self.check(address.ip())?;
+            self.check(*address)?;
         }
-        Ok(Box::new(found.into_iter()))
+        Ok(Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0))))
     }
 }
 
