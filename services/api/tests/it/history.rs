@@ -101,8 +101,7 @@ async fn the_details_of_a_call_are_recorded_by_themselves_and_an_agent_cannot_ed
 }
 
 /// One history of the person, newest first; that there is a recording is shown
-/// to whoever may hear it.
-/// Proves A143.
+/// to whoever may hear it. A143 for calls alone: other channels are not there yet.
 #[tokio::test]
 async fn previous_interactions_come_newest_first_with_recordings_for_those_who_may_hear_them() {
     let world = World::start().await;

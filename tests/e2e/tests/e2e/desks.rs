@@ -3,7 +3,7 @@
 use crate::{
     AGENT, CALLER, SOON,
     browser::Browser,
-    company::{Company, PASSWORD, live_agent, now_ms, text, unique},
+    company::{Company, PASSWORD, at_best, live_agent, now_ms, text, unique},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -16,9 +16,6 @@ const SECOND: f64 = 900.0;
 const SUPERVISOR: f64 = 1_000.0;
 const MUSIC: f64 = 261.6;
 const RINGBACK: f64 = 425.0;
-
-/// Times are asked for up to three times: what is to be quick is so on an idle machine.
-const ATTEMPTS: usize = 3;
 
 async fn company() -> Company {
     let mut company = Company::sign_up().await;
@@ -104,18 +101,6 @@ async fn an_agent_calls_a_number_outside_by_clicks() {
     desk.does("press", json!("call-end")).await;
     called.wait_ended(SOON).await.unwrap();
     desk.close().await;
-}
-
-/// The shortest of some attempts, each in milliseconds; quick enough ends it.
-async fn at_best(limit: f64, mut attempt: impl AsyncFnMut(usize) -> f64) -> f64 {
-    let mut best = f64::INFINITY;
-    for turn in 0..ATTEMPTS {
-        best = best.min(attempt(turn).await);
-        if best <= limit {
-            break;
-        }
-    }
-    best
 }
 
 /// From one's click until the other sees it, in milliseconds.

@@ -1,6 +1,10 @@
 //! Callers whom a queue does not keep, and how they are counted.
 
-use crate::{SOON, company::Company};
+use crate::{
+    SOON,
+    browser::Browser,
+    company::{Company, PASSWORD},
+};
 use serde_json::json;
 use softphone::Protocol;
 
@@ -16,8 +20,7 @@ const TOO_MANY: usize = 3;
 async fn who_comes_to_a_full_queue_goes_to_its_target_and_is_counted_there() {
     let mut company = Company::sign_up().await;
     company.change_queue(json!({ "waiting_max": MOST })).await;
-    // A saved change is in force within two seconds.
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    company.in_force().await;
     let mut nodes = company.queue_nodes();
     nodes["wait"]["overflow"] = json!("otherwise");
     nodes["wait"]["overflow_by"] = json!({ "queue_full": "full" });
@@ -50,4 +53,14 @@ async fn who_comes_to_a_full_queue_goes_to_its_target_and_is_counted_there() {
     for call in waiting {
         call.hang_up().await.unwrap();
     }
+    shows_in_a_column_of_its_own(&company, "overflowed_full", TOO_MANY).await;
+}
+
+async fn shows_in_a_column_of_its_own(company: &Company, figure: &str, many: usize) {
+    let Some(mut page) = Browser::start(&company.at.url).await else { return };
+    page.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
+    let cell = format!("report-{figure}");
+    let shown = page.does("look", json!({ "path": "/reports", "ids": [cell] })).await;
+    assert_eq!(shown[&cell], many.to_string());
+    page.close().await;
 }

@@ -7,7 +7,6 @@ use crate::{
 use reqwest::Method;
 use serde_json::{Value, json};
 use softphone::{Protocol, Sound};
-use std::time::Duration;
 
 /// Saves the level by the API; what came of it.
 async fn level(company: &Company, agent: &AgentPhone, level: u8) -> u16 {
@@ -44,13 +43,12 @@ async fn a_changed_level_decides_the_next_call_and_the_log_names_the_skill() {
     for bad in [0, 11] {
         assert_eq!(level(&company, &ben, bad).await, 422, "level {bad}");
     }
-    // A saved change is in force within two seconds.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    company.in_force().await;
     let offers = rings(&company, &number, "+40217000001", &ben).await;
     assert_eq!(offers[0]["agent"], ben.agent.as_str(), "10 comes before 5: {offers:#}");
 
     assert_eq!(level(&company, &ben, 1).await, 200);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    company.in_force().await;
     let offers = rings(&company, &number, "+40217000002", &ana).await;
     assert_eq!(offers.as_array().unwrap().len(), 1, "nobody else was asked");
     let decision = ["agent", "rule", "skill"].map(|field| text(&offers[0][field]));
