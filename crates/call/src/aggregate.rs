@@ -1,5 +1,6 @@
 use crate::{
-    Effect, Entry, Input, IvrInput, Ledger, PlayId, queued::Queued, talking::Talking, while_in_flow::InFlow,
+    Effect, Entry, Input, IvrInput, Ledger, PlayId, queued::Queued, silence::Silences, talking::Talking,
+    while_in_flow::InFlow,
 };
 use std::collections::BTreeMap;
 use types::{
@@ -27,6 +28,7 @@ pub struct Call {
     pub(crate) seats_shown: bool,
     /// Who was on which leg and how well it was heard, told at the end.
     pub(crate) measured: BTreeMap<LegId, (Option<Target>, Figures)>,
+    pub(crate) silences: Silences,
 }
 
 /// Legs of one call whose figures are kept.
@@ -92,6 +94,7 @@ impl Call {
             recorded: None,
             seats_shown: false,
             measured: BTreeMap::new(),
+            silences: Silences::default(),
         }
     }
 
@@ -105,6 +108,7 @@ impl Call {
                 true
             }
             (_, Input::Measured { leg, figures }) => self.measure(leg, figures),
+            (_, Input::Unheard { leg, on }) => self.silence(&mut step, leg, on),
             (_, Input::CallerHungUp) => self.caller_hung_up(&mut step),
             (_, Input::HangUp(cause)) => self.end(&mut step, Party::System, cause),
             (_, Input::MediaFailed(cause)) => self.end(&mut step, Party::System, cause),
@@ -124,7 +128,7 @@ impl Call {
     }
 
     /// A party that has not answered yet.
-    fn rings(&self, leg: &LegId) -> bool {
+    pub(crate) fn rings(&self, leg: &LegId) -> bool {
         matches!(&self.phase, Phase::Talking(talking) if talking.rings(leg))
     }
 
@@ -141,8 +145,13 @@ impl Call {
         true
     }
 
+    /// The same for a party whose place says it no more, such as a number that leads.
+    pub(crate) fn who_is_or_was_on(&self, leg: &LegId) -> Option<Option<Target>> {
+        self.who_is_on(leg).or_else(|| self.measured.get(leg).map(|(who, _)| who.clone()))
+    }
+
     /// `Some(None)`: who called.
-    fn who_is_on(&self, leg: &LegId) -> Option<Option<Target>> {
+    pub(crate) fn who_is_on(&self, leg: &LegId) -> Option<Option<Target>> {
         if self.entry.is_some() && *leg == self.customer {
             return Some(None);
         }

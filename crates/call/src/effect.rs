@@ -1,4 +1,4 @@
-use crate::PlayId;
+use crate::{PlayId, Unheard};
 use types::{fact::CallFact, *};
 
 /// What the driver does, in this order. A fact is in the journal before the
@@ -80,6 +80,11 @@ pub enum Effect {
     LineSeats {
         leg: LegId,
         seats: Vec<Seat>,
+    },
+    /// Of whom nothing is heard though it should be, whole; for an agent's line.
+    LineUnheard {
+        leg: LegId,
+        unheard: Vec<Unheard>,
     },
     /// What the agent asked for cannot be done now.
     LineRefuses {

@@ -43,6 +43,7 @@ impl Call {
             self.tell(step, CallEvent::RecordingStopped { recording: recording.clone() });
             step.does(Effect::StopRecord(recording));
         }
+        self.silences_over(step);
         for (leg, (who, figures)) in std::mem::take(&mut self.measured) {
             self.tell(step, CallEvent::Measured { leg, who, figures });
         }

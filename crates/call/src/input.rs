@@ -55,6 +55,12 @@ pub enum Input {
         leg: LegId,
         figures: Figures,
     },
+    /// The gateway hears nothing of a party that somebody should hear; off: it
+    /// does again, or nobody has to.
+    Unheard {
+        leg: LegId,
+        on: bool,
+    },
     Ivr(Next),
     IvrFailed,
     PlayEnded(PlayId),

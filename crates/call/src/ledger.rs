@@ -185,6 +185,8 @@ impl Ledger {
             | CallEvent::Invited { .. }
             | CallEvent::Left { .. }
             | CallEvent::Supervised { .. }
+            | CallEvent::FellSilent { .. }
+            | CallEvent::SilenceEnded { .. }
             | CallEvent::Measured { .. } => {}
             CallEvent::RecordingStarted { recording } => self.recording = Some(recording.clone()),
             CallEvent::RecordingStopped { .. } => {}

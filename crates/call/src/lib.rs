@@ -13,6 +13,7 @@ mod ledger;
 mod parties;
 mod placed;
 mod queued;
+mod silence;
 mod talking;
 mod while_in_flow;
 
@@ -22,4 +23,5 @@ pub use input::{
     Collect, Command, Entry, HandOver, Input, Instruction, Next, Placement, PlayId, QueueNode, Reserved,
 };
 pub use ledger::{Ended, Ledger, Offer};
+pub use silence::Unheard;
 pub use talking::RINGBACK;

@@ -252,6 +252,7 @@ impl Call {
         if (more || shown) && self.talking().lead.gone.is_none() {
             step.does(Effect::LineSeats { leg: lead, seats });
         }
+        self.follow_silences(step);
     }
 
     pub(crate) fn start_recording(&mut self, step: &mut Step) {

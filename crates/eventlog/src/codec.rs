@@ -76,6 +76,11 @@ fn target_from_wire(target: Option<call_fact::Target>) -> Result<Target> {
     }
 }
 
+/// `None`: who called.
+fn party_from_wire(who: Option<call_fact::Target>) -> Result<Option<Target>> {
+    who.map(|who| target_from_wire(Some(who))).transpose()
+}
+
 fn heard_to_wire(heard: Heard) -> call_fact::measured::Heard {
     call_fact::measured::Heard { lost: heard.lost, jitter_us: heard.jitter, mos: heard.mos.into() }
 }
@@ -131,6 +136,14 @@ fn call_to_wire(event: &CallEvent) -> call_fact::Event {
             by_agent_id: by.into(),
             leg_id: leg.into(),
             how: name(how),
+        }),
+        CallEvent::FellSilent { leg, who } => {
+            W::FellSilent(call_fact::FellSilent { leg_id: leg.into(), who: who.and_then(target_to_wire) })
+        }
+        CallEvent::SilenceEnded { leg, who, silent } => W::SilenceEnded(call_fact::SilenceEnded {
+            leg_id: leg.into(),
+            who: who.and_then(target_to_wire),
+            silent_ms: silent,
         }),
         CallEvent::Measured { leg, who, figures } => W::Measured(call_fact::Measured {
             leg_id: leg.into(),
@@ -262,9 +275,13 @@ fn call_from_wire(event: call_fact::Event) -> Result<CallEvent> {
         W::Supervised(e) => {
             CallEvent::Supervised { by: id(&e.by_agent_id)?, leg: id(&e.leg_id)?, how: named(e.how)? }
         }
+        W::FellSilent(e) => CallEvent::FellSilent { leg: id(&e.leg_id)?, who: party_from_wire(e.who)? },
+        W::SilenceEnded(e) => {
+            CallEvent::SilenceEnded { leg: id(&e.leg_id)?, who: party_from_wire(e.who)?, silent: e.silent_ms }
+        }
         W::Measured(e) => CallEvent::Measured {
             leg: id(&e.leg_id)?,
-            who: e.who.map(|who| target_from_wire(Some(who))).transpose()?,
+            who: party_from_wire(e.who)?,
             figures: Figures {
                 received: e.received,
                 sent: e.sent,

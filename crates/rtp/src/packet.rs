@@ -7,6 +7,9 @@ use crate::Error;
 /// Length of the header that [`Packet::write`] makes, in bytes.
 pub const HEADER: usize = 12;
 
+/// Payload type of comfort noise (RFC 3389, RFC 3551).
+pub const COMFORT_NOISE: u8 = 13;
+
 /// One RTP packet; the payload is borrowed from the datagram, without padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packet<'a> {

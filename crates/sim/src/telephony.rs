@@ -257,6 +257,7 @@ impl World {
             | Effect::LineMuted { .. }
             | Effect::Press { .. }
             | Effect::LineSeats { .. }
+            | Effect::LineUnheard { .. }
             | Effect::LineRefuses { .. }
             | Effect::InviteFailed { .. }
             | Effect::Invite { .. } => {}

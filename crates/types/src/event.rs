@@ -37,6 +37,8 @@ kinds! { CallEvent:
     Left = "call.left",
     Transferred = "call.transferred",
     Supervised = "call.supervised",
+    FellSilent = "call.fell_silent",
+    SilenceEnded = "call.silence_ended",
     Measured = "call.measured",
     RecordingStarted = "call.recording_started",
     RecordingStopped = "call.recording_stopped",

@@ -160,6 +160,19 @@ pub enum CallEvent {
         leg: LegId,
         how: Supervision,
     },
+    /// Nothing is heard of a party that somebody should hear.
+    FellSilent {
+        leg: LegId,
+        /// `None`: who called.
+        who: Option<Target>,
+    },
+    /// It is heard again, or nobody has to hear it any more.
+    SilenceEnded {
+        leg: LegId,
+        who: Option<Target>,
+        /// Since it was told.
+        silent: Millis,
+    },
     /// How well one party was heard and heard the others, to the end of its leg.
     Measured {
         leg: LegId,

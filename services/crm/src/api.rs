@@ -2,7 +2,7 @@
 
 use crate::{
     events,
-    store::{self, ContactRow, InteractionRow, LegRow, OfferRow},
+    store::{self, ContactRow, InteractionRow, LegRow, OfferRow, SilenceRow},
 };
 use chassis::{Code, Error, clock, random};
 use eventlog::ConfigView;
@@ -134,7 +134,9 @@ impl crm_server::Crm for Api {
         let offers = offers.into_iter().map(offer).collect();
         let legs = store::legs(&mut tx, &row.call).await.map_err(storage)?;
         let legs = legs.into_iter().map(leg).collect();
-        Ok(Response::new(Interaction { offers, legs, ..interaction(row) }))
+        let silences = store::silences(&mut tx, &row.call).await.map_err(storage)?;
+        let silences = silences.into_iter().map(silence).collect();
+        Ok(Response::new(Interaction { offers, legs, silences, ..interaction(row) }))
     }
 
     async fn list_callbacks(
@@ -204,6 +206,11 @@ fn to_proto(row: ContactRow) -> Contact {
     Contact { id, name, organisation, numbers, vip, created_at_ms }
 }
 
+fn silence(row: SilenceRow) -> CallSilence {
+    let ended_at_ms = row.ended_at_ms.unwrap_or_default();
+    CallSilence { who: row.who, began_at_ms: row.began_at_ms, ended_at_ms }
+}
+
 fn leg(row: LegRow) -> CallLeg {
     let count = |n: i64| u64::try_from(n).unwrap_or_default();
     let heard = |lost: Option<i64>, jitter_us: Option<i64>, mos: Option<i32>| {
@@ -262,6 +269,7 @@ fn interaction(row: InteractionRow) -> Interaction {
         category: row.category.unwrap_or_default(),
         offers: Vec::new(),
         legs: Vec::new(),
+        silences: Vec::new(),
         queue: row.queue.unwrap_or_default(),
         agent: row.agent.unwrap_or_default(),
         disposition: row.disposition.unwrap_or_default(),

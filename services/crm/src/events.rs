@@ -2,7 +2,7 @@
 
 use crate::{
     callbacks,
-    store::{self, Change, Ended, LegRow, OfferRow},
+    store::{self, Change, Ended, LegRow, OfferRow, SilenceRow},
 };
 use chassis::{Drain, clock, random};
 use eventlog::{ConfigView, Consumer, Delivery, Topic, codec};
@@ -97,6 +97,15 @@ async fn call(db: &TenantDb, view: &ConfigView, tenant: &TenantId, fact: &CallFa
                 callbacks::placed(&mut tx, fact, task, agent).await?;
             }
         }
+        CallEvent::FellSilent { leg, who } => {
+            let row = silence_row(leg, who.as_ref(), fact.at, None);
+            store::silence(&mut tx, fact.call.as_str(), &row).await?;
+        }
+        CallEvent::SilenceEnded { leg, who, silent } => {
+            let began = Timestamp::from_millis(fact.at.millis() - silent);
+            let row = silence_row(leg, who.as_ref(), began, Some(fact.at));
+            store::silence(&mut tx, fact.call.as_str(), &row).await?;
+        }
         CallEvent::Measured { leg, who, figures } => {
             store::measured(&mut tx, fact.call.as_str(), &leg_row(leg, who.as_ref(), figures)).await?;
         }
@@ -132,17 +141,30 @@ async fn placed(
     store::open_placed(tx, &id, fact, &row).await
 }
 
-fn leg_row(leg: &LegId, who: Option<&Target>, of: &Figures) -> LegRow {
-    let who = match who {
+/// Empty: who called.
+fn party(who: Option<&Target>) -> String {
+    match who {
         Some(Target::Agent { agent }) => agent.to_string(),
         Some(Target::Number { number }) => number.to_string(),
         Some(Target::Queue { queue }) => queue.to_string(),
         None => String::new(),
-    };
+    }
+}
+
+fn silence_row(leg: &LegId, who: Option<&Target>, began: Timestamp, ended: Option<Timestamp>) -> SilenceRow {
+    SilenceRow {
+        leg: leg.to_string(),
+        who: party(who),
+        began_at_ms: began.millis(),
+        ended_at_ms: ended.map(Timestamp::millis),
+    }
+}
+
+fn leg_row(leg: &LegId, who: Option<&Target>, of: &Figures) -> LegRow {
     let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     LegRow {
         leg: leg.to_string(),
-        who,
+        who: party(who),
         received: count(of.received),
         sent: count(of.sent),
         lost: of.near.map(|near| count(near.lost)),

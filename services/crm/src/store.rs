@@ -276,6 +276,44 @@ pub async fn legs(tx: &mut TenantTx, call: &str) -> Result<Vec<LegRow>> {
     Ok(rows)
 }
 
+/// A time in which nothing was heard of a party.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct SilenceRow {
+    pub leg: String,
+    pub who: String,
+    pub began_at_ms: i64,
+    pub ended_at_ms: Option<i64>,
+}
+
+/// Told again it changes nothing; the end may be told without the beginning.
+pub async fn silence(tx: &mut TenantTx, call: &str, row: &SilenceRow) -> Result<()> {
+    sqlx::query(
+        "insert into call_silences (call, leg, who, began_at_ms, ended_at_ms) values ($1, $2, $3, $4, $5)
+         on conflict (call, leg, began_at_ms)
+         do update set ended_at_ms = coalesce(excluded.ended_at_ms, call_silences.ended_at_ms)",
+    )
+    .bind(call)
+    .bind(&row.leg)
+    .bind(&row.who)
+    .bind(row.began_at_ms)
+    .bind(row.ended_at_ms)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The oldest first.
+pub async fn silences(tx: &mut TenantTx, call: &str) -> Result<Vec<SilenceRow>> {
+    let rows = sqlx::query_as(
+        "select leg, who, began_at_ms, ended_at_ms from call_silences
+         where call = $1 order by began_at_ms, leg limit 100",
+    )
+    .bind(call)
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows)
+}
+
 /// By the interaction's or the call's id.
 pub async fn interaction(tx: &mut TenantTx, id: &str) -> Result<Option<InteractionRow>> {
     let row = sqlx::query_as(

@@ -4,6 +4,8 @@ use std::{net::IpAddr, time::Duration};
 
 use serde::Deserialize;
 
+use crate::watch::Limits;
+
 /// One struct for the whole service.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,6 +18,7 @@ pub struct Config {
     pub loops: usize,
     pub sessions_max: u32,
     pub lease_ms: u64,
+    pub media_silent_ms: u64,
     pub media_lost_ms: u64,
     pub drain_wait_ms: u64,
     pub objects: String,
@@ -59,8 +62,10 @@ impl Config {
         Duration::from_millis(self.lease_ms)
     }
 
-    pub fn media_lost(&self) -> Duration {
-        Duration::from_millis(self.media_lost_ms)
+    /// After how long without a packet something is said.
+    pub fn watch(&self) -> Limits {
+        let [silent, lost] = [self.media_silent_ms, self.media_lost_ms].map(Duration::from_millis);
+        Limits { silent, lost }
     }
 }
 

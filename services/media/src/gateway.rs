@@ -154,7 +154,7 @@ fn io(config: &Config, shared: &Shared, poll: &Poll, nth: usize, count: usize) -
         prompts: shared.prompts.clone(),
         loads: shared.loads.clone(),
         stats: shared.stats.clone(),
-        media_lost: config.media_lost(),
+        watch: config.watch(),
         origin: origin(),
         unix_origin: Duration::from_millis(chassis::clock::now().millis().max(0) as u64),
         scratch: Vec::with_capacity(1500),

@@ -10,7 +10,7 @@ use mio::{Registry, net::UdpSocket};
 use proto::media::v1::{Event, event::What};
 use str0m::crypto::dtls::DtlsCert;
 
-use crate::{ports::Ports, prompts::Prompts, spool, stats::Stats};
+use crate::{ports::Ports, prompts::Prompts, spool, stats::Stats, watch::Limits};
 
 /// The hands of one loop.
 pub struct Io {
@@ -29,7 +29,7 @@ pub struct Io {
     pub prompts: Arc<Prompts>,
     pub loads: tokio::sync::mpsc::Sender<PromptsWanted>,
     pub stats: Arc<Stats>,
-    pub media_lost: Duration,
+    pub watch: Limits,
     /// When the loop began; all other times count from here.
     pub origin: Instant,
     /// The same since 1970, for RTCP.

@@ -14,6 +14,7 @@ use crate::{
     control::{Control, Far, Ours},
     io::Io,
     keypad::{Keypad, Stroke},
+    watch::{Change, Limits, Watch},
     web::Web,
     wire::Wire,
 };
@@ -38,8 +39,7 @@ pub struct Leg {
     tones: Option<Box<Detector>>,
     /// Filled while somebody hears this leg in a mix.
     jitter: Option<Box<JitterBuffer>>,
-    pub heard_at: Option<Duration>,
-    pub lost: bool,
+    pub watch: Watch,
     report_at: Duration,
     control: Control,
     /// Keys on their way to the party: while one is pressed, nothing else is sent.
@@ -64,8 +64,7 @@ impl Leg {
             keys: dtmf::Receiver::default(),
             tones: None,
             jitter: None,
-            heard_at: None,
-            lost: false,
+            watch: Watch::default(),
             report_at: now + FIRST,
             control: Control::default(),
             keypad: Keypad::default(),
@@ -95,8 +94,8 @@ impl Leg {
             Via::Web(web) => web.law_of(packet.payload_type),
         };
         let is_event = self.event() == Some(packet.payload_type);
-        // Whatever it sends, such as comfort noise (RFC 3389): it is there.
-        (self.heard_at, self.lost) = (Some(now), false);
+        // Whatever it sends, such as comfort noise: it is there.
+        self.watch.heard(now, packet);
         if law.is_none() && !is_event || self.receiver.receive(now, packet) == Arrival::Duplicate {
             return None;
         }
@@ -219,20 +218,13 @@ impl Leg {
         }
     }
 
-    /// Whether the party has fallen silent though it means to send; says so once.
-    pub fn newly_lost(&mut self, now: Duration, after: Duration) -> bool {
+    /// What is newly so about whether the party is heard.
+    pub fn look(&mut self, now: Duration, limits: Limits) -> Option<Change> {
         let talks = match &self.via {
             Via::Rtp(wire) => wire.talks(),
             Via::Web(_) => true,
         };
-        if !talks {
-            // The time begins when it comes back.
-            self.heard_at = self.heard_at.map(|_| now);
-        }
-        let silent = self.heard_at.is_some_and(|at| now.saturating_sub(at) >= after);
-        let newly = silent && !self.lost;
-        self.lost |= newly;
-        newly
+        self.watch.look(now, talks, limits)
     }
 
     /// The party's own reports.

@@ -24,6 +24,7 @@ mod session;
 mod spool;
 mod stats;
 mod upload;
+mod watch;
 mod web;
 mod wire;
 

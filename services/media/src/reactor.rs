@@ -262,6 +262,7 @@ impl Reactor {
     }
 
     fn loaded(&mut self, id: &str, play: &str, serial: u64, prompts: Result<Vec<Prompt>>) {
+        let now = self.now();
         let Some(index) = self.by_id.get(id) else { return };
         let Some(session) = &mut self.sessions[*index] else { return };
         match prompts {
@@ -273,7 +274,7 @@ impl Reactor {
             }
             Err(_) => {}
         }
-        session.replan();
+        session.replan(now);
         flush(session, &mut self.io);
     }
 

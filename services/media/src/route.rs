@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use proto::media::v1::{Digit, LegUp, MediaLost, event::What};
+use proto::media::v1::{Digit, LegUp, MediaLost, Unheard, event::What};
 use rtp::{Frame, Law, Packet, SILENCE, mixer::Sum};
 use str0m::Input;
 
@@ -12,6 +12,7 @@ use crate::{
     leg::{Media, Via},
     plays::Plays,
     session::Session,
+    watch::Change,
     web,
 };
 
@@ -32,11 +33,14 @@ pub enum Feed {
 
 impl Session {
     /// Works out the feeds after a change.
-    pub fn replan(&mut self) {
+    pub fn replan(&mut self, now: Duration) {
         self.feeds = (0..self.legs.len()).map(|slot| self.feed(slot)).collect();
         for speaker in 0..self.legs.len() {
             let mixed = self.matrix.listeners(speaker).any(|l| self.feeds.get(l) == Some(&Feed::Mix));
-            if let (false, Some(leg)) = (mixed, &mut self.legs[speaker]) {
+            let heard = self.matrix.listeners(speaker).next().is_some();
+            let Some(leg) = &mut self.legs[speaker] else { continue };
+            leg.watch.wanted(now, heard);
+            if !mixed {
                 leg.forget();
             }
         }
@@ -67,7 +71,7 @@ impl Session {
         if !wire.admit(now, from, &packet) {
             return;
         }
-        if leg.heard_at.is_none() {
+        if !leg.watch.is_up() {
             let leg = leg.id.clone();
             io.tell(&self.id, 0, What::LegUp(LegUp { leg }));
         }
@@ -100,7 +104,7 @@ impl Session {
         if heard.connected {
             io.tell(&self.id, 0, What::LegUp(LegUp { leg: id.clone() }));
         }
-        if heard.lost && !std::mem::replace(&mut leg.lost, true) {
+        if heard.lost && leg.watch.gave_up() {
             io.tell(&self.id, 0, What::MediaLost(MediaLost { leg: id }));
         }
         if let Some((far, round_trip)) = heard.far {
@@ -233,18 +237,29 @@ impl Session {
         }
         if !over.is_empty() {
             Plays::tell_ended(over, &self.id, io);
-            self.replan();
+            self.replan(now);
         }
     }
 
     fn tick_watch(&mut self, now: Duration, io: &mut Io) {
         for leg in self.legs.iter_mut().flatten() {
-            if leg.newly_lost(now, io.media_lost) {
-                io.tell(&self.id, 0, What::MediaLost(MediaLost { leg: leg.id.clone() }));
+            if let Some(change) = leg.look(now, io.watch) {
+                io.tell(&self.id, 0, told(change, leg.id.clone()));
             }
             if let Some(quality) = leg.quality(now, QUALITY_PERIOD, io) {
                 io.tell(&self.id, 0, What::Quality(quality));
             }
         }
+    }
+}
+
+fn told(change: Change, leg: String) -> What {
+    match change {
+        Change::Lost => What::MediaLost(MediaLost { leg }),
+        Change::Silent => {
+            metrics::counter!("media_silences_total").increment(1);
+            What::Unheard(Unheard { leg, on: true })
+        }
+        Change::Over => What::Unheard(Unheard { leg, on: false }),
     }
 }

@@ -74,7 +74,7 @@ impl Session {
             tracing::info!(session = self.id, op = request.op, %error, "operation failed");
             io.tell(&self.id, request.op, failed(&error, subject));
         }
-        self.replan();
+        self.replan(now);
         let answers = io.events[told..].iter().filter(|e| e.op == request.op).cloned();
         self.answers.extend(answers);
         while self.answers.len() > ANSWERS_MAX {

@@ -3,16 +3,13 @@
 use std::{net::SocketAddr, time::Duration};
 
 use mio::net::UdpSocket;
-use rtp::{Law, Packet, latch::Latch, outbound::Stamp};
+use rtp::{Law, Packet, latch::Latch, outbound::Stamp, packet::COMFORT_NOISE};
 
 use crate::{
     error::Result,
     io::Io,
     sdp::{self, Local, Remote},
 };
-
-/// Payload type of comfort noise (RFC 3389): some send it without having said so.
-const COMFORT_NOISE: u8 = 13;
 
 /// The RTP side of a leg.
 pub struct Wire {
@@ -85,6 +82,7 @@ impl Wire {
     /// Whether a packet from `from` is the party's own.
     pub fn admit(&mut self, now: Duration, from: SocketAddr, packet: &Packet<'_>) -> bool {
         let pt = packet.payload_type;
+        // Some rest by comfort noise without having said so.
         let known = self.law_of(pt).is_some() || self.event() == Some(pt) || pt == COMFORT_NOISE;
         known && self.latch.admit(now, from, packet.ssrc)
     }

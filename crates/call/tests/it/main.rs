@@ -2,6 +2,7 @@
 
 mod placed;
 mod random;
+mod silence;
 mod stories;
 mod transfers;
 mod world;

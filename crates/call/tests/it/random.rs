@@ -52,6 +52,7 @@ fn signal(world: &mut World, legs: &mut Vec<LegId>, kind: u8, pick: usize) -> In
             Input::SetSupervision { leg, how: modes[pick % 4] }
         }
         36 => Input::EarlyMedia(leg),
+        37 | 38 => Input::Unheard { leg, on: pick.is_multiple_of(2) },
         _ => Input::Tick,
     }
 }
@@ -105,6 +106,15 @@ fn check(world: &World, effects: &[Effect]) -> Result<(), TestCaseError> {
             _ => {}
         }
     }
+    let mut silent = std::collections::BTreeSet::new();
+    for fact in &world.facts {
+        match &fact.event {
+            CallEvent::FellSilent { leg, .. } => prop_assert!(silent.insert(leg.clone()), "told twice"),
+            CallEvent::SilenceEnded { leg, .. } => prop_assert!(silent.remove(leg), "never began"),
+            _ => {}
+        }
+    }
+    prop_assert!(silent.is_empty() || !world.call.ended(), "the end ends all silences");
     let open = offers.values().filter(|ended| **ended == 0).count();
     prop_assert_eq!(open, usize::from(world.call.ledger().offer.is_some()));
     prop_assert!(offers.values().all(|ended| *ended <= 1));
@@ -146,7 +156,7 @@ proptest! {
     fn whatever_signals_come_facts_replay_and_everything_is_let_go(
         placed in proptest::bool::weighted(0.3),
         auto_connect: bool,
-        signals in proptest::collection::vec((0u8..37, 0usize..6, 0i64..8_000), 1..120),
+        signals in proptest::collection::vec((0u8..39, 0usize..6, 0i64..8_000), 1..120),
     ) {
         let (mut world, agent) = match placed {
             true => { let (world, agent) = World::placed(); (world, Some(agent)) }

@@ -2,7 +2,7 @@
 //! Holds no call: a leg here is the way between a browser and the edge that
 //! holds the call. A desk without tabs is parked, then goes offline.
 
-use super::message::{Offer, Seat, State, ToClient};
+use super::message::{Offer, Seat, State, ToClient, Unheard};
 use proto::{
     acd::v1::{DeviceRequest, device_request as ask},
     line::v1::{FromLine, HangUp, from_line},
@@ -85,6 +85,7 @@ struct Tab {
 struct Leg {
     ring: proto::line::v1::Ring,
     seats: Vec<Seat>,
+    unheard: Vec<Unheard>,
     to_edge: mpsc::Sender<Result<FromLine, tonic::Status>>,
     talking_since: Option<i64>,
     held: bool,
@@ -108,7 +109,10 @@ impl Leg {
             told.push(ToClient::Held { leg: leg.clone(), on: self.held });
             told.push(ToClient::Muted { leg: leg.clone(), on: self.muted });
             if !self.seats.is_empty() {
-                told.push(ToClient::Seats { leg, seats: self.seats.clone() });
+                told.push(ToClient::Seats { leg: leg.clone(), seats: self.seats.clone() });
+            }
+            if !self.unheard.is_empty() {
+                told.push(ToClient::Unheard { leg, parties: self.unheard.clone() });
             }
         }
         told
@@ -371,8 +375,15 @@ impl Desks {
         if !desk.tabs.iter().any(|tab| tab.phone) || desk.legs.len() >= LEGS_MAX {
             return false;
         }
-        let (ring_kept, seats) = (ring.clone(), Vec::new());
-        let leg = Leg { ring: ring_kept, seats, to_edge, talking_since: None, held: false, muted: false };
+        let leg = Leg {
+            ring: ring.clone(),
+            seats: Vec::new(),
+            unheard: Vec::new(),
+            to_edge,
+            talking_since: None,
+            held: false,
+            muted: false,
+        };
         let told = leg.told(&ring.leg);
         desk.legs.insert(ring.leg.clone(), leg);
         told.into_iter().for_each(|message| desk.tell_phone(message));
@@ -389,6 +400,7 @@ impl Desks {
             ToClient::Held { on, .. } => known.held = *on,
             ToClient::Muted { on, .. } => known.muted = *on,
             ToClient::Seats { seats, .. } => known.seats = seats.clone(),
+            ToClient::Unheard { parties, .. } => known.unheard = parties.clone(),
             ToClient::Ended { .. } => drop(desk.legs.remove(leg)),
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use super::{
     desks::{Desks, LEG_WAITING_MAX},
-    message::{Seat, ToClient},
+    message::{Seat, ToClient, Unheard},
 };
 use proto::line::v1::{self as wire, FromLine, Refused, Ringing, ToLine, from_line, line_server, to_line};
 use std::sync::Arc;
@@ -57,6 +57,11 @@ async fn follow(desks: Arc<Desks>, ring: wire::Ring, mut told: Streaming<ToLine>
             Some(to_line::What::Seats(seats)) => {
                 let seats = seats.seats.into_iter().map(seat).collect();
                 ToClient::Seats { leg: leg.clone(), seats }
+            }
+            Some(to_line::What::Unheard(unheard)) => {
+                let parties = unheard.parties.into_iter();
+                let parties = parties.map(|party| Unheard { kind: party.kind, name: party.name }).collect();
+                ToClient::Unheard { leg: leg.clone(), parties }
             }
             Some(to_line::What::Refusal(refusal)) => ToClient::Refused { message: refusal.message },
             Some(to_line::What::InviteFailed(failed)) => {

@@ -169,6 +169,11 @@ pub enum ToClient {
         leg: String,
         seats: Vec<Seat>,
     },
+    /// Of whom nothing is heard though it should be, whole, whenever it changes.
+    Unheard {
+        leg: String,
+        parties: Vec<Unheard>,
+    },
     /// Whom the agent asked for did not come; the caller is back.
     InviteFailed {
         leg: String,
@@ -220,6 +225,14 @@ pub enum ToClient {
     Refused {
         message: String,
     },
+}
+
+/// A party of which nothing is heard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unheard {
+    /// caller, agent, number, or self: the agent at this desk.
+    pub kind: String,
+    pub name: String,
 }
 
 /// A party of the call beside the agent.

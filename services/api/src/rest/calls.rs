@@ -64,6 +64,27 @@ pub(crate) struct Interaction {
     /// How well the parties were heard; of one call alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     legs: Vec<CallLeg>,
+    /// When nothing was heard of a party that somebody should have heard; of one
+    /// call alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    silences: Vec<CallSilence>,
+}
+
+/// A time in which nothing came from a party.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct CallSilence {
+    /// An agent's id or a number; absent: who called.
+    who: Option<String>,
+    began_at_ms: i64,
+    /// Absent: it has not ended yet.
+    ended_at_ms: Option<i64>,
+}
+
+impl From<wire::CallSilence> for CallSilence {
+    fn from(from: wire::CallSilence) -> CallSilence {
+        let ended_at_ms = Some(from.ended_at_ms).filter(|at| *at > 0);
+        CallSilence { who: some(from.who), began_at_ms: from.began_at_ms, ended_at_ms }
+    }
 }
 
 /// One party of a call, from its first packet to its last.
@@ -196,6 +217,7 @@ impl From<wire::Interaction> for Interaction {
             stage: from.stage,
             offers: from.offers.into_iter().map(CallOffer::from).collect(),
             legs: from.legs.into_iter().map(CallLeg::from).collect(),
+            silences: from.silences.into_iter().map(CallSilence::from).collect(),
         }
     }
 }

@@ -276,6 +276,8 @@ async fn calls_that_agents_place_stand_in_the_history_with_their_direction() {
         vec![
             placed(number(), "+40310000000"),
             joined(number()),
+            CallEvent::FellSilent { leg: leg.clone(), who: Some(number()) },
+            CallEvent::SilenceEnded { leg: leg.clone(), who: Some(number()), silent: 0 },
             CallEvent::Measured { leg: leg.clone(), who: Some(number()), figures },
             placed_ended(&ana, HangupCause::Normal, 60_000),
         ],
@@ -300,6 +302,9 @@ async fn calls_that_agents_place_stand_in_the_history_with_their_direction() {
     assert_eq!(told(&rows[1]), (out("unanswered"), 0, true));
     assert_eq!(told(&rows[2]), (texts(["internal", "Ana", ben.as_str(), "answered"]), 1_000, true));
     assert!(!rows[0].contact.is_empty() && rows[0].contact == rows[1].contact, "one contact for the number");
+    let [silent] = &rows[0].silences[..] else { panic!("beginning and end: {:?}", rows[0].silences) };
+    assert_eq!(silent.who, "+36201234567");
+    assert!(silent.began_at_ms > 0 && silent.ended_at_ms == silent.began_at_ms, "{silent:?}");
     let [measured] = &rows[0].legs[..] else { panic!("told twice, kept once: {:?}", rows[0].legs) };
     assert_eq!((measured.who.as_str(), measured.received, measured.sent), ("+36201234567", 100, 90));
     let near = call_leg::Heard { lost: 3, jitter_ms: 1.5, mos: 4.31 };

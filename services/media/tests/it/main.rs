@@ -7,4 +7,5 @@ mod leases;
 mod phone;
 mod quality;
 mod recordings;
+mod silence;
 mod webrtc;

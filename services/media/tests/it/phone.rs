@@ -204,6 +204,12 @@ impl Phone {
         u32::from(self.address.port())
     }
 
+    /// So many packets are lost on the way.
+    pub fn loses(&self, packets: u16) {
+        let mut sender = self.sender.lock().unwrap();
+        (0..packets).for_each(|_| sender.write(false, self.law.payload_type(), &[], &mut Vec::new()));
+    }
+
     /// Where the phone sends.
     pub fn target(&self) -> SocketAddr {
         self.to.lock().unwrap().expect("the phone knows where to send")

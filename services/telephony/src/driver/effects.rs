@@ -74,6 +74,7 @@ impl Driver {
             }
             Effect::Invite { leg, target, purpose } => self.invite(leg, target, purpose).await,
             Effect::LineSeats { leg, seats } => self.show_seats(&leg, seats).await,
+            Effect::LineUnheard { leg, unheard } => self.show_unheard(&leg, unheard).await,
             Effect::LineRefuses { leg, message } => self.refuse_command(&leg, message).await,
             Effect::InviteFailed { leg, target, outcome } => {
                 self.invite_failed(&leg, &target, outcome).await;

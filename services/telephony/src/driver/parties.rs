@@ -1,7 +1,7 @@
 //! Further parties of a call: agents reached in person, numbers dialled, and
 //! what the one who leads the call wants of them.
 
-use call::{Command, HandOver, Input, QueueNode, RINGBACK, Seat};
+use call::{Command, HandOver, Input, QueueNode, RINGBACK, Seat, Unheard};
 use proto::acd::v1::{Caller, caller_event, caller_request::Reach};
 use proto::line::v1::{self as line, command, seats, target, to_line};
 use types::{
@@ -286,6 +286,16 @@ impl Driver {
             seats::Seat { leg: seat.leg.to_string(), kind, id, name, state }
         });
         line.tell(to_line::What::Seats(line::Seats { seats: seats.collect() })).await;
+    }
+
+    pub(super) async fn show_unheard(&self, leg: &LegId, unheard: Vec<Unheard>) {
+        let Some(line) = self.lines.get(leg) else { return };
+        let parties = unheard.into_iter().map(|party| {
+            let ((kind, _), name) = self.name_of(party.target.as_ref());
+            let kind = if party.leg == *leg { "self" } else { kind }.to_owned();
+            line::unheard::Party { leg: party.leg.to_string(), kind, name }
+        });
+        line.tell(to_line::What::Unheard(line::Unheard { parties: parties.collect() })).await;
     }
 
     /// The kind and id of a party, and what a person reads.

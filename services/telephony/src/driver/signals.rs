@@ -183,6 +183,11 @@ impl Driver {
                     self.input(Input::MediaLost(leg)).await;
                 }
             }
+            event::What::Unheard(unheard) => {
+                if let Ok(leg) = unheard.leg.parse() {
+                    self.input(Input::Unheard { leg, on: unheard.on }).await;
+                }
+            }
             event::What::Quality(quality) => {
                 if let Ok(leg) = quality.leg.parse() {
                     self.input(Input::Measured { leg, figures: figures(&quality) }).await;

@@ -2,7 +2,7 @@
 
 use proto::acd::v1::{CallerRequest, caller_event, caller_request};
 use proto::line::v1::{Accepted, Command, Empty, Target, command, from_line, target, to_line};
-use proto::media::v1::request;
+use proto::media::v1::{Unheard, event, request};
 use proto::telephony::v1::PlaceRequest;
 use softphone::{Call, Dial, Phone, Protocol};
 use types::fact::CallEvent;
@@ -274,4 +274,39 @@ async fn a_trunk_registers_with_its_carrier() {
         _ => None,
     };
     assert_eq!(carrier.peers.attend("registration", registered).await, "sip:acme");
+}
+
+#[tokio::test]
+async fn the_desk_sees_of_whom_nothing_is_heard_and_the_facts_tell_how_long() {
+    let world = World::new(by_address("127.0.0.1")).await;
+    let (call, _phone) = world.talking_at_the_desk().await;
+    let leg = world
+        .peers
+        .media("caller's leg", |w| match w {
+            request::What::AddLeg(add) => Some(add.leg.clone()),
+            _ => None,
+        })
+        .await;
+    let unheard = |on| event::What::Unheard(Unheard { leg: leg.clone(), on });
+    let agent = world.agent.to_string();
+    let parties = |what: &to_line::What| match what {
+        to_line::What::Unheard(told) => {
+            Some(told.parties.iter().map(|p| (p.kind.clone(), p.name.clone())).collect::<Vec<_>>())
+        }
+        _ => None,
+    };
+    world.peers.gateway_tells(unheard(true)).await;
+    let shown = world.peers.desk(&agent, "silence", |w| parties(w).filter(|p| !p.is_empty())).await;
+    assert_eq!(shown, [("caller".to_owned(), "+40722000111".to_owned())]);
+    world.peers.gateway_tells(unheard(false)).await;
+    world.peers.desk(&agent, "no silence", |w| parties(w).filter(Vec::is_empty)).await;
+    call.hang_up().await.unwrap();
+    let facts = world.facts().await;
+    let ended = facts.iter().find_map(|f| match &f.event {
+        CallEvent::SilenceEnded { leg, who: None, silent } => Some((leg.to_string(), *silent)),
+        _ => None,
+    });
+    let (of, silent) = ended.expect("the silence is on record");
+    assert!(of == leg && silent >= 0);
+    assert!(facts.iter().any(|f| matches!(&f.event, CallEvent::FellSilent { who: None, .. })));
 }

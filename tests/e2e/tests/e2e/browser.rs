@@ -5,7 +5,7 @@ use crate::{
     company::{Company, PASSWORD, live_call},
 };
 use serde_json::{Value, json};
-use softphone::Protocol;
+use softphone::{Protocol, Sound};
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -142,6 +142,13 @@ async fn an_agent_in_the_browser_talks_mutes_holds_and_wraps_up() {
     assert!((peak.as_f64().unwrap() - CALLER).abs() < 30.0, "the agent hears the caller: {peak}");
     call.hear(AGENT, SOON).await.expect("the caller hears the agent");
 
+    call.say(Sound::Mute);
+    let unheard = desk.does("text", json!("unheard")).await;
+    assert!(unheard.as_str().unwrap().contains(FROM), "the agent sees who is not heard: {unheard}");
+    call.say(Sound::Tone(CALLER));
+    desk.does("loses", json!("unheard")).await;
+    desk.does("hear", json!({ "hz": CALLER })).await;
+
     desk.does("press", json!("call-mute")).await;
     call.hear_nothing(SOON).await.expect("a muted agent is not heard");
     desk.does("press", json!("call-mute")).await;
@@ -163,6 +170,10 @@ async fn an_agent_in_the_browser_talks_mutes_holds_and_wraps_up() {
     desk.does("wrap_up", Value::Null).await;
     let row = company.history(FROM, |row| !row["disposition"].is_null() && row["disposition"] != "").await;
     assert_eq!(row["outcome"], "answered");
+    let page = format!("/calls/{}", row["call"].as_str().unwrap());
+    let shown = desk.does("look", json!({ "path": page, "ids": ["silence", "sound-near"] })).await;
+    assert!(shown["silence"].as_str().unwrap().contains(FROM), "{shown}");
+    assert!(shown["sound-near"].as_str().unwrap().contains("MOS"), "{shown}");
     company.figures("queue", |f| f["handled"] == 1 && f["hold_ms"].as_i64().unwrap() > 0).await;
     desk.close().await;
 }

@@ -226,7 +226,10 @@ export type Interaction = {
   stage: string;
   /** Of one call alone. */
   legs?: CallLeg[];
+  silences?: CallSilence[];
 };
+/** A time in which nothing came from a party; `who` as in CallLeg. */
+export type CallSilence = { who: string | null; began_at_ms: number; ended_at_ms: number | null };
 /** How well one side of a leg was heard. */
 export type Heard = { lost: number; jitter_ms: number; mos: number };
 /** One party of a call; `who` is an agent or a number, or absent: who called. */

@@ -58,6 +58,9 @@ export type Seat = {
   state: "ringing" | "here" | "held" | "whispers";
 };
 
+/** A party of which nothing is heard; self: the agent here. */
+export type Unheard = { kind: "caller" | "agent" | "number" | "self"; name: string };
+
 export type FromServer =
   | ({ type: "hello" } & Hello)
   | ({ type: "state" } & AgentState)
@@ -66,6 +69,7 @@ export type FromServer =
   | { type: "offer_ended"; reservation: string; outcome: string }
   | ({ type: "ring" } & Ring)
   | { type: "seats"; leg: string; seats: Seat[] }
+  | { type: "unheard"; leg: string; parties: Unheard[] }
   | { type: "invite_failed"; leg: string; name: string; outcome: string }
   | { type: "sdp"; leg: string; sdp: string }
   | { type: "talking"; leg: string; since_ms: number }

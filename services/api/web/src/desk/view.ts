@@ -1,4 +1,4 @@
-import type { AgentState, FromServer, Hello, Offer, Ring, Seat, Supervision } from "./messages";
+import type { AgentState, FromServer, Hello, Offer, Ring, Seat, Supervision, Unheard } from "./messages";
 
 /** The way of one call to this browser. */
 export type Leg = {
@@ -11,6 +11,8 @@ export type Leg = {
   name: string;
   /** Who else is in the call; empty: the caller alone. */
   seats: Seat[];
+  /** Of whom nothing is heard though it should be. */
+  unheard: Unheard[];
   /** On a supervisor's leg: how, as asked for last. */
   supervision: Supervision | null;
   /** Accepted here; the server says when they talk. */
@@ -105,6 +107,8 @@ export function reduce(view: View, message: FromServer | Wish): View {
       return change(view, message.leg, { muted: message.on, mutedWanted: null });
     case "seats":
       return change(view, message.leg, { seats: message.seats });
+    case "unheard":
+      return change(view, message.leg, { unheard: message.parties });
     case "ended":
       return { ...view, legs: view.legs.filter((leg) => leg.leg !== message.leg) };
     case "accepted":
@@ -152,6 +156,7 @@ function rung(view: View, ring: Ring): View {
     number: ring.number ?? "",
     name: ring.name ?? "",
     seats: [],
+    unheard: [],
     supervision: null,
     accepted: false,
     talkingSince: null,

@@ -5,7 +5,7 @@ import { lazy, Suspense, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { get } from "@/api/client";
 import { documents, useMay, useMe, useNames } from "@/api/queries";
-import type { CallLeg, Heard, Interaction, List, Named, Recording } from "@/api/types";
+import type { CallLeg, CallSilence, Heard, Interaction, List, Named, Recording } from "@/api/types";
 import { Button, Card, type Column, EmptyState, Loaded, Notice, Page, Table, Waiting } from "@/components/ui";
 import { Other, Outcome } from "@/components/interactions";
 import { dateTime, span } from "@/format/format";
@@ -32,7 +32,9 @@ export function CallPage() {
         {(found) => (
           <>
             <Details call={found} />
-            {found.legs && <Sound call={found} legs={found.legs} />}
+            {(found.legs || found.silences) && (
+              <Sound call={found} legs={found.legs ?? []} silences={found.silences ?? []} />
+            )}
             <Card title={t("calls.recorded")}>
               {may("recordings:read") || (found.agent !== null && found.agent === me.agent) ? (
                 <OfCall call={found} />
@@ -98,9 +100,11 @@ function Details({ call }: { call: Interaction }) {
 }
 
 /** How well each party was heard, and heard the others. */
-function Sound({ call, legs }: { call: Interaction; legs: CallLeg[] }) {
+function Sound({ call, legs, silences }: { call: Interaction; legs: CallLeg[]; silences: CallSilence[] }) {
   const { t, i18n } = useTranslation();
   const names = useNames();
+  const me = useMe();
+  const party = (who: string | null) => names.agent(who) || who || call.contact_name || call.from;
   const digits = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
   const tenths = (n: number) => n.toLocaleString(i18n.language, digits);
   const heard = (of: Heard | null, packets: number) =>
@@ -112,7 +116,7 @@ function Sound({ call, legs }: { call: Interaction; legs: CallLeg[] }) {
         })
       : "—";
   const columns: Column<CallLeg>[] = [
-    { head: t("sound.party"), cell: (leg) => names.agent(leg.who) || leg.who || call.contact_name || call.from },
+    { head: t("sound.party"), cell: (leg) => party(leg.who) },
     { head: t("sound.near"), cell: (leg) => heard(leg.near, leg.received + (leg.near?.lost ?? 0)), testId: "sound-near" },
     { head: t("sound.far"), cell: (leg) => heard(leg.far, leg.sent) },
     {
@@ -123,7 +127,22 @@ function Sound({ call, legs }: { call: Interaction; legs: CallLeg[] }) {
   ];
   return (
     <Card title={t("sound.title")}>
-      <Table rows={legs} columns={columns} rowKey={(leg) => `${leg.who}/${leg.received}`} caption={t("sound.title")} />
+      {legs.length > 0 && (
+        <Table rows={legs} columns={columns} rowKey={(leg) => `${leg.who}/${leg.received}`} caption={t("sound.title")} />
+      )}
+      {silences.length > 0 && (
+        <ul className="space-y-1 p-4 text-sm">
+          {silences.map((one) => (
+            <li key={`${one.who}/${one.began_at_ms}`} data-testid="silence">
+              {t(one.ended_at_ms === null ? "sound.silent" : "sound.wasSilent", {
+                party: party(one.who),
+                at: dateTime(one.began_at_ms, i18n.language, me.time_zone),
+                span: span((one.ended_at_ms ?? one.began_at_ms) - one.began_at_ms),
+              })}
+            </li>
+          ))}
+        </ul>
+      )}
     </Card>
   );
 }

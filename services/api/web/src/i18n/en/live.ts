@@ -1,4 +1,8 @@
 export default {
+  unheard: {
+    self: "Nobody hears you: nothing comes from this microphone or connection",
+    other: "Nothing is heard of {{name}}: the sound does not arrive",
+  },
   sound: {
     title: "Sound",
     party: "Party",
@@ -7,6 +11,8 @@ export default {
     roundTrip: "Round trip",
     heard: "MOS {{mos}} · {{loss}} % lost · {{jitter}} ms jitter",
     ms: "{{ms}} ms",
+    silent: "Nothing was heard of {{party}} from {{at}}",
+    wasSilent: "Nothing was heard of {{party}} from {{at}} for {{span}}",
   },
   direction: { inbound: "Incoming", outbound: "Outgoing", internal: "Internal" },
   outcome: {

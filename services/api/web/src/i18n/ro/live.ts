@@ -2,6 +2,10 @@ import type { Romanian } from "../languages";
 import type en from "../en/live";
 
 export default {
+  unheard: {
+    self: "Nu vă aude nimeni: nu vine nimic de la acest microfon sau de pe această conexiune",
+    other: "Nu se aude nimic de la {{name}}: sunetul nu ajunge",
+  },
   sound: {
     title: "Sunet",
     party: "Participant",
@@ -10,6 +14,8 @@ export default {
     roundTrip: "Dus-întors",
     heard: "MOS {{mos}} · {{loss}} % pierdut · jitter {{jitter}} ms",
     ms: "{{ms}} ms",
+    silent: "Nu s-a auzit nimic de la {{party}} din {{at}}",
+    wasSilent: "Nu s-a auzit nimic de la {{party}} din {{at}} timp de {{span}}",
   },
   direction: { inbound: "Primit", outbound: "Efectuat", internal: "Intern" },
   outcome: {

@@ -2,6 +2,10 @@ import type { Russian } from "../languages";
 import type en from "../en/live";
 
 export default {
+  unheard: {
+    self: "Вас не слышно: с этого микрофона или соединения ничего не приходит",
+    other: "Не слышно участника: {{name}}. Звук не доходит",
+  },
   sound: {
     title: "Звук",
     party: "Участник",
@@ -10,6 +14,8 @@ export default {
     roundTrip: "Туда и обратно",
     heard: "MOS {{mos}} · потеряно {{loss}} % · джиттер {{jitter}} мс",
     ms: "{{ms}} мс",
+    silent: "С {{at}} не слышно участника: {{party}}",
+    wasSilent: "С {{at}} не было слышно участника: {{party}}, {{span}}",
   },
   direction: { inbound: "Входящий", outbound: "Исходящий", internal: "Внутренний" },
   outcome: {

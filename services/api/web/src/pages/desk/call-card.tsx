@@ -95,6 +95,13 @@ export function CallCard({ leg, caller }: { leg: Leg; caller?: Offer }) {
           ))}
         </div>
       )}
+      {leg.unheard.map((party) => (
+        <div key={`${party.kind}/${party.name}`} className="mt-3">
+          <Notice tone="bad" testId="unheard">
+            {party.kind === "self" ? t("unheard.self") : t("unheard.other", { name: party.name })}
+          </Notice>
+        </div>
+      ))}
       {listened?.call === leg.call && leg.purpose !== "supervise" && (
         <div className="mt-3">
           <Notice testId="listening-notice">{t("supervise.listened", { by: listened.by })}</Notice>
