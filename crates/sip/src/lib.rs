@@ -13,6 +13,7 @@ mod endpoint;
 mod error;
 pub mod framing;
 pub mod guard;
+pub mod locate;
 mod message;
 mod read;
 pub mod registrar;

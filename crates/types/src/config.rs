@@ -83,6 +83,9 @@ pub struct Tenant {
     /// Agents are shown when a supervisor listens to their call.
     #[serde(default)]
     pub listening_notice: bool,
+    /// Calls at once, of whatever direction; none: as many as the platform lets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls_max: Option<u32>,
 }
 
 /// A carrier's trunk.

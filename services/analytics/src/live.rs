@@ -93,6 +93,7 @@ mod tests {
             country_code: None,
             flow_networks: Vec::new(),
             listening_notice: false,
+            calls_max: None,
         }
     }
 

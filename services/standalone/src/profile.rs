@@ -109,6 +109,7 @@ impl<'a> Catalog<'a> {
             country_code: None,
             flow_networks: Vec::new(),
             listening_notice: false,
+            calls_max: None,
         };
         self.save(Kind::Tenant, &self.tenant.to_string(), &company)?;
         let auth = TrunkAuth::Ip { addresses: vec!["0.0.0.0/0".into(), "::/0".into()] };

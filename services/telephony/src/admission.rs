@@ -15,6 +15,9 @@ use crate::driver::{self, NewCall};
 use crate::edge::Edge;
 use crate::trunk::{Directory, Number, Trunk};
 
+/// Tells a company's full lines from a busy callee: no circuit is free (Q.850).
+const COMPANY_FULL: &str = "Q.850;cause=34;text=\"all lines of the company are in use\"";
+
 /// What becomes of an INVITE.
 enum Decision {
     Admit { number: Arc<Number>, trunk: Trunk },
@@ -32,7 +35,7 @@ impl Edge {
         }
         let directory = self.directory.borrow().clone();
         match self.decide(now, &directory, &invite) {
-            Decision::Admit { number, trunk } => self.admit(&directory, invite, &number, trunk),
+            Decision::Admit { number, trunk } => self.admit(now, &directory, invite, &number, trunk),
             Decision::Challenge { stale } => {
                 let answer = self.challenge(now, stale);
                 let _ = self.stack.endpoint.reject(now, invite.leg, &answer);
@@ -120,12 +123,29 @@ impl Edge {
         }
     }
 
-    fn admit(&mut self, directory: &Directory, invite: IncomingInvite, number: &Number, trunk: Trunk) {
+    fn admit(
+        &mut self,
+        now: Duration,
+        directory: &Directory,
+        invite: IncomingInvite,
+        number: &Number,
+        trunk: Trunk,
+    ) {
+        let Some(room) = self.shared.room(&number.tenant) else {
+            // Not 503: the carrier would take the platform for broken, for all companies.
+            let busy = Answer::new(486).header("Reason", COMPANY_FULL);
+            return drop(self.stack.endpoint.reject(now, invite.leg, &busy));
+        };
         let entry = entry(&invite.request, number, &trunk, directory.country(&number.tenant));
         let (signals, waiting) = driver::signals();
         self.adopt(invite.leg, &number.tenant, &entry.call, signals.clone());
-        let new =
-            NewCall { tenant: number.tenant.clone(), entry, leg: invite.leg, offer: invite.request.sdp() };
+        let new = NewCall {
+            tenant: number.tenant.clone(),
+            room,
+            entry,
+            leg: invite.leg,
+            offer: invite.request.sdp(),
+        };
         tokio::spawn(driver::run(self.shared.clone(), new, signals, waiting));
     }
 

@@ -73,6 +73,9 @@ impl Contract for Api {
             }
             Target::Queue { .. } => return Err(bad("a queue takes a transfer only")),
         };
+        let full =
+            || chassis::Error::new(chassis::Code::Exhausted, "the company has all the calls that it may");
+        let room = self.shared.room(&tenant).ok_or_else(full)?;
         let (now, random) = (chassis::clock::now(), chassis::random::u128);
         let placement = Placement {
             call: CallId::new(now, random()),
@@ -85,7 +88,7 @@ impl Contract for Api {
             callback,
         };
         let call = placement.call.to_string();
-        tokio::spawn(driver::place(self.shared.clone(), tenant, placement));
+        tokio::spawn(driver::place(self.shared.clone(), tenant, room, placement));
         Ok(Response::new(PlaceReply { call }))
     }
 

@@ -25,6 +25,7 @@ pub struct Config {
     pub realm: String,
     pub gateways: Vec<String>,
     pub legs_max: usize,
+    pub company_calls_max: u32,
     pub receive_buffer: usize,
     pub refusals_max: u32,
     pub refusals_window_ms: u64,

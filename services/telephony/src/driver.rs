@@ -17,14 +17,14 @@ use call::{Call, Effect, Entry, Input, Next, Placement};
 use proto::{acd, line, media};
 use sip::Event;
 use tokio::sync::{mpsc, watch};
-use types::{AgentId, CallId, HangupCause, LegId, Supervision, TenantId, Timestamp};
+use types::{AgentId, CallId, HangupCause, LegId, Supervision, TenantId, Timestamp, TrunkId};
 
 use crate::edge::Handle;
 use crate::gateways::{Gateways, Session};
 use crate::ivr::Ivr;
 use crate::line::{Browsers, Line};
 use crate::queue::{Place, Queues};
-use crate::tolls::Tolls;
+use crate::tolls::{Taken, Tolls};
 use crate::trunk::Directory;
 use parties::Reaching;
 pub use parties::callee;
@@ -43,8 +43,25 @@ pub struct Shared {
     pub queues: Queues,
     pub browsers: Browsers,
     pub directory: watch::Receiver<Arc<Directory>>,
-    pub tolls: Arc<Tolls>,
+    /// Calls to the outside by trunk, and all calls by company.
+    pub tolls: Arc<Tolls<TrunkId>>,
+    pub companies: Arc<Tolls<TenantId>>,
+    /// Calls of one company at once, unless it wants less.
+    pub company_calls_max: u32,
     pub calls: Calls,
+}
+
+impl Shared {
+    /// Room for one more call of the company; `None`: it has all that it may.
+    pub fn room(&self, tenant: &TenantId) -> Option<Taken<TenantId>> {
+        let own = self.directory.borrow().calls_max(tenant).unwrap_or(u32::MAX);
+        let taken = self.companies.take(tenant, own.min(self.company_calls_max));
+        if taken.is_none() {
+            metrics::counter!("telephony_company_full_total").increment(1);
+            tracing::warn!(%tenant, "the company has all the calls that it may");
+        }
+        taken
+    }
 }
 
 /// The calls that run, for those who want to end one.
@@ -113,6 +130,8 @@ pub fn signals() -> (mpsc::Sender<Signal>, mpsc::Receiver<Signal>) {
 /// An admitted INVITE.
 pub struct NewCall {
     pub tenant: TenantId,
+    /// The company's room for it.
+    pub room: Taken<TenantId>,
     pub entry: Entry,
     pub leg: sip::LegId,
     /// The caller's offer; without one the gateway makes it.
@@ -184,6 +203,7 @@ pub async fn run(
 ) {
     let caller = PhoneLeg::new(shared.edge.clone(), new.leg);
     let (call, effects) = Call::offered(chassis::clock::now(), new.entry);
+    let _room = new.room;
     let mut driver = Driver::new(shared, new.tenant, call, signals);
     (driver.caller, driver.offered, driver.offer) = (Some(caller), new.offer.is_some(), new.offer);
     driver.run(effects, waiting).await;
@@ -191,7 +211,8 @@ pub async fn run(
 
 /// Runs an agent's call to its end.
 #[tracing::instrument(name = "call", skip_all, fields(%tenant, call = %placement.call))]
-pub async fn place(shared: Arc<Shared>, tenant: TenantId, placement: Placement) {
+pub async fn place(shared: Arc<Shared>, tenant: TenantId, room: Taken<TenantId>, placement: Placement) {
+    let _room = room;
     let (signals, waiting) = signals();
     let (call, effects) = Call::placed(chassis::clock::now(), placement);
     Driver::new(shared, tenant, call, signals).run(effects, waiting).await;

@@ -67,6 +67,8 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
         browsers: line::Browsers::new(deps.credentials.clone()),
         directory: directory.clone(),
         tolls: Arc::default(),
+        companies: Arc::default(),
+        company_calls_max: config.company_calls_max,
         calls: driver::Calls::default(),
     });
     let attendance = attend::Attendance::connect(&deps.credentials, &deps.peers.acd, &stop)?;

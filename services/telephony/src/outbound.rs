@@ -105,7 +105,7 @@ pub struct Dialling {
     /// The way that is tried now.
     route: Option<Route>,
     /// Our place among the calls that the trunk may carry.
-    pub taken: Option<Taken>,
+    pub taken: Option<Taken<TrunkId>>,
     /// Without a word by then, the next way is tried.
     pub due: Option<Timestamp>,
     code: u16,

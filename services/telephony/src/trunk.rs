@@ -70,6 +70,7 @@ pub struct Directory {
     /// By user name of the phone.
     places: HashMap<String, Place>,
     countries: HashMap<TenantId, String>,
+    calls_max: HashMap<TenantId, u32>,
     agents: HashMap<AgentId, (TenantId, String)>,
     queues: HashMap<QueueId, (TenantId, QueueCard)>,
     routes: HashMap<TenantId, Vec<Choice>>,
@@ -96,12 +97,14 @@ impl Directory {
     pub fn build(view: &ConfigView, realm: &str) -> Self {
         let mut directory = Self::default();
         for tenant in view.tenants(Kind::Tenant) {
-            let country = view
-                .docs(&tenant, Kind::Tenant)
-                .iter()
-                .find_map(|doc| doc.read::<config::Tenant>().and_then(|t| t.country_code));
-            if let Some(country) = country {
-                directory.countries.insert(tenant, country);
+            let company =
+                view.docs(&tenant, Kind::Tenant).iter().find_map(|doc| doc.read::<config::Tenant>());
+            let Some(company) = company else { continue };
+            if let Some(country) = company.country_code {
+                directory.countries.insert(tenant.clone(), country);
+            }
+            if let Some(calls) = company.calls_max {
+                directory.calls_max.insert(tenant, calls);
             }
         }
         for tenant in view.tenants(Kind::Trunk) {
@@ -303,6 +306,11 @@ impl Directory {
     /// The agent's phone with this user name.
     pub fn phone(&self, username: &str) -> Option<&Account<Phone>> {
         self.phones.get(username)
+    }
+
+    /// The calls at once that the company wants at most.
+    pub fn calls_max(&self, tenant: &TenantId) -> Option<u32> {
+        self.calls_max.get(tenant).copied()
     }
 
     /// What completes the tenant's national numbers.

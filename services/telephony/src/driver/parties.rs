@@ -144,6 +144,7 @@ impl Driver {
             };
             dialling.taken = self.shared.tolls.take(&route.trunk, route.calls_max);
             if dialling.taken.is_none() {
+                metrics::counter!("telephony_tolls_refused_total").increment(1);
                 tracing::warn!(trunk = %route.trunk, "the trunk carries all the calls that it may");
                 dialling.failed(503);
                 continue;

@@ -122,6 +122,13 @@ impl World {
         tell(&self.log, &self.tenant, kind, id, body);
     }
 
+    /// The company has so many calls at once.
+    pub async fn company_wants_calls(&self, calls_max: Option<u32>) {
+        let company = config::Tenant { calls_max, ..company() };
+        save(&self.log, &self.tenant, Kind::Tenant, self.tenant.as_str(), &company);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+
     /// A trunk of somebody else.
     pub fn save_trunk_of(&self, tenant: &TenantId, auth: TrunkAuth) {
         let trunk = config::Trunk { name: "Other".to_owned(), auth, enabled: true, outbound: None };
@@ -202,16 +209,20 @@ pub fn trunk_to(gateways: &[SocketAddr]) -> config::Trunk {
     config::Trunk { name: "Out".to_owned(), auth, enabled: true, outbound: Some(outbound) }
 }
 
-fn configure(log: &Log, tenant: &TenantId, agent: &AgentId, auth: TrunkAuth) {
-    let company = config::Tenant {
+fn company() -> config::Tenant {
+    config::Tenant {
         flow_networks: Vec::new(),
         name: "Acme".to_owned(),
         time_zone: "Europe/Bucharest".to_owned(),
         language: "en".to_owned(),
         country_code: Some("40".to_owned()),
         listening_notice: false,
-    };
-    save(log, tenant, Kind::Tenant, tenant.as_str(), &company);
+        calls_max: None,
+    }
+}
+
+fn configure(log: &Log, tenant: &TenantId, agent: &AgentId, auth: TrunkAuth) {
+    save(log, tenant, Kind::Tenant, tenant.as_str(), &company());
     let trunk = config::Trunk { name: "Carrier".to_owned(), auth, enabled: true, outbound: None };
     save(log, tenant, Kind::Trunk, id(TrunkId::new).as_str(), &trunk);
     let numbers = [(NUMBER, true, None), (QUIET_NUMBER, false, None), (LIMITED_NUMBER, false, Some(1_500))];

@@ -209,6 +209,9 @@ fn check_tenant(tenant: &Tenant, report: &mut Report) {
     if tenant.flow_networks.iter().any(|network| network.parse::<ipnet::IpNet>().is_err()) {
         report.problem("flow_networks", "bad_network", "is no network such as 10.20.0.0/16");
     }
+    if !tenant.calls_max.is_none_or(|calls| (1..=CALLS_MAX).contains(&calls)) {
+        report.problem("calls_max", "bad_calls_max", "is not between 1 and 10000");
+    }
 }
 
 fn settings(time_zone: &str, language: &str, country_code: Option<&str>, report: &mut Report) {

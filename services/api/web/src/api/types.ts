@@ -120,6 +120,7 @@ export type Company = Stored & {
   country_code: string | null;
   flow_networks?: string[];
   listening_notice: boolean;
+  calls_max?: number | null;
 };
 export type Named = Stored & { name: string };
 export type Prompt = Stored & { name: string; hash: string; duration_ms: number };

@@ -3,6 +3,9 @@ export default {
     lead: "What every part of the contact centre knows of the company.",
     networks: "Private networks that call flows may ask",
     networksHint: "One per line, such as 10.20.0.0/16; as far as the platform lets companies",
+    callsMax: "Calls at once",
+    callsMaxHint:
+      "All callers and agents together; who comes beyond hears busy. Empty: as many as the platform allows",
     listeningNotice: "Agents see when a supervisor listens to their call",
   },
   users: {

@@ -6,6 +6,9 @@ export default {
     lead: "Ce știe fiecare parte a centrului de contact despre companie.",
     networks: "Rețele private pe care fluxurile le pot întreba",
     networksHint: "Câte una pe rând, de exemplu 10.20.0.0/16; în măsura în care platforma permite",
+    callsMax: "Apeluri simultane",
+    callsMaxHint:
+      "Toți apelanții și agenții împreună; peste această limită se aude ocupat. Gol: câte permite platforma",
     listeningNotice: "Agenții văd când un supervizor le ascultă apelul",
   },
   users: {

@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 import { get, request } from "@/api/client";
 import { useServerForm } from "@/api/form";
 import { meQuery, useMay } from "@/api/queries";
-import { digits, required, z } from "@/api/schema";
+import { count, digits, required, z } from "@/api/schema";
 import type { Company } from "@/api/types";
 import { LanguageOptions } from "@/components/shell/language";
 import { Button, Card, Checkbox, Field, Input, Loaded, Notice, Page, Select, TextArea, toast } from "@/components/ui";
@@ -31,6 +31,7 @@ const schema = z.object({
   country_code: digits,
   flow_networks: z.string(),
   listening_notice: z.boolean(),
+  calls_max: count,
 });
 const lines = (text: string) =>
   text
@@ -50,9 +51,15 @@ function CompanyForm({ company }: { company: Company }) {
       country_code: company.country_code ?? "",
       flow_networks: (company.flow_networks ?? []).join("\n"),
       listening_notice: company.listening_notice,
+      calls_max: company.calls_max ? String(company.calls_max) : "",
     },
-    submit: async ({ country_code: code, flow_networks: networks, ...values }) => {
-      const body = { ...values, country_code: code || null, flow_networks: lines(networks) };
+    submit: async ({ country_code: code, flow_networks: networks, calls_max: calls, ...values }) => {
+      const body = {
+        ...values,
+        country_code: code || null,
+        flow_networks: lines(networks),
+        calls_max: calls ? Number(calls) : null,
+      };
       const saved = await request<Company>("PUT", "/company", { body, version: company.version });
       client.setQueryData(["company"], saved);
       await client.invalidateQueries({ queryKey: meQuery.queryKey });
@@ -91,6 +98,9 @@ function CompanyForm({ company }: { company: Company }) {
           error={errorOf("flow_networks")}
         >
           <TextArea {...register("flow_networks")} rows={2} />
+        </Field>
+        <Field label={t("company.callsMax")} hint={t("company.callsMaxHint")} error={errorOf("calls_max")}>
+          <Input {...register("calls_max")} inputMode="numeric" maxLength={5} />
         </Field>
         <Checkbox label={t("company.listeningNotice")} {...register("listening_notice")} />
         {may && (
