@@ -142,7 +142,8 @@ pub struct Credentials {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CarrierGateway {
-    /// Host and port, such as `sip.carrier.example:5060`.
+    /// Host and port, such as `sip.carrier.example:5060`; without a port the name
+    /// servers say where the carrier's servers are (RFC 3263).
     pub address: String,
     #[serde(default)]
     pub transport: Transport,
@@ -160,6 +161,18 @@ pub enum Transport {
     Tcp,
     /// The gateway's certificate must hold its name.
     Tls,
+    /// What the name servers say that the carrier prefers; UDP where they say nothing.
+    Auto,
+}
+
+/// The host of a gateway's address and its port, if it names one; IPv6 without
+/// brackets. `Err`: what follows the host is no port.
+pub fn host_and_port(address: &str) -> (&str, Result<Option<u16>, std::num::ParseIntError>) {
+    let (host, port) = match address.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, port)) => (host, port.strip_prefix(':').or_else(|| (!port.is_empty()).then_some(port))),
+        None => address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port))),
+    };
+    (host, port.map(str::parse).transpose())
 }
 
 /// How a carrier wants numbers.

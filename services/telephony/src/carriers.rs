@@ -1,18 +1,23 @@
-//! Carriers that our calls go to: whether their gateways answer (OPTIONS), and
-//! our registration with those that want one (RFC 3261 §10).
+//! Carriers that our calls go to: where their gateways are (RFC 3263), whether
+//! these answer (OPTIONS), and our registration with those that want one
+//! (RFC 3261 §10).
 
 mod registration;
+mod server;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sip::locate::in_order;
 use sip::{Credentials, Endpoint, Flow, Outbound, Party, RequestId, Response, Tokens, Uri};
+use sipnet::Names;
 use types::{TrunkId, config::Transport};
 
 use crate::edge::{Edge, Handle};
-use crate::outbound::Route;
+use crate::outbound::{Found, Route, Way};
 use registration::{Asking, Registration};
+use server::Server;
 
 /// Gateways watched.
 const GATEWAYS_MAX: usize = 10_000;
@@ -44,61 +49,39 @@ fn key(route: &Route) -> Key {
 /// The gateways of all trunks that take our calls.
 pub struct Carriers {
     pace: Pace,
+    names: Names,
     tokens: Tokens,
     all: HashMap<Key, Carrier>,
-    waiting: HashMap<RequestId, (Key, Asked)>,
+    waiting: HashMap<RequestId, (Key, Flow, Asked)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
     /// With the time by which its answer counts.
     Probe(Duration),
-    Registration(Flow),
+    Registration,
 }
 
 struct Carrier {
     route: Route,
     /// Its name is looked up now.
     resolving: bool,
-    flow: Option<Flow>,
-    /// The last probe was answered; nobody knows before the first.
-    up: Option<bool>,
-    /// It answered a probe once: its silence says something.
-    answers_probes: bool,
-    probe_at: Duration,
-    probe_again: Duration,
+    /// When its name is to be looked up again: it may lead elsewhere by then.
+    resolve_at: Duration,
+    resolve_again: Duration,
+    /// The last search found nothing.
+    unknown: bool,
+    /// Where its name leads, the first rank first.
+    servers: Vec<Server>,
     registration: Option<Registration>,
-}
-
-impl Carrier {
-    fn new(route: Route, pace: &Pace) -> Self {
-        Self {
-            route,
-            resolving: false,
-            flow: None,
-            up: None,
-            answers_probes: false,
-            probe_at: Duration::ZERO,
-            probe_again: pace.again,
-            registration: None,
-        }
-    }
-
-    /// Takes the newest configuration.
-    fn follow(&mut self, now: Duration, route: Route, pace: &Pace) {
-        if self.route.credentials != route.credentials
-            && let Some(registration) = &mut self.registration
-        {
-            registration.changed(now, pace);
-        }
-        self.route = route;
-    }
+    /// The server that knows us.
+    registered_at: Option<Flow>,
 }
 
 impl Carriers {
     /// `seed`: 32 secret random bytes.
-    pub fn new(pace: Pace, seed: [u8; 32]) -> Self {
-        Self { pace, tokens: Tokens::new(seed), all: HashMap::new(), waiting: HashMap::new() }
+    pub fn new(pace: Pace, names: Names, seed: [u8; 32]) -> Self {
+        Self { pace, names, tokens: Tokens::new(seed), all: HashMap::new(), waiting: HashMap::new() }
     }
 
     /// Asks what is due; names are looked up on the side.
@@ -115,23 +98,18 @@ impl Carriers {
             let pace = self.pace;
             let carrier = self.all.entry(key.clone()).or_insert_with(|| Carrier::new(route.clone(), &pace));
             carrier.follow(now, route, &pace);
-            match carrier.flow {
-                None if !carrier.resolving && carrier.probe_at <= now => {
-                    carrier.resolving = true;
-                    resolve(edge.clone(), key, carrier.route.clone());
-                }
-                None => {}
-                Some(flow) => {
-                    self.probe(now, &key, flow, endpoint);
-                    self.register(now, &key, flow, endpoint);
-                }
+            if !carrier.resolving && carrier.resolve_at <= now {
+                carrier.resolving = true;
+                resolve(edge.clone(), self.names.clone(), key.clone(), carrier.route.clone());
             }
+            self.probe(now, &key, endpoint);
+            self.register(now, &key, endpoint);
         }
         self.measure(now);
     }
 
     fn measure(&self, now: Duration) {
-        let up = self.all.values().filter(|carrier| carrier.up == Some(true)).count();
+        let up = self.all.values().filter(|carrier| carrier.servers.iter().any(Server::is_up)).count();
         metrics::gauge!("telephony_gateways_up").set(up as f64);
         metrics::gauge!("telephony_gateways").set(self.all.len() as f64);
         let registrations = || self.all.values().filter_map(|carrier| carrier.registration.as_ref());
@@ -144,36 +122,44 @@ impl Carriers {
     fn give_up(&mut self, now: Duration) {
         let late = |asked: &Asked| matches!(asked, Asked::Probe(until) if *until <= now);
         let late: Vec<RequestId> =
-            self.waiting.iter().filter(|(_, (_, asked))| late(asked)).map(|(id, _)| *id).collect();
+            self.waiting.iter().filter(|(_, (_, _, asked))| late(asked)).map(|(id, _)| *id).collect();
         for id in late {
-            let Some((key, _)) = self.waiting.remove(&id) else { continue };
+            let Some((key, flow, _)) = self.waiting.remove(&id) else { continue };
             if let Some(carrier) = self.all.get_mut(&key) {
-                carrier.probed(now, false, &self.pace);
+                carrier.probed(now, flow, false, &self.pace);
             }
         }
     }
 
-    fn probe(&mut self, now: Duration, key: &Key, flow: Flow, endpoint: &mut Endpoint) {
-        let Some(carrier) = self.all.get_mut(key).filter(|carrier| carrier.probe_at <= now) else { return };
-        carrier.probe_at = now + self.pace.timeout.max(self.pace.every);
-        if let Ok(id) = endpoint.request(now, probe(flow)) {
-            self.waiting.insert(id, (key.clone(), Asked::Probe(now + self.pace.timeout)));
+    fn probe(&mut self, now: Duration, key: &Key, endpoint: &mut Endpoint) {
+        let Some(carrier) = self.all.get_mut(key) else { return };
+        for server in &mut carrier.servers {
+            if server.asks(now, &self.pace)
+                && let Ok(id) = endpoint.request(now, probe(&carrier.route, server.flow))
+            {
+                let asked = Asked::Probe(now + self.pace.timeout);
+                self.waiting.insert(id, (key.clone(), server.flow, asked));
+            }
         }
     }
 
-    fn register(&mut self, now: Duration, key: &Key, flow: Flow, endpoint: &mut Endpoint) {
+    fn register(&mut self, now: Duration, key: &Key, endpoint: &mut Endpoint) {
         let wants = self.all.get(key).is_some_and(|c| c.route.register && c.route.credentials.is_some());
         if !wants {
             return self.leave(now, key, endpoint);
         }
         let Some(carrier) = self.all.get_mut(key) else { return };
+        let Some(flow) = carrier.preferred() else { return };
         let registration =
             carrier.registration.get_or_insert_with(|| Registration::new(self.tokens.long(), &self.pace));
+        if carrier.registered_at.replace(flow).is_some_and(|before| before != flow) {
+            registration.changed(now, &self.pace);
+        }
         let Some(asking) = registration.ask(now) else { return };
         if let Some(outbound) = request(&carrier.route, flow, asking)
             && let Ok(id) = endpoint.request(now, outbound)
         {
-            self.waiting.insert(id, (key.clone(), Asked::Registration(flow)));
+            self.waiting.insert(id, (key.clone(), flow, Asked::Registration));
         }
     }
 
@@ -181,7 +167,7 @@ impl Carriers {
     fn leave(&mut self, now: Duration, key: &Key, endpoint: &mut Endpoint) {
         let Some(carrier) = self.all.get_mut(key) else { return };
         let Some(mut registration) = carrier.registration.take().filter(|r| r.holds(now)) else { return };
-        if let Some(flow) = carrier.flow
+        if let Some(flow) = carrier.registered_at.take()
             && let Some(outbound) = request(&carrier.route, flow, registration.leave())
         {
             tracing::info!(gateway = carrier.route.address, "registration ended");
@@ -197,14 +183,6 @@ impl Carriers {
         }
     }
 
-    fn resolved(&mut self, now: Duration, key: &Key, flow: Option<Flow>) {
-        let Some(carrier) = self.all.get_mut(key) else { return };
-        (carrier.resolving, carrier.flow) = (false, flow);
-        if flow.is_none() {
-            carrier.probed(now, false, &self.pace);
-        }
-    }
-
     /// A gateway answered, or did not.
     pub fn answered(
         &mut self,
@@ -214,47 +192,110 @@ impl Carriers {
         response: Option<&Response>,
         endpoint: &Endpoint,
     ) {
-        let Some((key, asked)) = self.waiting.remove(&id) else { return };
+        let Some((key, flow, asked)) = self.waiting.remove(&id) else { return };
         let Some(carrier) = self.all.get_mut(&key) else { return };
         match asked {
             // Any answer but 503 shows that it lives, 404 and 405 too.
-            Asked::Probe(_) => carrier.probed(now, response.is_some() && code != 503, &self.pace),
-            Asked::Registration(flow) => {
+            Asked::Probe(_) => carrier.probed(now, flow, response.is_some() && code != 503, &self.pace),
+            Asked::Registration => {
                 carrier.registered(now, code, response, &endpoint.contact(flow), &self.pace);
             }
         }
     }
 
     /// A call found the gateway silent or failing: it is asked at once.
-    pub fn suspect(&mut self, now: Duration, route: &Route) {
-        if let Some(carrier) = self.all.get_mut(&key(route)).filter(|carrier| carrier.up != Some(false)) {
-            carrier.probe_at = now;
+    pub fn suspect(&mut self, now: Duration, route: &Route, flow: Flow) {
+        let servers = self.all.get_mut(&key(route)).map(|carrier| &mut carrier.servers);
+        if let Some(server) = servers.into_iter().flatten().find(|server| server.flow == flow) {
+            server.suspect(now);
         }
     }
 
-    /// Those that do not answer come last; the order is kept otherwise.
-    pub fn order(&self, mut routes: Vec<Route>) -> Vec<Route> {
-        routes.sort_by_key(|route| self.all.get(&key(route)).is_some_and(|c| c.up == Some(false)));
-        routes
+    /// The ways to take, each server of a gateway one: those that do not answer
+    /// come last; the order is kept otherwise.
+    pub fn ways(&self, routes: Vec<Route>, random: u128) -> Vec<Way> {
+        let mut all: Vec<(bool, Way)> =
+            routes.into_iter().flat_map(|route| self.ways_of(route, random)).collect();
+        all.sort_by_key(|(down, _)| *down);
+        all.into_iter().map(|(_, way)| way).collect()
+    }
+
+    fn ways_of(&self, route: Route, random: u128) -> Vec<(bool, Way)> {
+        let carrier = self.all.get(&key(&route));
+        let servers: Vec<&Server> = carrier.into_iter().flat_map(|carrier| &carrier.servers).collect();
+        if servers.is_empty() {
+            // It is looked up when its turn comes.
+            let unknown = carrier.is_some_and(|carrier| carrier.unknown);
+            return vec![(unknown, Way { route, flow: None })];
+        }
+        let ordered = in_order(servers, |server| (server.target.rank, server.target.weight), random);
+        let way = |flow| Way { route: route.clone(), flow: Some(flow) };
+        ordered.into_iter().map(|server| (server.is_down(), way(server.flow))).collect()
     }
 }
 
 impl Carrier {
-    /// Some carriers leave every OPTIONS without an answer: one of them that we
-    /// are registered with lives.
-    fn probed(&mut self, now: Duration, answered: bool, pace: &Pace) {
-        self.answers_probes |= answered;
-        let registered = self.registration.as_ref().is_some_and(|r| r.holds(now));
-        let lives = answered || (registered && !self.answers_probes);
-        if self.up != Some(lives) {
-            tracing::info!(gateway = self.route.address, lives, "a gateway's state changed");
+    fn new(route: Route, pace: &Pace) -> Self {
+        Self {
+            route,
+            resolving: false,
+            resolve_at: Duration::ZERO,
+            resolve_again: pace.again,
+            unknown: false,
+            servers: Vec::new(),
+            registration: None,
+            registered_at: None,
         }
-        self.up = Some(lives);
-        self.probe_at = now + if lives { pace.every } else { self.probe_again };
-        self.probe_again = if lives { pace.again } else { (self.probe_again * 2).min(pace.again_max) };
-        if !lives {
+    }
+
+    /// Takes the newest configuration.
+    fn follow(&mut self, now: Duration, route: Route, pace: &Pace) {
+        if self.route.credentials != route.credentials
+            && let Some(registration) = &mut self.registration
+        {
+            registration.changed(now, pace);
+        }
+        self.route = route;
+    }
+
+    /// The first server that answers, or might; the first of all where none does.
+    fn preferred(&self) -> Option<Flow> {
+        let living = self.servers.iter().find(|server| !server.is_down());
+        living.or(self.servers.first()).map(|server| server.flow)
+    }
+
+    /// Name servers that are away change nothing about servers that are known.
+    fn resolved(&mut self, now: Duration, found: Option<Found>, pace: &Pace) {
+        self.resolving = false;
+        self.unknown = found.is_none();
+        let Some(found) = found else {
+            self.resolve_at = now + self.resolve_again;
+            self.resolve_again = (self.resolve_again * 2).min(pace.again_max);
+            return;
+        };
+        (self.resolve_at, self.resolve_again) = (now + found.valid, pace.again);
+        let mut before = std::mem::take(&mut self.servers);
+        for (target, flow) in found.servers {
+            let known = before.iter().position(|server| server.flow == flow);
+            let mut server =
+                known.map_or_else(|| Server::new(target, flow, pace), |at| before.swap_remove(at));
+            server.target = target;
+            self.servers.push(server);
+        }
+    }
+
+    fn probed(&mut self, now: Duration, flow: Flow, answered: bool, pace: &Pace) {
+        let registered = self.registration.as_ref().is_some_and(|r| r.holds(now));
+        let registered = registered && self.registered_at == Some(flow);
+        let Some(server) = self.servers.iter_mut().find(|server| server.flow == flow) else { return };
+        let changed = server.probed(now, answered, registered, pace);
+        let lives = server.is_up();
+        if changed {
+            tracing::info!(gateway = self.route.address, at = %flow.remote, lives, "a gateway's state changed");
+        }
+        if self.servers.iter().all(Server::is_down) {
             // Its name may lead elsewhere by now.
-            self.flow = None;
+            self.resolve_at = self.resolve_at.min(now + pace.again);
         }
     }
 
@@ -276,23 +317,26 @@ impl Carrier {
     }
 }
 
-fn resolve(edge: Handle, key: Key, route: Route) {
+fn resolve(edge: Handle, names: Names, key: Key, route: Route) {
     tokio::spawn(async move {
-        let remote = route.resolve().await;
+        let located = route.locate(&names).await;
         let resolved = move |edge: &mut Edge, now| {
-            let flow = remote.map(|remote| edge.flow_to(&route, remote));
-            edge.carriers.resolved(now, &key, flow);
+            let found = located.and_then(|located| edge.reachable(&route, located));
+            let pace = edge.carriers.pace;
+            if let Some(carrier) = edge.carriers.all.get_mut(&key) {
+                carrier.resolved(now, found, &pace);
+            }
         };
         edge.send(resolved).await;
     });
 }
 
-fn probe(flow: Flow) -> Outbound {
-    let party = Party::new(Uri::sip("trunkline", flow.remote));
+fn probe(route: &Route, flow: Flow) -> Outbound {
+    let party = Party::new(route.uri("trunkline", flow.remote));
     Outbound {
         method: "OPTIONS".to_owned(),
         flow,
-        uri: Uri::sip("", flow.remote),
+        uri: route.uri("", flow.remote),
         from: party.clone(),
         to: party,
         call_id: None,
@@ -304,11 +348,11 @@ fn probe(flow: Flow) -> Outbound {
 
 fn request(route: &Route, flow: Flow, asking: Asking) -> Option<Outbound> {
     let (username, password) = route.credentials.clone()?;
-    let party = Party::new(Uri::sip(&username, flow.remote));
+    let party = Party::new(route.uri(&username, flow.remote));
     Some(Outbound {
         method: "REGISTER".to_owned(),
         flow,
-        uri: Uri::sip("", flow.remote),
+        uri: route.uri("", flow.remote),
         from: party.clone(),
         to: party,
         call_id: Some(asking.call_id),

@@ -31,6 +31,7 @@ pub struct Config {
     pub refusals_window_ms: u64,
     pub drain_wait_ms: u64,
     pub never_silenced: Vec<String>,
+    pub name_servers: Vec<String>,
     pub probe_every_ms: u64,
     pub probe_timeout_ms: u64,
     pub again_ms: u64,
@@ -67,6 +68,15 @@ impl Config {
             again_max: Duration::from_millis(self.again_max_ms),
             expires: self.registration_s,
         }
+    }
+
+    /// The name servers that are asked where carriers are.
+    pub fn name_servers(&self) -> anyhow::Result<Vec<SocketAddr>> {
+        let address = |text: &String| match text.parse::<IpAddr>() {
+            Ok(ip) => Ok(SocketAddr::new(ip, 53)),
+            Err(_) => text.parse().with_context(|| format!("name_servers: {text:?} is no IP address")),
+        };
+        self.name_servers.iter().map(address).collect()
     }
 
     /// The address that peers of the other IP version are told, if there is one.

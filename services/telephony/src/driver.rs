@@ -16,6 +16,7 @@ use bytes::Bytes;
 use call::{Call, Effect, Entry, Input, Next, Placement};
 use proto::{acd, line, media};
 use sip::Event;
+use sipnet::Names;
 use tokio::sync::{mpsc, watch};
 use types::{AgentId, CallId, HangupCause, LegId, Supervision, TenantId, Timestamp, TrunkId};
 
@@ -38,6 +39,8 @@ const MEDIA_TIMEOUT_MS: i64 = 5_000;
 pub struct Shared {
     pub log: eventlog::Log,
     pub edge: Handle,
+    /// Where carriers are.
+    pub names: Names,
     pub gateways: Gateways,
     pub ivr: Ivr,
     pub queues: Queues,

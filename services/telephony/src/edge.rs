@@ -75,6 +75,8 @@ pub struct Edge {
     pub(crate) carriers: Carriers,
     /// What peers know.
     pub(crate) address: SocketAddr,
+    /// Peers of the other IP version are told another one.
+    pub(crate) other_version: bool,
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
     pub(crate) challenger: Challenger,
     pub(crate) registrar: Registrar,
@@ -126,8 +128,9 @@ impl Edge {
         Ok(Self {
             stack: Stack::new(Endpoint::new(settings, chassis::random::key()), transport),
             gate: Gate::new(config, directory.clone()),
-            carriers: Carriers::new(config.pace(), chassis::random::key()),
+            carriers: Carriers::new(config.pace(), shared.names.clone(), chassis::random::key()),
             address,
+            other_version: config.other()?.is_some(),
             directory,
             challenger: Challenger::new(config.realm.clone(), NONCE_LIFETIME, tokens),
             registrar: Registrar::default(),

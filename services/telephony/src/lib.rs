@@ -61,6 +61,7 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     let shared = Arc::new(Shared {
         log: deps.log.clone(),
         edge: handle,
+        names: sipnet::Names::new(&config.name_servers()?)?,
         gateways: gateways::Gateways::connect(&deps.credentials, &addresses, &address.to_string(), &stop)?,
         ivr: ivr::Ivr::connect(&deps.credentials, &deps.peers.ivr)?,
         queues: queue::Queues::connect(&deps.credentials, &deps.peers.acd, &stop)?,

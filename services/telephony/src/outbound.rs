@@ -2,14 +2,16 @@
 //! answer means.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sip::locate;
 use sip::{Credentials, Flow, OutboundInvite, Party, Protocol, Uri};
-use sipnet::Verify;
+use sipnet::names::Located;
+use sipnet::{Names, Verify};
 use tokio::sync::mpsc;
-use types::config::{NumberFormat, Transport};
+use types::config::{NumberFormat, Transport, host_and_port};
 use types::{CallId, E164, Millis, OfferOutcome, TenantId, Timestamp, TrunkId};
 
 use crate::driver::{PhoneLeg, Signal};
@@ -19,13 +21,13 @@ use crate::tolls::Taken;
 /// A gateway that says nothing at all for so long is passed over.
 const SILENCE_MAX: Millis = 6_000;
 /// Ways tried for one number.
-const ROUTES_MAX: usize = 8;
+const WAYS_MAX: usize = 16;
 
 /// One way to the outside: a gateway of a trunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     pub trunk: TrunkId,
-    /// `host:port`.
+    /// `host` or `host:port`.
     pub address: String,
     pub transport: Transport,
     pub credentials: Option<(String, String)>,
@@ -52,21 +54,32 @@ impl Route {
         }
     }
 
-    /// The gateway's address; the first that its name has, IPv4 before IPv6: our
-    /// sockets may know nothing else.
-    pub async fn resolve(&self) -> Option<SocketAddr> {
-        if let Ok(remote) = self.address.parse() {
-            return Some(remote);
+    /// Where the gateway's name leads (RFC 3263).
+    pub async fn locate(&self, names: &Names) -> Option<Located> {
+        let transport = match self.transport {
+            Transport::Udp => Some(locate::Transport::Udp),
+            Transport::Tcp => Some(locate::Transport::Tcp),
+            Transport::Tls => Some(locate::Transport::Tls),
+            Transport::Auto => None,
+        };
+        let (host, port) = host_and_port(&self.address);
+        let found = names.locate(host, port.ok()?, transport).await;
+        found.inspect_err(|error| tracing::warn!(self.address, %error, "gateway not found")).ok()
+    }
+
+    /// Somebody at the gateway: by its name where it has one, else at `remote`.
+    pub fn uri(&self, user: &str, remote: SocketAddr) -> Uri {
+        let (host, port) = host_and_port(&self.address);
+        let uri = Uri::sip(user, remote);
+        match host.parse::<IpAddr>() {
+            Ok(_) => uri,
+            Err(_) => Uri { host: host.to_owned(), port: port.unwrap_or_default(), ..uri },
         }
-        let found = tokio::net::lookup_host(&self.address).await;
-        let found = found.inspect_err(|error| tracing::warn!(self.address, %error, "gateway not found"));
-        found.ok()?.min_by_key(SocketAddr::is_ipv6)
     }
 
     /// Whom a TLS connection to the gateway must lead to (RFC 5922).
     fn verify(&self) -> Verify {
-        let name = self.address.rsplit_once(':').map_or(self.address.as_str(), |(host, _)| host);
-        let name = name.trim_matches(['[', ']']).to_owned();
+        let name = host_and_port(&self.address).0.to_owned();
         Verify { name, roots: self.ca.as_deref().map(str::to_owned) }
     }
 
@@ -84,15 +97,41 @@ impl Route {
     }
 }
 
+/// A way to the outside, with the server that it leads to.
+#[derive(Debug, Clone)]
+pub struct Way {
+    pub route: Route,
+    /// `None`: the gateway's name is to be looked up.
+    pub flow: Option<Flow>,
+}
+
+/// Where a name was found to lead, and how long that is so.
+pub struct Found {
+    pub servers: Vec<(locate::Target, Flow)>,
+    pub valid: Duration,
+}
+
 impl Edge {
-    /// The way to a gateway at this address.
-    pub(crate) fn flow_to(&mut self, route: &Route, remote: SocketAddr) -> Flow {
-        let protocol = match route.transport {
-            Transport::Udp => Protocol::Udp,
-            Transport::Tcp => Protocol::Tcp,
-            Transport::Tls => Protocol::Tls(self.stack.identity(route.verify())),
+    fn flow_to(&mut self, route: &Route, target: &locate::Target) -> Flow {
+        let protocol = match target.transport {
+            locate::Transport::Udp => Protocol::Udp,
+            locate::Transport::Tcp => Protocol::Tcp,
+            locate::Transport::Tls => Protocol::Tls(self.stack.identity(route.verify())),
         };
-        Flow { protocol, remote }
+        Flow { protocol, remote: target.address }
+    }
+
+    /// The servers of an IP version that we speak; `None`: none is.
+    pub(crate) fn reachable(&mut self, route: &Route, located: Located) -> Option<Found> {
+        let Located { targets, valid } = located;
+        let spoken = targets.into_iter().filter(|target| self.speaks(target.address));
+        let spoken: Vec<_> = spoken.collect();
+        let servers: Vec<_> = spoken.into_iter().map(|t| (t, self.flow_to(route, &t))).collect();
+        (!servers.is_empty()).then_some(Found { servers, valid })
+    }
+
+    fn speaks(&self, address: SocketAddr) -> bool {
+        self.other_version || address.is_ipv4() == self.address.is_ipv4()
     }
 }
 
@@ -101,9 +140,9 @@ pub struct Dialling {
     pub number: E164,
     /// Dropping it cancels or hangs up.
     pub leg: Option<PhoneLeg>,
-    routes: VecDeque<Route>,
+    ways: VecDeque<Way>,
     /// The way that is tried now.
-    route: Option<Route>,
+    way: Option<Way>,
     /// Our place among the calls that the trunk may carry.
     pub taken: Option<Taken<TrunkId>>,
     /// Without a word by then, the next way is tried.
@@ -112,18 +151,27 @@ pub struct Dialling {
 }
 
 impl Dialling {
-    pub fn new(number: E164, mut routes: Vec<Route>) -> Self {
-        routes.truncate(ROUTES_MAX);
-        Self { number, leg: None, routes: routes.into(), route: None, taken: None, due: None, code: 503 }
+    pub fn new(number: E164, mut ways: Vec<Way>) -> Self {
+        ways.truncate(WAYS_MAX);
+        Self { number, leg: None, ways: ways.into(), way: None, taken: None, due: None, code: 503 }
     }
 
     /// The next way; what was begun before is dropped.
-    pub fn next(&mut self, now: Timestamp) -> Option<Route> {
+    pub fn next(&mut self, now: Timestamp) -> Option<Way> {
         (self.leg, self.taken) = (None, None);
-        let route = self.routes.pop_front();
-        self.route = route.clone();
-        self.due = route.is_some().then_some(now + SILENCE_MAX);
-        route
+        let way = self.ways.pop_front();
+        self.way = way.clone();
+        self.due = way.is_some().then_some(now + SILENCE_MAX);
+        way
+    }
+
+    /// The name of the way that is tried now led to these servers.
+    pub fn located(&mut self, flows: Vec<Flow>) {
+        let Some(way) = &self.way else { return };
+        let room = WAYS_MAX.saturating_sub(self.ways.len());
+        for flow in flows.into_iter().take(room).rev() {
+            self.ways.push_front(Way { route: way.route.clone(), flow: Some(flow) });
+        }
     }
 
     /// Something was heard of the gateway.
@@ -136,12 +184,13 @@ impl Dialling {
     pub fn failed(&mut self, code: u16) -> bool {
         self.code = code;
         self.due = None;
-        fails_over(code) && !self.routes.is_empty()
+        fails_over(code) && !self.ways.is_empty()
     }
 
     /// The way that is tried now, when this answer of it is the carrier's failure.
-    pub fn suspect(&self, code: u16) -> Option<&Route> {
-        self.route.as_ref().filter(|_| fails_over(code))
+    pub fn suspect(&self, code: u16) -> Option<(Route, Flow)> {
+        let way = self.way.as_ref().filter(|_| fails_over(code))?;
+        Some((way.route.clone(), way.flow?))
     }
 
     /// How the last answer counts.
@@ -163,20 +212,18 @@ fn fails_over(code: u16) -> bool {
 pub async fn invite(
     edge: &Handle,
     route: &Route,
-    remote: SocketAddr,
+    flow: Flow,
     (number, presented): (&E164, &E164),
     of: (TenantId, CallId),
     sdp: Bytes,
     signals: mpsc::Sender<Signal>,
 ) -> Option<PhoneLeg> {
-    let callee = Uri::sip(&route.write(number), remote);
+    let callee = route.uri(&route.write(number), flow.remote);
     let shown = route.write(presented);
     let credentials = route.credentials.clone();
     let credentials = credentials.map(|(username, password)| Credentials { username, password });
-    tracing::info!(trunk = %route.trunk, gateway = route.address, "dialled");
-    let route = route.clone();
+    tracing::info!(trunk = %route.trunk, gateway = route.address, at = %flow.remote, "dialled");
     let send = move |edge: &mut Edge, now| {
-        let flow = edge.flow_to(&route, remote);
         let from = Uri::sip(&shown, edge.address);
         let invite = OutboundInvite {
             flow,
@@ -216,6 +263,10 @@ mod tests {
         }
     }
 
+    fn way() -> Way {
+        Way { route: route(NumberFormat::E164), flow: None }
+    }
+
     #[test]
     fn a_number_is_written_as_the_carrier_wants_it() {
         let (home, abroad) = ("+40211234567".parse().unwrap(), "+36201234567".parse().unwrap());
@@ -242,11 +293,11 @@ mod tests {
         let number: E164 = "+36201234567".parse().unwrap();
         for (code, next) in [(503, true), (500, true), (408, true), (486, false), (404, false), (603, false)]
         {
-            let mut dialling = Dialling::new(number.clone(), vec![route(NumberFormat::E164); 2]);
+            let mut dialling = Dialling::new(number.clone(), vec![way(); 2]);
             dialling.next(Timestamp::from_millis(0));
             assert_eq!(dialling.failed(code), next, "{code}");
         }
-        let mut last = Dialling::new(number, vec![route(NumberFormat::E164)]);
+        let mut last = Dialling::new(number, vec![way()]);
         last.next(Timestamp::from_millis(0));
         assert!(!last.failed(503), "there is no other way");
     }

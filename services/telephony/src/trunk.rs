@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use eventlog::ConfigView;
 use serde::Deserialize;
-use sip::{Flow, Protocol, Uri, digest::Secret};
+use sip::{Flow, Protocol, Uri, digest::Secret, locate::in_order};
 use types::config::{self, Kind, TrunkAuth};
 use types::{AgentId, E164, FlowId, Millis, QueueId, TenantId, TrunkId};
 
@@ -218,24 +218,9 @@ impl Directory {
     /// by chance in proportion to their weights.
     pub fn routes(&self, tenant: &TenantId, number: &E164, random: u128) -> Vec<Route> {
         let all = self.routes.get(tenant).into_iter().flatten();
-        let mut choices: Vec<&Choice> = all.filter(|choice| choice.route.allows(number)).collect();
-        let mut random = random;
-        let mut ordered = Vec::new();
-        while let Some(first) = choices.iter().map(|choice| choice.priority).min() {
-            let equals = choices.iter().filter(|choice| choice.priority == first);
-            let total: u128 = equals.map(|choice| u128::from(choice.weight.max(1))).sum();
-            let mut ticket = random % total;
-            random /= total;
-            let chosen = choices.iter().position(|choice| {
-                let weight = u128::from(choice.weight.max(1));
-                let hit = choice.priority == first && ticket < weight;
-                ticket -= if choice.priority == first && !hit { weight } else { 0 };
-                hit
-            });
-            let Some(chosen) = chosen else { break };
-            ordered.push(choices.remove(chosen).route.clone());
-        }
-        ordered
+        let choices: Vec<&Choice> = all.filter(|choice| choice.route.allows(number)).collect();
+        let ordered = in_order(choices, |choice| (choice.priority, choice.weight), random);
+        ordered.into_iter().map(|choice| choice.route.clone()).collect()
     }
 
     /// A number of the company's, the lowest: what others are shown where nothing

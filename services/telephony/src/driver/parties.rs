@@ -4,13 +4,14 @@
 use call::{Command, HandOver, Input, QueueNode, RINGBACK, Seat, Unheard};
 use proto::acd::v1::{Caller, caller_event, caller_request::Reach};
 use proto::line::v1::{self as line, command, seats, target, to_line};
+use sip::locate::in_order;
 use types::{
     AgentId, E164, HangupCause, LegId, OfferOutcome, Purpose, ReservationId, Supervision, Target, TenantId,
 };
 
 use super::Driver;
 use crate::line::{Device, Line};
-use crate::outbound::{Dialling, Route};
+use crate::outbound::{Dialling, Route, Way};
 use crate::queue::Place;
 use crate::trunk::Directory;
 
@@ -121,12 +122,13 @@ impl Driver {
 
     async fn dial(&mut self, leg: LegId, number: E164) {
         let routes = self.shared.directory.borrow().routes(&self.tenant, &number, chassis::random::u128());
-        let order = move |edge: &mut crate::edge::Edge, _| edge.carriers.order(routes);
-        let routes = self.shared.edge.ask(order).await.unwrap_or_default();
-        if routes.is_empty() {
+        let random = chassis::random::u128();
+        let ways = move |edge: &mut crate::edge::Edge, _| edge.carriers.ways(routes, random);
+        let ways = self.shared.edge.ask(ways).await.unwrap_or_default();
+        if ways.is_empty() {
             tracing::info!(%number, "no trunk takes calls to the outside");
         }
-        let dialling = Dialling::new(number, routes);
+        let dialling = Dialling::new(number, ways);
         self.lines.insert(leg.clone(), Line::new(Device::Trunk(Box::new(dialling))));
         if let Some(media) = &mut self.media {
             media.add_rtp(&leg, None).await;
@@ -138,9 +140,13 @@ impl Driver {
         loop {
             let Some(line) = self.lines.get_mut(&party) else { return };
             let (Some(sdp), Device::Trunk(dialling)) = (line.local.clone(), &mut line.device) else { return };
-            let Some(route) = dialling.next(chassis::clock::now()) else {
+            let Some(Way { route, flow }) = dialling.next(chassis::clock::now()) else {
                 let outcome = dialling.outcome();
                 return self.inputs.push_back(Input::LineRefused { leg: party, outcome });
+            };
+            let Some(flow) = flow else {
+                self.locate(&party, route).await;
+                continue;
             };
             dialling.taken = self.shared.tolls.take(&route.trunk, route.calls_max);
             if dialling.taken.is_none() {
@@ -151,7 +157,7 @@ impl Driver {
             }
             let number = dialling.number.clone();
             let of = (self.tenant.clone(), self.call.ledger().call.clone());
-            let leg = self.send_invite(&route, &number, of, sdp).await;
+            let leg = self.send_invite(&route, flow, &number, of, sdp).await;
             let Some(line) = self.lines.get_mut(&party) else { return };
             let Device::Trunk(dialling) = &mut line.device else { return };
             dialling.leg = leg;
@@ -162,19 +168,34 @@ impl Driver {
         }
     }
 
+    /// Nobody has looked up the gateway's name yet: its servers are the next ways.
+    async fn locate(&mut self, party: &LegId, route: Route) {
+        let Some(located) = route.locate(&self.shared.names).await else { return };
+        let random = chassis::random::u128();
+        let flows = move |edge: &mut crate::edge::Edge, _| {
+            let servers = edge.reachable(&route, located).map(|found| found.servers).unwrap_or_default();
+            let servers = in_order(servers, |(target, _)| (target.rank, target.weight), random);
+            servers.into_iter().map(|(_, flow)| flow).collect::<Vec<_>>()
+        };
+        let flows = self.shared.edge.ask(flows).await.unwrap_or_default();
+        if let Some(Device::Trunk(dialling)) = self.lines.get_mut(party).map(|line| &mut line.device) {
+            dialling.located(flows);
+        }
+    }
+
     async fn send_invite(
         &self,
         route: &Route,
+        flow: sip::Flow,
         number: &E164,
         of: (TenantId, types::CallId),
         sdp: bytes::Bytes,
     ) -> Option<super::PhoneLeg> {
-        let remote = route.resolve().await?;
         let called = self.call.ledger().did.clone();
         let own = || self.shared.directory.borrow().own_number(&self.tenant);
         let presented = route.caller_id.clone().or(called).or_else(own)?;
         let (edge, signals) = (self.shared.edge.clone(), self.signals.clone());
-        crate::outbound::invite(&edge, route, remote, (number, &presented), of, sdp, signals).await
+        crate::outbound::invite(&edge, route, flow, (number, &presented), of, sdp, signals).await
     }
 
     /// A carrier's final answer other than 2xx: the next way, or the outcome.
@@ -182,8 +203,8 @@ impl Driver {
         let Some(Device::Trunk(dialling)) = self.lines.get_mut(&party).map(|line| &mut line.device) else {
             return;
         };
-        if let Some(route) = dialling.suspect(code).cloned() {
-            self.shared.edge.send_now(move |edge, now| edge.carriers.suspect(now, &route));
+        if let Some((route, flow)) = dialling.suspect(code) {
+            self.shared.edge.send_now(move |edge, now| edge.carriers.suspect(now, &route, flow));
         }
         if dialling.failed(code) {
             return self.dial_next(party).await;

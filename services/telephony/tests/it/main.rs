@@ -4,6 +4,7 @@
 mod calls;
 mod carriers;
 mod conformance;
+mod names;
 mod peers;
 mod registration;
 mod sessions;

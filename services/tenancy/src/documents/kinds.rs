@@ -12,7 +12,7 @@ use types::{
     SkillId, TenantId, Timestamp, TrunkId,
     config::{
         Agent, Category, Credentials, Department, Did, Disposition, Kind, Outbound, Prompt, Role, SkillName,
-        Tenant, Trunk, TrunkAuth,
+        Tenant, Trunk, TrunkAuth, host_and_port,
     },
 };
 
@@ -248,11 +248,12 @@ fn check_outbound(outbound: &Outbound, report: &mut Report) {
         report.problem("outbound.gateways", "gateways", "are not 1 to 8");
     }
     for (i, gateway) in outbound.gateways.iter().enumerate() {
-        let (host, port) = gateway.address.rsplit_once(':').unwrap_or_default();
+        let (host, port) = host_and_port(&gateway.address);
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:[]".contains(c);
         let host = !host.is_empty() && host.len() <= 253 && host.chars().all(plain);
-        if !host || port.parse::<u16>().is_err() {
-            report.problem(format!("outbound.gateways[{i}].address"), "bad_gateway", "is no host and port");
+        if !host || port.is_err() {
+            let message = "is no host, with or without a port";
+            report.problem(format!("outbound.gateways[{i}].address"), "bad_gateway", message);
         }
     }
     let prefix = |text: &String| (1..=15).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());

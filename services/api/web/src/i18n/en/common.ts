@@ -93,7 +93,7 @@ export default {
     bad_prefixes: "Up to 300 beginnings of numbers, digits only",
     bad_calls_max: "From 1 to 10000 calls",
     bad_ca: "Certificates in PEM, up to 64 kB",
-    bad_gateway: "A host and port, such as sip.carrier.example:5060",
+    bad_gateway: "A host such as sip.carrier.example, with a port or without",
     bad_credentials: "1 to 128 printable characters each",
     answer_after: "Between 1 second and 1 hour",
     addresses: "From 1 to 100 addresses",

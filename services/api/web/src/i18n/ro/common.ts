@@ -96,7 +96,7 @@ export default {
     bad_prefixes: "Până la 300 de începuturi de numere, numai cifre",
     bad_calls_max: "De la 1 la 10000 de apeluri",
     bad_ca: "Certificate în format PEM, cel mult 64 kB",
-    bad_gateway: "O gazdă și un port, de exemplu sip.carrier.example:5060",
+    bad_gateway: "O gazdă precum sip.carrier.example, cu sau fără port",
     bad_credentials: "Câte 1 până la 128 de caractere tipăribile",
     answer_after: "Între 1 secundă și 1 oră",
     addresses: "De la 1 la 100 de adrese",

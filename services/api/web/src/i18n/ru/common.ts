@@ -96,7 +96,7 @@ export default {
     bad_prefixes: "До 300 начал номеров, только цифры",
     bad_calls_max: "От 1 до 10000 звонков",
     bad_ca: "Сертификаты в формате PEM, не более 64 КБ",
-    bad_gateway: "Хост и порт, например sip.carrier.example:5060",
+    bad_gateway: "Хост, например sip.carrier.example, с портом или без",
     bad_credentials: "По 1–128 печатных символов",
     answer_after: "От 1 секунды до 1 часа",
     addresses: "От 1 до 100 адресов",

@@ -1,0 +1,231 @@
+//! What an agent's phone begins by itself while it is in a call: a consultation by
+//! a second call, handed over by REFER with Replaces (RFC 5589 §7), and a call that
+//! moves to another phone of the agent (INVITE with Replaces, RFC 3891).
+//!
+//! The phone stays one party of the call with one leg at the gateway: whichever of
+//! its dialogs spoke last has the sound.
+
+use bytes::Bytes;
+use call::{Command, Input};
+use proto::line::v1::{self as line, target};
+use sip::{Answer, Event};
+use types::{LegId, OfferOutcome, Target};
+
+use super::parties::{new_leg, resolve};
+use super::{Driver, PhoneLeg, Signal};
+use crate::line::{Device, Line};
+
+/// An INVITE of an agent's phone that belongs to a call.
+#[derive(Debug)]
+pub struct Dialled {
+    pub leg: sip::LegId,
+    /// The phone's user name.
+    pub username: String,
+    /// The user part of what was dialled.
+    pub to: String,
+    pub offer: Option<Bytes>,
+    /// The dialog whose place it takes.
+    pub replaces: Option<sip::LegId>,
+}
+
+/// A second dialog of a phone with its call.
+pub struct Second {
+    leg: PhoneLeg,
+    kind: Kind,
+}
+
+enum Kind {
+    /// The gateway is asked where the sound goes, by this operation; then somebody
+    /// is consulted, or the first dialog is over.
+    Opening { op: u64, then: Option<Target> },
+    /// This party is consulted by it.
+    Consults(LegId),
+}
+
+impl Second {
+    pub fn leg(&self) -> sip::LegId {
+        self.leg.leg()
+    }
+}
+
+impl Driver {
+    /// The agent's phone calls while it is in this call.
+    pub(super) async fn on_dialled(&mut self, dialled: Dialled) {
+        let leg = PhoneLeg::new(self.shared.edge.clone(), dialled.leg);
+        if let Err(code) = self.open_second(leg, &dialled).await {
+            tracing::info!(username = dialled.username, dialled.to, code, "a phone's second call is refused");
+            let leg = dialled.leg;
+            let refuse = move |edge: &mut crate::edge::Edge, now| {
+                let _ = edge.stack.endpoint.reject(now, leg, &Answer::new(code));
+            };
+            self.shared.edge.send(refuse).await;
+        }
+    }
+
+    async fn open_second(&mut self, leg: PhoneLeg, dialled: &Dialled) -> Result<(), u16> {
+        let party = match dialled.replaces {
+            Some(replaced) => self.phone_party(replaced),
+            None => self.call.lead().map(|(leg, _)| leg.clone()),
+        };
+        let party = party.ok_or(481_u16)?;
+        let then = match dialled.replaces {
+            Some(_) => None,
+            None => Some(self.dialled_by_phone(&dialled.to).ok_or(404_u16)?),
+        };
+        let line = self.lines.get_mut(&party).ok_or(481_u16)?;
+        let own = matches!(&line.device, Device::Phone { username, .. } if *username == dialled.username);
+        if !own || !line.accepted {
+            return Err(403);
+        }
+        if line.second.is_some() {
+            return Err(486);
+        }
+        let (Some(offer), Some(media)) = (&dialled.offer, &mut self.media) else { return Err(488) };
+        let op = media.set_remote(&party, offer, true).await;
+        line.second = Some(Second { leg, kind: Kind::Opening { op, then } });
+        Ok(())
+    }
+
+    /// A colleague by the name of their phone, or a number.
+    fn dialled_by_phone(&self, user: &str) -> Option<Target> {
+        let directory = self.shared.directory.borrow();
+        let phone = directory.phone(user).filter(|phone| phone.of.tenant == self.tenant);
+        let who = match phone {
+            Some(phone) => target::Who::Agent(phone.of.agent.to_string()),
+            None => target::Who::Number(user.to_owned()),
+        };
+        resolve(&directory, &self.tenant, line::Target { who: Some(who) }).ok()?.party()
+    }
+
+    /// The gateway says where the sound of a second dialog goes; `false`: of none.
+    pub(super) async fn second_ready(&mut self, party: &LegId, op: u64, sdp: &Bytes) -> bool {
+        let Some(line) = self.lines.get_mut(party) else { return false };
+        let opening = |second: &Second| matches!(second.kind, Kind::Opening { op: of, .. } if of == op);
+        let Some(second) = line.second.take_if(|second| opening(second)) else { return false };
+        let (leg, answer) = (second.leg(), Answer::new(200).sdp(sdp.clone()));
+        let accept = move |edge: &mut crate::edge::Edge, now| {
+            let _ = edge.stack.endpoint.accept(now, leg, &answer);
+        };
+        self.shared.edge.send(accept).await;
+        match second.kind {
+            Kind::Opening { then: Some(target), .. } => {
+                let consulted = new_leg();
+                line.second = Some(Second { leg: second.leg, kind: Kind::Consults(consulted.clone()) });
+                let command = Command::Consult { leg: consulted, target };
+                self.input(Input::Command { leg: party.clone(), command }).await;
+            }
+            // The phone that had the call is hung up by the drop of its leg.
+            _ => line.move_to(second.leg),
+        }
+        true
+    }
+
+    /// The gateway cannot give the second dialog sound; `false`: it was none of them.
+    pub(super) async fn second_failed(&mut self, op: u64) -> bool {
+        let opening =
+            |line: &Line| matches!(&line.second, Some(s) if matches!(s.kind, Kind::Opening { op: of, .. } if of == op));
+        let Some(line) = self.lines.values_mut().find(|line| opening(line)) else { return false };
+        let Some(second) = line.second.take() else { return false };
+        let leg = second.leg();
+        let refuse = move |edge: &mut crate::edge::Edge, now| {
+            let _ = edge.stack.endpoint.reject(now, leg, &Answer::new(488));
+        };
+        self.shared.edge.send(refuse).await;
+        true
+    }
+
+    /// Whose second dialog that is.
+    pub(super) fn second_party(&self, leg: sip::LegId) -> Option<LegId> {
+        let found = self.lines.iter().find(|(_, line)| line.second.as_ref().is_some_and(|s| s.leg() == leg));
+        found.map(|(party, _)| party.clone())
+    }
+
+    /// What happens to a second dialog.
+    pub(super) async fn on_second(&mut self, party: LegId, leg: sip::LegId, event: Event) {
+        match event {
+            Event::Ended { .. } | Event::Cancelled { .. } => {
+                let Some(line) = self.lines.get_mut(&party) else { return };
+                let consults = matches!(&line.second, Some(Second { kind: Kind::Consults(_), .. }));
+                self.second_over(&party).await;
+                if consults {
+                    let held = self.lines.get(&party).is_some_and(|line| line.held);
+                    self.input(Input::Command { leg: party.clone(), command: Command::Cancel }).await;
+                    if held {
+                        self.input(Input::SetHold { leg: party, on: true }).await;
+                    }
+                }
+            }
+            Event::Refer { replaces: Some(_), .. } => self.complete(party).await,
+            Event::Refer { user, .. } => self.on_refer(party, user).await,
+            Event::Offer { sdp, .. } => {
+                let local = self.lines.get(&party).and_then(|line| line.local.clone());
+                self.reoffered(leg, &party, sdp, local).await;
+            }
+            Event::OfferAnswered { sdp: Some(sdp), .. } => self.moved(&party, &sdp).await,
+            Event::Info { content_type, body, .. } => {
+                if let Some(key) = super::signals::relayed_key(&content_type, &body) {
+                    self.input(Input::LineKey { leg: party, key }).await;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// REFER with Replaces: the two calls of the phone become one without it.
+    pub(super) async fn complete(&mut self, party: LegId) {
+        self.input(Input::Command { leg: party, command: Command::Complete }).await;
+    }
+
+    /// The sound is back on the first dialog.
+    pub(super) async fn second_over(&mut self, party: &LegId) {
+        let Some(line) = self.lines.get_mut(party) else { return };
+        if line.second.take().is_none() {
+            return;
+        }
+        if let (Some(remote), Some(media)) = (line.remote.clone(), &mut self.media) {
+            media.set_remote(party, &remote, false).await;
+        }
+    }
+
+    /// Who was consulted by a second dialog is out: that dialog is over too, and a
+    /// caller whom the phone holds goes on hearing music.
+    pub(super) async fn consulted_left(&mut self, consulted: &LegId) {
+        let consults = |line: &Line| matches!(&line.second, Some(s) if matches!(&s.kind, Kind::Consults(leg) if leg == consulted));
+        let found = self.lines.iter().find(|(_, line)| consults(line));
+        let Some((party, held)) = found.map(|(party, line)| (party.clone(), line.held)) else { return };
+        self.second_over(&party).await;
+        if held {
+            self.inputs.push_back(Input::SetHold { leg: party, on: true });
+        }
+    }
+
+    /// What the phone wanted cannot be done: its second call is over.
+    pub(super) async fn consultation_refused(&mut self, party: &LegId) {
+        let consults = |line: &&mut Line| matches!(&line.second, Some(Second { kind: Kind::Consults(_), .. }));
+        if self.lines.get_mut(party).as_ref().is_some_and(consults) {
+            self.second_over(party).await;
+        }
+    }
+
+    /// An agent's phone that called takes part: what rings at others was there first.
+    pub(super) async fn own_phone_ready(&mut self, party: LegId, leg: sip::LegId, sdp: Bytes) {
+        let answer = Answer::new(200).sdp(sdp);
+        let accept = move |edge: &mut crate::edge::Edge, now| edge.stack.endpoint.accept(now, leg, &answer);
+        let accepted = self.shared.edge.ask(accept).await.is_some_and(|accepted| accepted.is_ok());
+        if !accepted {
+            let outcome = OfferOutcome::DeviceOffline;
+            return self.input(Input::LineRefused { leg: party, outcome }).await;
+        }
+        if let Some(line) = self.lines.get_mut(&party) {
+            line.accepted = true;
+        }
+        self.input(Input::LineAnswered(party)).await;
+    }
+}
+
+impl Dialled {
+    /// As a call is told.
+    pub fn signal(self) -> Signal {
+        Signal::Dialled(Box::new(self))
+    }
+}
