@@ -10,7 +10,8 @@ use bytes::Bytes;
 use sipx_sip::headers::{ContactValue, ContentType, Date, RecordRoute, Require, Route, TokenList, Via, via};
 use sipx_sip::session::OPTION_TAG;
 use sipx_sip::{
-    Finding, Header, HeaderName, Headers, Limits, Method, parse_datagram, validate_request, validate_response,
+    Finding, Header, HeaderName, Headers, Limits, Method, parse_datagram, rel, validate_request,
+    validate_response,
 };
 
 use crate::message::{Message, Request, Response, phrase};
@@ -31,7 +32,7 @@ pub enum Refusal {
 }
 
 /// The methods we handle, as an Allow header.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE, REFER";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE, REFER, PRACK";
 
 /// Reads one message that arrived from `source`. The topmost Via of a request
 /// is given `received` and `rport` (RFC 3261 §18.2.1, RFC 3581).
@@ -137,7 +138,8 @@ fn semantics(core: &sipx_sip::Request) -> Option<Fault> {
 /// The option tags that the peer requires and we do not know.
 fn required(headers: &Headers) -> Option<String> {
     let lists = headers.typed_all::<Require>().filter_map(Result::ok);
-    let unknown = |tag: &String| !tag.eq_ignore_ascii_case(OPTION_TAG);
+    let known = [OPTION_TAG, rel::OPTION_TAG];
+    let unknown = |tag: &String| !known.iter().any(|known| tag.eq_ignore_ascii_case(known));
     let tags: Vec<String> = lists.flat_map(|list| tokens_of(&list)).filter(unknown).collect();
     (!tags.is_empty()).then(|| tags.join(", "))
 }

@@ -20,6 +20,8 @@ const TARGETS_MAX: usize = 16;
 const RECORDS_MAX: usize = 16;
 /// A name server that is silent for so long is asked again, or the next is.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A search that takes longer is given up: somebody may be waiting to be called.
+const SEARCH_MAX: Duration = Duration::from_secs(8);
 /// How long an answer is believed, whatever it says of itself.
 const SHORTEST: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -90,7 +92,8 @@ impl Names {
             return Ok(Located { targets: vec![Target::only(transport, address)], valid: LONGEST });
         }
         let mut search = Search { dns: &self.dns, valid: LONGEST };
-        let targets = search.targets(host, port, transport).await;
+        let searching = tokio::time::timeout(SEARCH_MAX, search.targets(host, port, transport));
+        let targets = searching.await.unwrap_or_default();
         match targets.is_empty() {
             true => Err(Error::Unknown(host.to_owned())),
             false => Ok(Located { targets, valid: search.valid.max(SHORTEST) }),

@@ -52,19 +52,27 @@ impl Endpoint {
         if !(101..200).contains(&answer.code) {
             return Err(Error::Malformed("status code"));
         }
+        if leg.reliable.is_some() {
+            return self.progress_reliably(now, id, answer);
+        }
         let (key, request) = (pending.key.clone(), pending.request.clone());
         let tag = leg.dialog.local_tag.clone();
         self.answer_with(now, &key, &request, answer, &tag);
         Ok(())
     }
 
-    /// Answers an INVITE with 200 and repeats it until the ACK.
+    /// Answers an INVITE with 200 and repeats it until the ACK. Where the caller has
+    /// yet to acknowledge our description it goes after that.
     pub fn accept(&mut self, now: Duration, id: LegId, answer: &Answer) -> Result<(), Error> {
         let leg = self.legs.get(&id).ok_or(Error::NoLeg)?;
         if leg.phase != Phase::Offered {
             return Err(Error::WrongState("answered already"));
         }
-        self.send_final(now, id, answer)
+        if self.keeps_accept(id, answer)? {
+            return Ok(());
+        }
+        let answer = self.undescribed(id, answer);
+        self.send_final(now, id, &answer)
     }
 
     /// Refuses an INVITE with 300 to 699; the leg is over.
@@ -144,7 +152,8 @@ impl Endpoint {
             return Err(Error::Exhausted("legs"));
         }
         let (tag, call_id) = (self.tokens.short(), self.tokens.long());
-        let headers = [invite.headers, self.asking(None, None)].concat();
+        let reliable = ("Supported".to_owned(), "100rel".to_owned());
+        let headers = [invite.headers, self.asking(None, None), vec![reliable]].concat();
         let request = self.build_request(Parts {
             method: Method::Invite,
             uri: invite.uri,
@@ -399,6 +408,8 @@ fn new_leg(dialog: Dialog, credentials: Option<super::Credentials>) -> Leg {
         credentials,
         calls: true,
         session: Session::default(),
+        reliable: None,
+        early: Vec::new(),
     }
 }
 

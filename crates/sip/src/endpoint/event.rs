@@ -50,7 +50,8 @@ pub enum Event {
         /// The text of its Reason header, if any.
         reason: Option<String>,
     },
-    /// Our 200 was acknowledged, with the answer if the 200 made the offer.
+    /// Our 200, or our offer in a provisional response, was acknowledged, with the
+    /// answer if there was an offer.
     Acked {
         /// The leg.
         leg: LegId,

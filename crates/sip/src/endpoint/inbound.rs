@@ -9,7 +9,7 @@ use sipx_sip::{Message, Method, Request as Core, TransactionKey};
 use super::dialog::{Dialog, contact, cseq, record_routes};
 use super::leg::{Leg, Pending, Phase, Session};
 use super::transactions::{Due, Key, Owner};
-use super::{Ended, Endpoint, Event, Flow, IncomingInvite, LegId, RequestId};
+use super::{Ended, Endpoint, Event, Flow, IncomingInvite, LegId, RequestId, reliable};
 use crate::message::{from, header, to};
 use crate::read::ALLOW;
 use crate::{Answer, Request, Uri};
@@ -96,6 +96,7 @@ impl Endpoint {
         self.tags.insert(local_tag, leg);
         let request = Request { core: request };
         let session = Session::offered(request.sdp());
+        let reliable = reliable::required(&request.core, &mut self.tokens);
         self.legs.insert(
             leg,
             Leg {
@@ -109,6 +110,8 @@ impl Endpoint {
                 credentials: None,
                 calls: false,
                 session,
+                reliable,
+                early: Vec::new(),
             },
         );
         self.event(Event::Invite(IncomingInvite { leg, flow, request }));
@@ -157,7 +160,7 @@ impl Endpoint {
             Method::Notify => self.answer_now(now, key, &request, &Answer::new(200)),
             Method::Refer => self.on_refer(now, key, &request, id),
             Method::Options => self.answer_now(now, key, &request, &options()),
-            Method::Prack => self.answer_now(now, key, &request, &Answer::new(481)),
+            Method::Prack => self.on_prack(now, key, &request, id),
             method => {
                 let code = if matches!(method, Method::Other(_)) { 501 } else { 405 };
                 self.answer_now(now, key, &request, &Answer::new(code).header("Allow", ALLOW));
@@ -298,7 +301,10 @@ impl Endpoint {
 
 /// The answer to OPTIONS: what we can do (RFC 3261 §11.2).
 pub(super) fn options() -> Answer {
-    Answer::new(200).header("Allow", ALLOW).header("Accept", "application/sdp").header("Supported", "timer")
+    Answer::new(200)
+        .header("Allow", ALLOW)
+        .header("Accept", "application/sdp")
+        .header("Supported", "timer, 100rel")
 }
 
 fn incoming_dialog(request: &Core, local_tag: String, flow: Flow) -> Dialog {

@@ -1,12 +1,15 @@
 //! One INVITE dialog of ours, from the first INVITE to BYE.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sipx_sip::rel::{Numbering, Sequence};
 
 use super::Credentials;
 use super::dialog::Dialog;
 use super::transactions::Key;
+use crate::Answer;
 
 /// What a leg remembers.
 #[derive(Debug)]
@@ -27,6 +30,10 @@ pub(crate) struct Leg {
     /// We sent the first INVITE.
     pub(crate) calls: bool,
     pub(crate) session: Session,
+    /// The caller requires provisional responses that it acknowledges.
+    pub(crate) reliable: Option<Reliable>,
+    /// Callees whose provisional responses we acknowledged.
+    pub(crate) early: Vec<Early>,
 }
 
 /// What a leg knows of its session.
@@ -56,6 +63,39 @@ impl Session {
     pub(crate) fn offered(remote: Option<Bytes>) -> Self {
         Self { remote, ..Self::default() }
     }
+}
+
+/// The callee's side of one INVITE whose caller requires provisional responses that
+/// it acknowledges (RFC 3262).
+#[derive(Debug)]
+pub(crate) struct Reliable {
+    pub(crate) numbering: Numbering,
+    /// Sent and not acknowledged.
+    pub(crate) sent: Option<Sent>,
+    /// To be sent after it.
+    pub(crate) waiting: VecDeque<Answer>,
+    /// The 2xx that must not overtake a description (§3).
+    pub(crate) accept: Option<Answer>,
+    /// The caller has our description: the 2xx does not repeat it.
+    pub(crate) described: bool,
+}
+
+/// A provisional response of ours that waits for its PRACK.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) rseq: u32,
+    pub(crate) bytes: Bytes,
+    pub(crate) interval: Duration,
+    pub(crate) give_up_at: Duration,
+    pub(crate) describes: bool,
+}
+
+/// The caller's side: one early dialog.
+#[derive(Debug)]
+pub(crate) struct Early {
+    pub(crate) tag: String,
+    pub(crate) dialog: Dialog,
+    pub(crate) sequence: Sequence,
 }
 
 /// How far a leg is.

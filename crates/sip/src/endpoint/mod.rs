@@ -18,6 +18,7 @@ mod flow;
 mod inbound;
 mod leg;
 mod outbound;
+mod reliable;
 mod session;
 mod transactions;
 

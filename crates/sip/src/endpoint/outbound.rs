@@ -92,7 +92,7 @@ impl Endpoint {
             Phase::Cancelling => return,
             _ => {}
         }
-        if response.code() > 100 {
+        if response.code() > 100 && self.acknowledge_progress(now, id, &response) {
             self.event(Event::Progress { leg: id, response });
         }
     }
@@ -118,6 +118,7 @@ impl Endpoint {
         leg.session.remote = response.sdp().or(leg.session.remote.take());
         let dialog = leg.dialog.clone();
         self.acknowledge(key, &dialog);
+        self.take_over_early(id, &tag);
         if !cancelled {
             self.adopt(now, id, &response.core.headers);
         }
@@ -294,7 +295,7 @@ pub(super) fn outgoing_dialog(request: &Core, flow: Flow) -> Dialog {
 }
 
 /// Completes the caller's side of a dialog from a 2xx (RFC 3261 §12.1.2).
-fn establish(dialog: &mut Dialog, response: &CoreResponse, tag: &str) {
+pub(super) fn establish(dialog: &mut Dialog, response: &CoreResponse, tag: &str) {
     dialog.remote = crate::message::header(&response.headers, "To").unwrap_or_default();
     dialog.remote_tag = tag.to_owned();
     dialog.routes = record_routes(&response.headers);

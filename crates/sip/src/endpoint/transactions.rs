@@ -48,6 +48,8 @@ pub(crate) enum Due {
     Transaction(Key, Timer),
     /// Send the leg's 2xx again.
     Unacked(LegId, u32),
+    /// Send the leg's provisional response again.
+    Unpracked(LegId, u32),
     /// A cancelled INVITE that never got its final answer.
     CancelGiveUp(LegId),
     /// A request of a peer that our user never answered.
@@ -202,6 +204,7 @@ impl Endpoint {
                 self.perform(now, &key, outputs);
             }
             Due::Unacked(leg, cseq) => self.retransmit_answer(now, leg, cseq),
+            Due::Unpracked(leg, rseq) => self.retransmit_progress(now, leg, rseq),
             Due::CancelGiveUp(leg) => self.give_up_cancelling(leg),
             Due::Unanswered(id) => self.answer_unanswered(now, id),
             Due::TryAgain(leg) => self.try_again(leg),
