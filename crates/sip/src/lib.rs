@@ -17,6 +17,7 @@ pub mod locate;
 mod message;
 mod read;
 pub mod registrar;
+mod replaces;
 pub mod sdp;
 mod token;
 mod uri;
@@ -28,5 +29,6 @@ pub use endpoint::{
 pub use error::Error;
 pub use message::{Answer, Contact, Message, Request, Response};
 pub use read::{Refusal, read};
+pub use replaces::Replaces;
 pub use token::Tokens;
 pub use uri::{Party, Uri};

@@ -138,7 +138,7 @@ fn semantics(core: &sipx_sip::Request) -> Option<Fault> {
 /// The option tags that the peer requires and we do not know.
 fn required(headers: &Headers) -> Option<String> {
     let lists = headers.typed_all::<Require>().filter_map(Result::ok);
-    let known = [OPTION_TAG, rel::OPTION_TAG];
+    let known = [OPTION_TAG, rel::OPTION_TAG, "replaces"];
     let unknown = |tag: &String| !known.iter().any(|known| tag.eq_ignore_ascii_case(known));
     let tags: Vec<String> = lists.flat_map(|list| tokens_of(&list)).filter(unknown).collect();
     (!tags.is_empty()).then(|| tags.join(", "))

@@ -197,8 +197,30 @@ impl Call {
     pub async fn refer(&self, number: &str) -> Result<(), Error> {
         let (leg, to) = (self.leg, sip::Uri::parse(&format!("sip:{number}@transfer.invalid")));
         let to = to.map_err(|_| Error::Address(number.to_owned()))?;
-        let refer = move |engine: &mut crate::engine::Engine, now| engine.endpoint().refer(now, leg, &to);
+        let refer =
+            move |engine: &mut crate::engine::Engine, now| engine.endpoint().refer(now, leg, &to, None);
         Ok(self.engine.ask(refer).await??)
+    }
+
+    /// Hands the other side of this call to that of `other`, an attended transfer
+    /// (REFER with Replaces).
+    pub async fn refer_to_call(&self, number: &str, other: &Call) -> Result<(), Error> {
+        let to = sip::Uri::parse(&format!("sip:{number}@transfer.invalid"));
+        let (leg, other) = (self.leg, other.leg);
+        let to = to.map_err(|_| Error::Address(number.to_owned()))?;
+        let refer = move |engine: &mut crate::engine::Engine, now| {
+            let endpoint = engine.endpoint();
+            let replaces = endpoint.dialog(other).ok_or(sip::Error::NoLeg)?;
+            endpoint.refer(now, leg, &to, Some(&replaces))
+        };
+        Ok(self.engine.ask(refer).await??)
+    }
+
+    /// The dialog of this call, for an INVITE of another phone that takes its place.
+    pub async fn dialog(&self) -> Result<sip::Replaces, Error> {
+        let leg = self.leg;
+        let dialog = move |engine: &mut crate::engine::Engine, _| engine.endpoint().dialog(leg);
+        Ok(self.engine.ask(dialog).await?.ok_or(sip::Error::NoLeg)?)
     }
 
     async fn reoffer(&self, direction: Direction) -> Result<(), Error> {

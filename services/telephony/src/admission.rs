@@ -8,20 +8,30 @@ use call::Entry;
 use sip::digest::{Authorization, Secret, Verdict};
 use sip::guard::Refuse;
 use sip::registrar::Change;
-use sip::{Answer, Flow, IncomingInvite, Request, RequestId};
+use sip::{Answer, Flow, IncomingInvite, Replaces, Request, RequestId};
 use types::{CallId, E164, LegId, RecordingId};
 
-use crate::driver::{self, NewCall};
+use crate::driver::{self, Dialled, NewCall, PhoneLeg};
 use crate::edge::Edge;
-use crate::trunk::{Directory, Number, Trunk};
+use crate::trunk::{Directory, Number, Phone, Trunk};
 
 /// Tells a company's full lines from a busy callee: no circuit is free (Q.850).
 const COMPANY_FULL: &str = "Q.850;cause=34;text=\"all lines of the company are in use\"";
 
 /// What becomes of an INVITE.
 enum Decision {
-    Admit { number: Arc<Number>, trunk: Trunk },
-    Challenge { stale: bool },
+    Admit {
+        number: Arc<Number>,
+        trunk: Trunk,
+    },
+    Challenge {
+        stale: bool,
+    },
+    /// An agent's phone calls.
+    Phone {
+        username: String,
+        of: Phone,
+    },
     NotFound,
     Stranger,
 }
@@ -44,6 +54,7 @@ impl Edge {
                 tracing::info!(source = %invite.flow.remote, uri = %invite.request.uri(), "unknown number");
                 let _ = self.stack.endpoint.reject(now, invite.leg, &Answer::new(404));
             }
+            Decision::Phone { username, of } => self.phone_calls(now, &directory, invite, username, of),
             Decision::Stranger => self.refuse_call(now, invite),
         }
     }
@@ -62,7 +73,9 @@ impl Edge {
         }
         let numbers = dialled(directory, &invite.request, None);
         let named = directory.named(&user(&invite.request));
-        if numbers.iter().chain(named).any(|number| directory.takes_digest(&number.tenant)) {
+        let caller = invite.request.from().map(|from| from.user().to_owned()).unwrap_or_default();
+        let by_digest = numbers.iter().chain(named).any(|number| directory.takes_digest(&number.tenant));
+        if by_digest || directory.phone(&caller).is_some() {
             Decision::Challenge { stale: false }
         } else if self.gate.knows(now, address) {
             Decision::NotFound
@@ -78,6 +91,14 @@ impl Edge {
         invite: &IncomingInvite,
         authorization: &Authorization,
     ) -> Decision {
+        if let Some(phone) = directory.phone(&authorization.username) {
+            let username = authorization.username.clone();
+            return match self.check(now, "INVITE", authorization, &phone.secret, invite.flow) {
+                Verdict::Denied => Decision::Stranger,
+                Verdict::Stale => Decision::Challenge { stale: true },
+                Verdict::Granted => Decision::Phone { username, of: phone.of.clone() },
+            };
+        }
         let Some(account) = directory.digest_trunk(&authorization.username) else {
             return Decision::Stranger;
         };
@@ -147,6 +168,45 @@ impl Edge {
             offer: invite.request.sdp(),
         };
         tokio::spawn(driver::run(self.shared.clone(), new, signals, waiting));
+    }
+
+    /// A phone calls: within the call that its agent is in, or anew.
+    fn phone_calls(
+        &mut self,
+        now: Duration,
+        directory: &Directory,
+        invite: IncomingInvite,
+        username: String,
+        of: Phone,
+    ) {
+        let refuse =
+            |edge: &mut Self, code| drop(edge.stack.endpoint.reject(now, invite.leg, &Answer::new(code)));
+        let wanted = invite.request.header("Replaces");
+        let replaces = wanted.as_deref().and_then(Replaces::parse);
+        let replaces = replaces.and_then(|replaces| self.stack.endpoint.replaced(&replaces));
+        if wanted.is_some() && replaces.is_none() {
+            return refuse(self, 481);
+        }
+        let own = self.phones.iter().filter(|(_, name)| **name == username).map(|(leg, _)| *leg).max();
+        let (to, offer) = (user(&invite.request), invite.request.sdp());
+        let in_call = replaces.or(own).and_then(|leg| self.legs.get(&leg).cloned());
+        if let Some(signals) = in_call {
+            self.legs.insert(invite.leg, signals.clone());
+            self.phones.insert(invite.leg, username.clone());
+            let leg = PhoneLeg::new(self.shared.edge.clone(), invite.leg);
+            let dialled = Dialled { leg, username, to, offer, replaces };
+            // A call that is over or too far behind refuses it by dropping it.
+            return drop(signals.try_send(dialled.signal()));
+        }
+        let Some(offer) = offer else { return refuse(self, 488) };
+        let Ok(placement) = driver::placement_by_phone(directory, &of, &to) else { return refuse(self, 404) };
+        let Some(room) = self.shared.room(&of.tenant) else { return refuse(self, 486) };
+        let (signals, waiting) = driver::signals();
+        self.adopt(invite.leg, &of.tenant, &placement.call, signals.clone());
+        self.phones.insert(invite.leg, username.clone());
+        let own = driver::Own { username, leg: invite.leg, offer };
+        let channel = (signals, waiting);
+        tokio::spawn(driver::place_by_phone(self.shared.clone(), of.tenant, room, placement, own, channel));
     }
 
     /// REGISTER and OPTIONS.

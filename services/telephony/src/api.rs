@@ -13,7 +13,7 @@ use proto::telephony::v1::{
     PhonesRequest, PlaceReply, PlaceRequest, SuperviseReply, SuperviseRequest, WhereReply, WhereRequest,
 };
 use tonic::{Request, Response, Status};
-use types::{AgentId, CallId, HangupCause, LegId, RecordingId, Target, TenantId};
+use types::{AgentId, CallId, HangupCause, TenantId};
 
 use crate::driver::{self, Shared, Signal};
 use crate::edge::Edge;
@@ -58,35 +58,14 @@ impl Contract for Api {
         let agent: AgentId = request.agent.parse().map_err(invalid)?;
         let bad = |message: &str| Status::from(chassis::Error::invalid(message));
         let directory = self.shared.directory.borrow().clone();
-        let name = directory.agent_name(&tenant, &agent).ok_or_else(|| bad("there is no such agent"))?;
         let to = request.to.ok_or_else(|| bad("whom to call is missing"))?;
-        let to = driver::callee(&directory, &tenant, to).map_err(bad)?;
         let callback = Some(request.callback).filter(|task| !task.is_empty());
         let callback = callback.map(|task| task.parse()).transpose().map_err(invalid)?;
-        if to.agent() == Some(&agent) {
-            return Err(bad("nobody can call themselves"));
-        }
-        let from = match &to {
-            Target::Agent { .. } => name.to_owned(),
-            Target::Number { number } => {
-                directory.shown_to(&tenant, number).map_or_else(String::new, String::from)
-            }
-            Target::Queue { .. } => return Err(bad("a queue takes a transfer only")),
-        };
+        let placement = driver::placement(&directory, &tenant, agent, to).map_err(bad)?;
+        let placement = Placement { callback, ..placement };
         let full =
             || chassis::Error::new(chassis::Code::Exhausted, "the company has all the calls that it may");
         let room = self.shared.room(&tenant).ok_or_else(full)?;
-        let (now, random) = (chassis::clock::now(), chassis::random::u128);
-        let placement = Placement {
-            call: CallId::new(now, random()),
-            agent,
-            agent_leg: LegId::new(now, random()),
-            other_leg: LegId::new(now, random()),
-            recording: RecordingId::new(now, random()),
-            to,
-            from,
-            callback,
-        };
         let call = placement.call.to_string();
         tokio::spawn(driver::place(self.shared.clone(), tenant, room, placement));
         Ok(Response::new(PlaceReply { call }))

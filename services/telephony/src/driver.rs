@@ -6,6 +6,7 @@
 
 mod effects;
 mod parties;
+mod phones;
 mod signals;
 
 use std::collections::{HashMap, VecDeque};
@@ -29,6 +30,7 @@ use crate::tolls::{Taken, Tolls};
 use crate::trunk::Directory;
 use parties::Reaching;
 pub use parties::callee;
+pub use phones::{Dialled, Second, placement, placement_by_phone};
 
 /// Signals that wait for one call.
 const SIGNALS_MAX: usize = 256;
@@ -120,6 +122,8 @@ pub enum Signal {
     Announcement(Vec<String>),
     /// What the agent who leads the call wants, said elsewhere than on the line.
     Command(AgentId, line::v1::command::What),
+    /// A phone of an agent in this call calls again.
+    Dialled(Box<Dialled>),
     /// A supervisor comes in.
     Supervise(AgentId, Supervision),
     HangUp(HangupCause),
@@ -164,7 +168,7 @@ impl Drop for PhoneLeg {
         // the events of one that is being cancelled and drops them.
         self.edge.send_now(move |edge, now| {
             let _ = edge.stack.endpoint.hang_up(now, leg, 500, None);
-            edge.legs.remove(&leg);
+            edge.forget(leg);
         });
     }
 }
@@ -187,6 +191,8 @@ struct Driver {
     cursor: Bytes,
     place: Option<Place>,
     lines: HashMap<LegId, Line>,
+    /// The phone by which the agent who leads called, until it is a line.
+    own: Option<Calling>,
     /// Agents who are wanted in person.
     reaching: HashMap<LegId, Reaching>,
     /// Offers of peers that the gateway is answering, by operation.
@@ -209,6 +215,38 @@ pub async fn run(
     let _room = new.room;
     let mut driver = Driver::new(shared, new.tenant, call, signals);
     (driver.caller, driver.offered, driver.offer) = (Some(caller), new.offer.is_some(), new.offer);
+    driver.run(effects, waiting).await;
+}
+
+/// An agent's phone that calls.
+pub struct Own {
+    pub username: String,
+    pub leg: sip::LegId,
+    pub offer: Bytes,
+}
+
+/// The same until its line is made.
+struct Calling {
+    username: String,
+    leg: PhoneLeg,
+    offer: Bytes,
+}
+
+/// Runs a call that an agent's phone makes to its end.
+#[tracing::instrument(name = "call", skip_all, fields(%tenant, call = %placement.call))]
+pub async fn place_by_phone(
+    shared: Arc<Shared>,
+    tenant: TenantId,
+    room: Taken<TenantId>,
+    placement: Placement,
+    own: Own,
+    (signals, waiting): (mpsc::Sender<Signal>, mpsc::Receiver<Signal>),
+) {
+    let _room = room;
+    let leg = PhoneLeg::new(shared.edge.clone(), own.leg);
+    let (call, effects) = Call::placed(chassis::clock::now(), placement);
+    let mut driver = Driver::new(shared, tenant, call, signals);
+    driver.own = Some(Calling { username: own.username, leg, offer: own.offer });
     driver.run(effects, waiting).await;
 }
 
@@ -248,6 +286,7 @@ impl Driver {
             cursor: Bytes::new(),
             place: None,
             lines: HashMap::new(),
+            own: None,
             reaching: HashMap::new(),
             reoffers: HashMap::new(),
             signals,

@@ -84,6 +84,8 @@ pub struct Edge {
     places: HashMap<String, Place>,
     pub(crate) attendance: Attendance,
     pub(crate) legs: HashMap<LegId, mpsc::Sender<Signal>>,
+    /// Legs of agents' phones, by the user name.
+    pub(crate) phones: HashMap<LegId, String>,
     certificate: Option<Arc<Certificate>>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) drain: Drain,
@@ -137,6 +139,7 @@ impl Edge {
             places: HashMap::new(),
             attendance,
             legs: HashMap::new(),
+            phones: HashMap::new(),
             certificate,
             shared,
             drain,
@@ -207,11 +210,17 @@ impl Edge {
         let is_last = event.is_last();
         let told = self.legs.get(&leg).is_some_and(|s| s.try_send(Signal::Sip(leg, event)).is_ok());
         if is_last {
-            self.legs.remove(&leg);
+            self.forget(leg);
         } else if !told {
             let _ = self.stack.endpoint.hang_up(now, leg, 500, None);
-            self.legs.remove(&leg);
+            self.forget(leg);
         }
+    }
+
+    /// Nobody is told of the leg any more.
+    pub(crate) fn forget(&mut self, leg: LegId) {
+        self.legs.remove(&leg);
+        self.phones.remove(&leg);
     }
 
     /// The leg belongs to the call from now on.
@@ -223,6 +232,11 @@ impl Edge {
         signals: mpsc::Sender<Signal>,
     ) {
         self.legs.insert(leg, signals);
+        self.show_ladder(leg, tenant, call);
+    }
+
+    /// The leg's messages are the call's.
+    pub(crate) fn show_ladder(&mut self, leg: LegId, tenant: &TenantId, call: &CallId) {
         if let Some(call_id) = self.stack.endpoint.call_id(leg) {
             self.gate.ladders.link(tenant, call, call_id);
         }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use types::{CallId, LegId, TenantId, Timestamp};
 
-use crate::driver::{PhoneLeg, Signal};
+use crate::driver::{PhoneLeg, Second, Signal};
 use crate::edge::{Edge, Handle};
 use crate::outbound::Dialling;
 
@@ -33,6 +33,10 @@ pub struct Line {
     pub local: Option<Bytes>,
     /// Put on hold by the phone itself.
     pub held: bool,
+    /// What the phone's first dialog said of its sound last.
+    pub remote: Option<Bytes>,
+    /// A further call of the phone that belongs to this one.
+    pub second: Option<Second>,
 }
 
 pub enum Device {
@@ -47,7 +51,7 @@ pub enum Device {
 
 impl Line {
     pub fn new(device: Device) -> Self {
-        Self { device, accepted: false, ready: false, local: None, held: false }
+        Self { device, accepted: false, ready: false, local: None, held: false, remote: None, second: None }
     }
 
     /// Whether two people could talk now.
@@ -109,10 +113,18 @@ impl Line {
 
     /// A phone that asked for a transfer hears how it went.
     pub fn refer_ended(&self, edge: &Handle, code: u16) {
-        if let (Device::Phone { .. }, Some(leg)) = (&self.device, self.sip_leg()) {
+        let Device::Phone { .. } = &self.device else { return };
+        for leg in self.sip_leg().into_iter().chain(self.second.as_ref().map(Second::leg)) {
             edge.send_now(move |edge, now| {
                 let _ = edge.stack.endpoint.refer_ended(now, leg, code);
             });
+        }
+    }
+
+    /// The agent goes on at another phone; the one before is hung up.
+    pub fn move_to(&mut self, phone: PhoneLeg) {
+        if let Device::Phone { leg, .. } = &mut self.device {
+            (*leg, self.remote, self.held) = (Some(phone), None, false);
         }
     }
 }
@@ -208,6 +220,7 @@ pub async fn ring_phone(
         };
         let leg = edge.stack.endpoint.invite(now, invite).ok()?;
         edge.adopt(leg, &of.0, &of.1, signals);
+        edge.phones.insert(leg, username);
         Some(leg)
     };
     let leg = edge.ask(invite).await.flatten()?;

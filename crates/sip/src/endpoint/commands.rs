@@ -12,7 +12,7 @@ use super::outbound::outgoing_dialog;
 use super::transactions::{Due, Key, Owner, Transaction};
 use super::{Ended, Endpoint, Event, LegId, Outbound, OutboundInvite, RequestId};
 use crate::message::line;
-use crate::{Answer, Error, Uri};
+use crate::{Answer, Error, Replaces, Uri};
 
 impl Endpoint {
     /// Answers a REGISTER or OPTIONS.
@@ -248,15 +248,30 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Asks the peer to call somebody else (RFC 3515).
-    pub fn refer(&mut self, now: Duration, id: LegId, to: &Uri) -> Result<(), Error> {
+    /// The dialog as the peer would be asked to replace it.
+    pub fn dialog(&self, id: LegId) -> Option<Replaces> {
+        let dialog = &self.legs.get(&id)?.dialog;
+        let (to_tag, from_tag) = (dialog.remote_tag.clone(), dialog.local_tag.clone());
+        Some(Replaces { call_id: dialog.call_id.clone(), to_tag, from_tag, early_only: false })
+    }
+
+    /// Asks the peer to call somebody else (RFC 3515), in the place of a dialog that
+    /// is there already.
+    pub fn refer(
+        &mut self,
+        now: Duration,
+        id: LegId,
+        to: &Uri,
+        replaces: Option<&Replaces>,
+    ) -> Result<(), Error> {
         let leg = self.legs.get_mut(&id).ok_or(Error::NoLeg)?;
         if leg.phase != Phase::Answered {
             return Err(Error::WrongState("not answered yet"));
         }
         leg.dialog.local_cseq += 1;
         let (dialog, credentials) = (leg.dialog.clone(), leg.credentials.clone());
-        let headers = [("Refer-To".to_owned(), format!("<{to}>"))];
+        let wanted = replaces.map(|r| format!("?Replaces={}", r.escaped())).unwrap_or_default();
+        let headers = [("Refer-To".to_owned(), format!("<{to}{wanted}>"))];
         let request = self.build_in_dialog(Method::Refer, &dialog, None, &headers)?;
         self.start(now, request, dialog.next_hop(), Owner::Nobody, credentials)?;
         Ok(())

@@ -124,6 +124,8 @@ pub enum Event {
         leg: LegId,
         /// The user part of Refer-To.
         user: String,
+        /// The leg whose place the new call is to take (RFC 3891).
+        replaces: Option<LegId>,
     },
     /// An answered leg is over.
     Ended {

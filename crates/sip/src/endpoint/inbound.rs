@@ -12,7 +12,7 @@ use super::transactions::{Due, Key, Owner};
 use super::{Ended, Endpoint, Event, Flow, IncomingInvite, LegId, RequestId, reliable};
 use crate::message::{from, header, to};
 use crate::read::ALLOW;
-use crate::{Answer, Request, Uri};
+use crate::{Answer, Replaces, Request, Uri};
 
 impl Endpoint {
     pub(super) fn on_wire_request(&mut self, now: Duration, flow: Flow, request: Request) {
@@ -177,6 +177,15 @@ impl Endpoint {
         (same_call && (remote_tag == dialog.remote_tag || dialog.remote_tag.is_empty())).then_some(id)
     }
 
+    /// The leg that a peer names by its dialog with us (RFC 3891 §3).
+    pub fn replaced(&self, replaces: &Replaces) -> Option<LegId> {
+        let id = *self.tags.get(&replaces.to_tag)?;
+        let leg = self.legs.get(&id)?;
+        let dialog = &leg.dialog;
+        let same = dialog.call_id == replaces.call_id && dialog.remote_tag == replaces.from_tag;
+        (same && !(replaces.early_only && leg.phase == Phase::Answered)).then_some(id)
+    }
+
     fn on_bye(&mut self, now: Duration, key: &Key, request: &Core, id: LegId) {
         self.answer_now(now, key, request, &Answer::new(200));
         if let Some(leg) = self.remove_leg(id) {
@@ -228,14 +237,17 @@ impl Endpoint {
         self.event(Event::Info { leg: id, content_type, body: request.body().clone() });
     }
 
-    /// REFER in a dialog (RFC 3515 §2.4.2). One with Replaces names a dialog that
-    /// we may not have: it is refused, the phone goes on by itself.
+    /// REFER in a dialog (RFC 3515 §2.4.2). One with Replaces names a dialog of
+    /// ours, or is refused: we reach nobody on behalf of others' dialogs.
     fn on_refer(&mut self, now: Duration, key: &Key, request: &Core, id: LegId) {
         let target = header(&request.headers, "Refer-To").unwrap_or_default();
         let start = target.find('<').map_or(0, |at| at + 1);
         let target = target[start..].split('>').next().unwrap_or_default();
-        let user = Uri::parse(target).ok().and_then(|uri| uri.user).filter(|_| !target.contains('?'));
-        let Some(user) = user else {
+        let user = Uri::parse(target).ok().and_then(|uri| uri.user);
+        let wanted = Replaces::wanted_by(target);
+        let replaces = wanted.clone().flatten().and_then(|replaces| self.replaced(&replaces));
+        let user = user.filter(|_| wanted.is_some() == replaces.is_some());
+        let Some(user) = user.filter(|_| replaces.is_some() || !target.contains('?')) else {
             return self.answer_now(now, key, request, &Answer::new(400));
         };
         let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.phase == Phase::Answered) else {
@@ -249,7 +261,7 @@ impl Endpoint {
         }
         self.answer_now(now, key, request, &Answer::new(202));
         let _ = self.notify(now, id, 100, "active;expires=60");
-        self.event(Event::Refer { leg: id, user });
+        self.event(Event::Refer { leg: id, user, replaces });
     }
 
     /// The ACK for one of our 2xx.
@@ -304,7 +316,7 @@ pub(super) fn options() -> Answer {
     Answer::new(200)
         .header("Allow", ALLOW)
         .header("Accept", "application/sdp")
-        .header("Supported", "timer, 100rel")
+        .header("Supported", "timer, 100rel, replaces")
 }
 
 fn incoming_dialog(request: &Core, local_tag: String, flow: Flow) -> Dialog {

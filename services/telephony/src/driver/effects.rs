@@ -6,7 +6,7 @@ use proto::line::v1::Ring;
 use sip::Answer;
 use types::{AgentId, HangupCause, LegId, Millis, OfferOutcome, QueueId, ReservationId, name};
 
-use super::{Driver, MEDIA_TIMEOUT_MS, PhoneLeg, Signal};
+use super::{Calling, Driver, MEDIA_TIMEOUT_MS, PhoneLeg, Signal};
 use crate::events;
 use crate::ivr;
 use crate::line::{Device, Line};
@@ -75,7 +75,10 @@ impl Driver {
             Effect::Invite { leg, target, purpose } => self.invite(leg, target, purpose).await,
             Effect::LineSeats { leg, seats } => self.show_seats(&leg, seats).await,
             Effect::LineUnheard { leg, unheard } => self.show_unheard(&leg, unheard).await,
-            Effect::LineRefuses { leg, message } => self.refuse_command(&leg, message).await,
+            Effect::LineRefuses { leg, message } => {
+                self.consultation_refused(&leg).await;
+                self.refuse_command(&leg, message).await;
+            }
             Effect::InviteFailed { leg, target, outcome } => {
                 self.invite_failed(&leg, &target, outcome).await;
             }
@@ -192,6 +195,10 @@ impl Driver {
     }
 
     pub(super) async fn ring(&mut self, leg: LegId, agent: AgentId, line: &str, reservation: ReservationId) {
+        let calls = self.call.lead().is_some_and(|(lead, _)| *lead == leg);
+        if let Some(own) = self.own.take_if(|_| calls) {
+            return self.take_own(leg, own).await;
+        }
         let device = match line.split_once(':') {
             Some(("web", address)) => self.ring_browser(address, &leg, &agent, &reservation),
             Some(("sip", username)) => {
@@ -209,6 +216,17 @@ impl Driver {
                 self.inputs.push_back(Input::LineRefused { leg, outcome: OfferOutcome::DeviceOffline });
             }
         }
+    }
+
+    /// The agent called by this phone: nothing rings.
+    async fn take_own(&mut self, leg: LegId, own: Calling) {
+        let Calling { username, leg: phone, offer } = own;
+        if let Some(media) = &mut self.media {
+            media.add_rtp(&leg, Some(&offer)).await;
+        }
+        let mut line = Line::new(Device::Phone { username, leg: Some(phone) });
+        line.remote = Some(offer);
+        self.lines.insert(leg, line);
     }
 
     fn ring_browser(
@@ -235,6 +253,7 @@ impl Driver {
     /// The agent's leg is over: its device is told, its media goes.
     async fn let_go(&mut self, leg: &LegId, cause: String) {
         self.release_reached(leg).await;
+        self.consulted_left(leg).await;
         let Some(line) = self.lines.remove(leg) else { return };
         line.refer_ended(&self.shared.edge, 200);
         line.ended(cause).await;

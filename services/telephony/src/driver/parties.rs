@@ -26,9 +26,19 @@ pub struct Reaching {
 }
 
 /// What a party can be asked to.
-enum To {
+pub(super) enum To {
     Party(Target),
     Queue(Box<QueueNode>),
+}
+
+impl To {
+    /// A queue is nobody to talk with.
+    pub(super) fn party(self) -> Option<Target> {
+        match self {
+            To::Party(target) => Some(target),
+            To::Queue(_) => None,
+        }
+    }
 }
 
 impl Driver {
@@ -258,13 +268,8 @@ impl Driver {
 
     /// A phone transfers by REFER: `user` is what its Refer-To names.
     pub(super) async fn on_refer(&mut self, leg: LegId, user: String) {
-        let agent = {
-            let directory = self.shared.directory.borrow();
-            let phone = directory.phone(&user).filter(|phone| phone.of.tenant == self.tenant);
-            phone.map(|phone| phone.of.agent.to_string())
-        };
-        let who = agent.map_or(target::Who::Number(user), target::Who::Agent);
-        self.on_command(leg, command::What::Transfer(line::Target { who: Some(who) })).await;
+        let to = super::phones::dialled(&self.shared.directory.borrow(), &self.tenant, &user);
+        self.on_command(leg, command::What::Transfer(to)).await;
     }
 
     fn hand_over(&self, to: line::Target) -> Result<HandOver, &'static str> {
@@ -342,12 +347,16 @@ impl Driver {
     }
 }
 
-fn new_leg() -> LegId {
+pub(super) fn new_leg() -> LegId {
     LegId::new(chassis::clock::now(), chassis::random::u128())
 }
 
 /// Who that is, in this company.
-fn resolve(directory: &Directory, tenant: &TenantId, to: line::Target) -> Result<To, &'static str> {
+pub(super) fn resolve(
+    directory: &Directory,
+    tenant: &TenantId,
+    to: line::Target,
+) -> Result<To, &'static str> {
     match to.who {
         Some(target::Who::Agent(agent)) => {
             let agent = agent.parse().map_err(|_| "there is no such agent")?;

@@ -6,19 +6,20 @@
 //! its dialogs spoke last has the sound.
 
 use bytes::Bytes;
-use call::{Command, Input};
+use call::{Command, Input, Placement};
 use proto::line::v1::{self as line, target};
 use sip::{Answer, Event};
-use types::{LegId, OfferOutcome, Target};
+use types::{AgentId, CallId, LegId, OfferOutcome, RecordingId, Target, TenantId};
 
 use super::parties::{new_leg, resolve};
 use super::{Driver, PhoneLeg, Signal};
 use crate::line::{Device, Line};
+use crate::trunk::{Directory, Phone};
 
 /// An INVITE of an agent's phone that belongs to a call.
-#[derive(Debug)]
 pub struct Dialled {
-    pub leg: sip::LegId,
+    /// Refused if nobody takes it.
+    pub leg: PhoneLeg,
     /// The phone's user name.
     pub username: String,
     /// The user part of what was dialled.
@@ -51,10 +52,9 @@ impl Second {
 impl Driver {
     /// The agent's phone calls while it is in this call.
     pub(super) async fn on_dialled(&mut self, dialled: Dialled) {
-        let leg = PhoneLeg::new(self.shared.edge.clone(), dialled.leg);
-        if let Err(code) = self.open_second(leg, &dialled).await {
-            tracing::info!(username = dialled.username, dialled.to, code, "a phone's second call is refused");
-            let leg = dialled.leg;
+        if let Err((dialled, code)) = self.open_second(dialled).await {
+            tracing::info!(dialled.username, dialled.to, code, "a phone's second call is refused");
+            let leg = dialled.leg.leg();
             let refuse = move |edge: &mut crate::edge::Edge, now| {
                 let _ = edge.stack.endpoint.reject(now, leg, &Answer::new(code));
             };
@@ -62,17 +62,32 @@ impl Driver {
         }
     }
 
-    async fn open_second(&mut self, leg: PhoneLeg, dialled: &Dialled) -> Result<(), u16> {
+    async fn open_second(&mut self, dialled: Dialled) -> Result<(), (Dialled, u16)> {
+        let (party, then) = match self.may_open(&dialled) {
+            Ok(allowed) => allowed,
+            Err(code) => return Err((dialled, code)),
+        };
+        let (Some(line), Some(media)) = (self.lines.get_mut(&party), &mut self.media) else {
+            return Err((dialled, 480));
+        };
+        let Dialled { leg, offer: Some(offer), .. } = dialled else { return Err((dialled, 488)) };
+        let op = media.set_remote(&party, &offer, true).await;
+        let (of, call) = (self.tenant.clone(), self.call.id().clone());
+        let id = leg.leg();
+        line.second = Some(Second { leg, kind: Kind::Opening { op, then } });
+        self.shared.edge.send(move |edge, _| edge.show_ladder(id, &of, &call)).await;
+        Ok(())
+    }
+
+    /// Whose second dialog it is to be, and whom to consult by it; or the status
+    /// that refuses it.
+    fn may_open(&self, dialled: &Dialled) -> Result<(LegId, Option<Target>), u16> {
         let party = match dialled.replaces {
             Some(replaced) => self.phone_party(replaced),
             None => self.call.lead().map(|(leg, _)| leg.clone()),
         };
         let party = party.ok_or(481_u16)?;
-        let then = match dialled.replaces {
-            Some(_) => None,
-            None => Some(self.dialled_by_phone(&dialled.to).ok_or(404_u16)?),
-        };
-        let line = self.lines.get_mut(&party).ok_or(481_u16)?;
+        let line = self.lines.get(&party).ok_or(481_u16)?;
         let own = matches!(&line.device, Device::Phone { username, .. } if *username == dialled.username);
         if !own || !line.accepted {
             return Err(403);
@@ -80,21 +95,17 @@ impl Driver {
         if line.second.is_some() {
             return Err(486);
         }
-        let (Some(offer), Some(media)) = (&dialled.offer, &mut self.media) else { return Err(488) };
-        let op = media.set_remote(&party, offer, true).await;
-        line.second = Some(Second { leg, kind: Kind::Opening { op, then } });
-        Ok(())
+        match dialled.replaces {
+            Some(_) => Ok((party, None)),
+            None => Ok((party, Some(self.dialled_by_phone(&dialled.to).ok_or(404_u16)?))),
+        }
     }
 
     /// A colleague by the name of their phone, or a number.
     fn dialled_by_phone(&self, user: &str) -> Option<Target> {
         let directory = self.shared.directory.borrow();
-        let phone = directory.phone(user).filter(|phone| phone.of.tenant == self.tenant);
-        let who = match phone {
-            Some(phone) => target::Who::Agent(phone.of.agent.to_string()),
-            None => target::Who::Number(user.to_owned()),
-        };
-        resolve(&directory, &self.tenant, line::Target { who: Some(who) }).ok()?.party()
+        let to = dialled(&directory, &self.tenant, user);
+        resolve(&directory, &self.tenant, to).ok()?.party()
     }
 
     /// The gateway says where the sound of a second dialog goes; `false`: of none.
@@ -115,15 +126,20 @@ impl Driver {
                 self.input(Input::Command { leg: party.clone(), command }).await;
             }
             // The phone that had the call is hung up by the drop of its leg.
-            _ => line.move_to(second.leg),
+            _ => {
+                let held = line.held;
+                line.move_to(second.leg);
+                if held {
+                    self.input(Input::SetHold { leg: party.clone(), on: false }).await;
+                }
+            }
         }
         true
     }
 
     /// The gateway cannot give the second dialog sound; `false`: it was none of them.
     pub(super) async fn second_failed(&mut self, op: u64) -> bool {
-        let opening =
-            |line: &Line| matches!(&line.second, Some(s) if matches!(s.kind, Kind::Opening { op: of, .. } if of == op));
+        let opening = |line: &Line| matches!(&line.second, Some(s) if matches!(s.kind, Kind::Opening { op: of, .. } if of == op));
         let Some(line) = self.lines.values_mut().find(|line| opening(line)) else { return false };
         let Some(second) = line.second.take() else { return false };
         let leg = second.leg();
@@ -201,7 +217,8 @@ impl Driver {
 
     /// What the phone wanted cannot be done: its second call is over.
     pub(super) async fn consultation_refused(&mut self, party: &LegId) {
-        let consults = |line: &&mut Line| matches!(&line.second, Some(Second { kind: Kind::Consults(_), .. }));
+        let consults =
+            |line: &&mut Line| matches!(&line.second, Some(Second { kind: Kind::Consults(_), .. }));
         if self.lines.get_mut(party).as_ref().is_some_and(consults) {
             self.second_over(party).await;
         }
@@ -223,9 +240,79 @@ impl Driver {
     }
 }
 
+impl Driver {
+    /// The phone by which the agent called gave up before it was a line.
+    pub(super) async fn on_own_phone(&mut self, leg: sip::LegId, event: &Event) {
+        let own = self.own.as_ref().is_some_and(|own| own.leg.leg() == leg);
+        if !own || !event.is_last() {
+            return;
+        }
+        let lead = self.call.lead().map(|(lead, _)| lead.clone());
+        if let Some(lead) = lead {
+            self.input(Input::LineHungUp(lead)).await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Dialled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dialled")
+            .field("username", &self.username)
+            .field("to", &self.to)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Dialled {
     /// As a call is told.
     pub fn signal(self) -> Signal {
         Signal::Dialled(Box::new(self))
     }
+}
+
+/// What an agent's call begins with; `Err`: why it cannot be.
+pub fn placement(
+    directory: &Directory,
+    tenant: &TenantId,
+    agent: AgentId,
+    to: line::Target,
+) -> Result<Placement, &'static str> {
+    let name = directory.agent_name(tenant, &agent).ok_or("there is no such agent")?;
+    let to = super::callee(directory, tenant, to)?;
+    if to.agent() == Some(&agent) {
+        return Err("nobody can call themselves");
+    }
+    let from = match &to {
+        Target::Agent { .. } => name.to_owned(),
+        Target::Number { number } => {
+            directory.shown_to(tenant, number).map_or_else(String::new, String::from)
+        }
+        Target::Queue { .. } => return Err("a queue takes a transfer only"),
+    };
+    let (now, random) = (chassis::clock::now(), chassis::random::u128);
+    Ok(Placement {
+        call: CallId::new(now, random()),
+        agent,
+        agent_leg: LegId::new(now, random()),
+        other_leg: LegId::new(now, random()),
+        recording: RecordingId::new(now, random()),
+        to,
+        from,
+        callback: None,
+    })
+}
+
+/// The same for what a phone dialled: the name of a colleague's phone, or a number.
+pub fn placement_by_phone(directory: &Directory, of: &Phone, user: &str) -> Result<Placement, &'static str> {
+    placement(directory, &of.tenant, of.agent.clone(), dialled(directory, &of.tenant, user))
+}
+
+/// A colleague by the name of their phone, or a number.
+pub(super) fn dialled(directory: &Directory, tenant: &TenantId, user: &str) -> line::Target {
+    let phone = directory.phone(user).filter(|phone| phone.of.tenant == *tenant);
+    let who = match phone {
+        Some(phone) => target::Who::Agent(phone.of.agent.to_string()),
+        None => target::Who::Number(user.to_owned()),
+    };
+    line::Target { who: Some(who) }
 }

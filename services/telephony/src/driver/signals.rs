@@ -33,6 +33,7 @@ impl Driver {
             Signal::Ivr(None) => self.input(Input::IvrFailed).await,
             Signal::Announcement(prompts) => self.input(Input::Announcement(prompts)).await,
             Signal::Command(agent, what) => self.on_outside_command(agent, what).await,
+            Signal::Dialled(dialled) => self.on_dialled(*dialled).await,
             Signal::Supervise(agent, how) => {
                 self.supervise(agent, how).await;
             }
@@ -57,12 +58,7 @@ impl Driver {
                 let caller = self.caller_leg();
                 self.moved(&caller, &sdp).await;
             }
-            Event::Refer { .. } => {
-                let refuse = move |edge: &mut crate::edge::Edge, now| {
-                    let _ = edge.stack.endpoint.refer_ended(now, leg, 403);
-                };
-                self.shared.edge.send(refuse).await;
-            }
+            Event::Refer { .. } => self.refuse_refer(leg).await,
             Event::Info { content_type, body, .. } => {
                 if let Some(key) = relayed_key(&content_type, &body) {
                     self.input(Input::Key(key)).await;
@@ -72,8 +68,21 @@ impl Driver {
         }
     }
 
+    async fn refuse_refer(&self, leg: sip::LegId) {
+        let refuse = move |edge: &mut crate::edge::Edge, now| {
+            let _ = edge.stack.endpoint.refer_ended(now, leg, 403);
+        };
+        self.shared.edge.send(refuse).await;
+    }
+
     /// The gateway answers a new offer; who makes none gets our last description.
-    async fn reoffered(&mut self, leg: sip::LegId, party: &LegId, sdp: Option<Bytes>, local: Option<Bytes>) {
+    pub(super) async fn reoffered(
+        &mut self,
+        leg: sip::LegId,
+        party: &LegId,
+        sdp: Option<Bytes>,
+        local: Option<Bytes>,
+    ) {
         match (sdp, &mut self.media) {
             (Some(sdp), Some(media)) => {
                 let op = media.set_remote(party, &sdp, true).await;
@@ -84,10 +93,21 @@ impl Driver {
     }
 
     async fn on_phone(&mut self, leg: sip::LegId, event: Event) {
-        let Some(party) = self.phone_party(leg) else { return };
+        let Some(party) = self.phone_party(leg) else {
+            if let Some(party) = self.second_party(leg) {
+                return self.on_second(party, leg, event).await;
+            }
+            return self.on_own_phone(leg, &event).await;
+        };
         match event {
             Event::Answered { response, .. } => self.phone_answered(party, response.sdp()).await,
             Event::Progress { response, .. } => self.phone_progress(party, response.sdp()).await,
+            Event::Refer { replaces: Some(other), .. } => {
+                match self.second_party(other) == Some(party.clone()) {
+                    true => self.complete(party).await,
+                    false => self.refuse_refer(leg).await,
+                }
+            }
             Event::Refer { user, .. } => self.on_refer(party, user).await,
             Event::Failed { code, .. } if self.lines.get(&party).is_some_and(Line::is_trunk) => {
                 self.trunk_failed(party, code).await;
@@ -99,7 +119,7 @@ impl Driver {
                 };
                 self.input(Input::LineRefused { leg: party, outcome }).await;
             }
-            Event::Ended { .. } => self.input(Input::LineHungUp(party)).await,
+            Event::Ended { .. } | Event::Cancelled { .. } => self.input(Input::LineHungUp(party)).await,
             Event::Offer { sdp, .. } => self.phone_reoffered(leg, party, sdp).await,
             Event::OfferAnswered { sdp: Some(sdp), .. } => self.moved(&party, &sdp).await,
             Event::Info { content_type, body, .. } => {
@@ -112,13 +132,13 @@ impl Driver {
     }
 
     /// A peer changed its description when its session was refreshed.
-    async fn moved(&mut self, party: &LegId, sdp: &Bytes) {
+    pub(super) async fn moved(&mut self, party: &LegId, sdp: &Bytes) {
         if let Some(media) = &mut self.media {
             media.set_remote(party, sdp, false).await;
         }
     }
 
-    fn phone_party(&self, leg: sip::LegId) -> Option<LegId> {
+    pub(super) fn phone_party(&self, leg: sip::LegId) -> Option<LegId> {
         let mut lines = self.lines.iter();
         lines.find(|(_, line)| line.is_phone(leg)).map(|(party, _)| party.clone())
     }
@@ -141,7 +161,7 @@ impl Driver {
         };
         media.set_remote(&party, &sdp, false).await;
         if let Some(line) = self.lines.get_mut(&party) {
-            line.accepted = true;
+            (line.accepted, line.remote) = (true, Some(sdp.clone()));
             if let Device::Trunk(dialling) = &mut line.device {
                 dialling.heard();
             }
@@ -157,6 +177,7 @@ impl Driver {
         let holds = matches!(direction, Some(Direction::SendOnly | Direction::Inactive));
         let changed = direction.is_some() && holds != line.held;
         line.held = if direction.is_some() { holds } else { line.held };
+        line.remote = sdp.clone().or(line.remote.take());
         self.reoffered(leg, &party, sdp, local).await;
         if changed {
             self.input(Input::SetHold { leg: party, on: holds }).await;
@@ -209,6 +230,9 @@ impl Driver {
         if let Some(leg) = self.reoffers.remove(&op) {
             return self.answer_offer(leg, Some(sdp)).await;
         }
+        if self.second_ready(&party, op, &sdp).await {
+            return;
+        }
         if is_caller {
             if self.media_due.take().is_some() {
                 self.input(Input::MediaReady).await;
@@ -235,6 +259,10 @@ impl Driver {
             Device::Trunk(_) if was_ready => return,
             Device::Trunk(_) => return self.dial_next(party).await,
             Device::Phone { .. } if was_ready => return,
+            Device::Phone { leg: Some(own), .. } => {
+                let own = own.leg();
+                return self.own_phone_ready(party, own, sdp.into()).await;
+            }
             Device::Phone { username, .. } => username.clone(),
         };
         let ledger = self.call.ledger();
@@ -258,6 +286,9 @@ impl Driver {
         tracing::info!(failed.subject, failed.message, "the gateway refused");
         if let Some(leg) = self.reoffers.remove(&op) {
             return self.answer_offer(leg, None).await;
+        }
+        if self.second_failed(op).await {
+            return;
         }
         if let Some(play) = play_id(&failed.subject) {
             // A prompt that cannot be played is skipped, the flow goes on.
@@ -351,7 +382,6 @@ fn play_id(name: &str) -> Option<PlayId> {
     name.strip_prefix('p')?.parse().ok().map(PlayId)
 }
 
-/// A key in an INFO of type application/dtmf-relay or application/dtmf.
 /// What the gateway measured, as facts have it.
 fn figures(of: &Quality) -> Figures {
     let heard = |lost: u64, jitter_ms: f64, mos: f64| Heard {
@@ -368,7 +398,8 @@ fn figures(of: &Quality) -> Figures {
     }
 }
 
-fn relayed_key(content_type: &str, body: &[u8]) -> Option<char> {
+/// A key in an INFO of type application/dtmf-relay or application/dtmf.
+pub(super) fn relayed_key(content_type: &str, body: &[u8]) -> Option<char> {
     let text = std::str::from_utf8(body).ok()?;
     let value = match content_type.to_ascii_lowercase().as_str() {
         "application/dtmf-relay" => {

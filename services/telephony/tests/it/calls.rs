@@ -438,6 +438,7 @@ async fn a_company_has_so_many_calls_and_whoever_comes_beyond_hears_busy() {
             tenant: world.tenant.to_string(),
             agent: world.agent.to_string(),
             to: Some(proto::line::v1::Target { who: Some(to) }),
+            ..Default::default()
         };
         let refused = world.api.place(request).await.unwrap_err();
         assert_eq!(refused.code(), tonic::Code::ResourceExhausted);

@@ -9,7 +9,7 @@ use crate::{
 };
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
-use softphone::{Call, Config, Phone, Protocol, Registration, Sound};
+use softphone::{Call, Config, Dial, Phone, Protocol, Registration, Sound};
 use std::time::{Duration, Instant};
 
 const FROM: &str = "+40214440000";
@@ -88,6 +88,11 @@ impl Talk {
         let offer = self.ben.phone.incoming(SOON).await.unwrap();
         offer.say(Sound::Tone(SECOND));
         offer.answer().await.unwrap()
+    }
+
+    /// The name of an agent's phone.
+    async fn username(&self, of: &AgentPhone) -> String {
+        text(&self.company.get(&format!("/v1/agents/{}", of.agent)).await["phone"]["username"])
     }
 
     fn to_ben(&self) -> Value {
@@ -362,4 +367,89 @@ async fn directory_has(desk: &Desk, name: &str, state: &str) -> Value {
         tokio::time::sleep(SOON / 300).await;
     }
     panic!("nobody called {name} is {state}: {last}");
+}
+
+/// As desk phones do it: the caller on hold, a second call of the phone, then REFER
+/// with Replaces. Or the second call is hung up, and the caller is taken back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_consults_by_a_second_call_and_hands_over_or_takes_the_caller_back() {
+    let talk = Talk::new().await;
+    let (ana, ben) = (talk.username(&talk.ana).await, talk.username(&talk.ben).await);
+    let dial = || {
+        let dial = Dial::new(talk.company.at.sip, &ben).from(&ana).saying(Sound::Tone(AGENT));
+        dial.with_credentials(&ana, "secret phone")
+    };
+    talk.agent.hold().await.unwrap();
+    talk.caller.hear(MUSIC, SOON).await.unwrap();
+    let second = talk.ana.phone.call(dial()).await.unwrap();
+    second.wait_answered(SOON).await.unwrap();
+    let consulted = talk.ben_answers().await;
+    second.hear(SECOND, SOON).await.unwrap();
+    consulted.hear(AGENT, SOON).await.unwrap();
+    second.hang_up().await.unwrap();
+    consulted.wait_ended(SOON).await.unwrap();
+    talk.caller.hear(MUSIC, SOON).await.unwrap();
+    talk.agent.resume().await.unwrap();
+    talk.caller.hear(AGENT, SOON).await.unwrap();
+    talk.agent.hear(CALLER, SOON).await.unwrap();
+
+    talk.agent.hold().await.unwrap();
+    talk.caller.hear(MUSIC, SOON).await.unwrap();
+    let free = |live: &Value| live_agent(live, &talk.ben.agent).is_some_and(|row| row["state"] != "on_call");
+    talk.company.until(free).await;
+    let second = talk.ana.phone.call(dial()).await.unwrap();
+    second.wait_answered(SOON).await.unwrap();
+    let consulted = talk.ben_answers().await;
+    second.hear(SECOND, SOON).await.unwrap();
+    consulted.hear(AGENT, SOON).await.unwrap();
+    let hearing = Hearing::begin(&talk.caller);
+    talk.agent.refer_to_call(&ben, &second).await.unwrap();
+    talk.caller.hear(SECOND, SOON).await.unwrap();
+    consulted.hear(CALLER, SOON).await.unwrap();
+    let silence = hearing.worst_silence(&talk.caller);
+    assert!(silence < Duration::from_secs(1), "the caller heard nothing for {silence:?}");
+    talk.agent.wait_ended(SOON).await.unwrap();
+    second.wait_ended(SOON).await.unwrap();
+    talk.caller.hang_up().await.unwrap();
+    consulted.wait_ended(SOON).await.unwrap();
+}
+
+/// INVITE with Replaces by another phone of the same agent, such as a cordless one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_moves_to_another_phone_of_the_agent() {
+    let talk = Talk::new().await;
+    let ana = talk.username(&talk.ana).await;
+    let other = Phone::bind(Config::default()).await.unwrap();
+    let dialog = talk.agent.dialog().await.unwrap();
+    let mut dial = Dial::new(talk.company.at.sip, &ana).from(&ana).saying(Sound::Tone(SECOND));
+    dial.headers.push(("Replaces".to_owned(), dialog.to_string()));
+    let unproved = other.call(dial.clone()).await.unwrap();
+    assert!(unproved.wait_answered(SOON).await.is_err(), "whoever knows the dialog is not the agent yet");
+    let moved = other.call(dial.with_credentials(&ana, "secret phone")).await.unwrap();
+    moved.wait_answered(SOON).await.unwrap();
+    talk.agent.wait_ended(SOON).await.unwrap();
+    talk.caller.hear(SECOND, SOON).await.unwrap();
+    moved.hear(CALLER, SOON).await.unwrap();
+    moved.hang_up().await.unwrap();
+    talk.caller.wait_ended(SOON).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agents_phone_calls_a_colleague() {
+    let company = Company::sign_up().await;
+    let (ana, ben) = (company.agent("ana").await, company.agent("ben").await);
+    let username = async |of: &AgentPhone| {
+        text(&company.get(&format!("/v1/agents/{}", of.agent)).await["phone"]["username"])
+    };
+    let (from, to) = (username(&ana).await, username(&ben).await);
+    let dial = Dial::new(company.at.sip, &to).from(&from).saying(Sound::Tone(AGENT));
+    let call = ana.phone.call(dial.with_credentials(&from, "secret phone")).await.unwrap();
+    let offer = ben.phone.incoming(SOON).await.unwrap();
+    offer.say(Sound::Tone(SECOND));
+    let answered = offer.answer().await.unwrap();
+    call.hear(SECOND, SOON).await.unwrap();
+    answered.hear(AGENT, SOON).await.unwrap();
+    answered.hang_up().await.unwrap();
+    call.wait_ended(SOON).await.unwrap();
+    drop((ana.registration, ben.registration));
 }
