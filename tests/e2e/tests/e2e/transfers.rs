@@ -395,7 +395,8 @@ async fn a_phone_consults_by_a_second_call_and_hands_over_or_takes_the_caller_ba
 
     talk.agent.hold().await.unwrap();
     talk.caller.hear(MUSIC, SOON).await.unwrap();
-    let free = |live: &Value| live_agent(live, &talk.ben.agent).is_some_and(|row| row["state"] != "on_call");
+    let free =
+        |live: &Value| live_agent(live, &talk.ben.agent).is_some_and(|row| row["state"] == "available");
     talk.company.until(free).await;
     let second = talk.ana.phone.call(dial()).await.unwrap();
     second.wait_answered(SOON).await.unwrap();
