@@ -82,10 +82,11 @@ fn route_uri(value: &str) -> Option<Uri> {
     Uri::parse(&value[start..end]).ok()
 }
 
-/// The first address in Contact.
+/// The first SIP address in Contact: nothing can be sent to another.
 pub(crate) fn contact(headers: &sipx_sip::Headers) -> Option<Uri> {
+    let is_sip = |uri: &Uri| matches!(uri.scheme.as_str(), "sip" | "sips") && !uri.host.is_empty();
     contacts(headers).into_iter().find_map(|c| match c {
-        Contact::Address { uri, .. } => Some(uri),
+        Contact::Address { uri, .. } => Some(uri).filter(is_sip),
         Contact::All => None,
     })
 }
