@@ -20,11 +20,10 @@ fn silences(world: &World) -> Vec<(LegId, Option<Target>, Option<Millis>)> {
 
 /// What a line was shown last.
 fn shown(effects: &[Effect], line: &LegId) -> Option<Vec<Unheard>> {
-    let to_line = effects.iter().rev().find_map(|effect| match effect {
+    effects.iter().rev().find_map(|effect| match effect {
         Effect::LineUnheard { leg, unheard } if leg == line => Some(unheard.clone()),
         _ => None,
-    });
-    to_line
+    })
 }
 
 #[test]
