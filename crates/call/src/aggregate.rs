@@ -1,6 +1,6 @@
 use crate::{
-    Effect, Entry, Input, IvrInput, Ledger, PlayId, queued::Queued, silence::Silences, talking::Talking,
-    while_in_flow::InFlow,
+    Effect, Entry, Input, IvrInput, Ledger, PlayId, promise::Promise, queued::Queued, silence::Silences,
+    talking::Talking, while_in_flow::InFlow,
 };
 use std::collections::BTreeMap;
 use types::{
@@ -29,6 +29,10 @@ pub struct Call {
     /// Who was on which leg and how well it was heard, told at the end.
     pub(crate) measured: BTreeMap<LegId, (Option<Target>, Figures)>,
     pub(crate) silences: Silences,
+    /// Whom the call serves is to be called back.
+    pub(crate) promise: Option<Promise>,
+    /// Who called has no leg any more; the customer's is one that was called.
+    pub(crate) caller_gone: bool,
 }
 
 /// Legs of one call whose figures are kept.
@@ -95,6 +99,8 @@ impl Call {
             seats_shown: false,
             measured: BTreeMap::new(),
             silences: Silences::default(),
+            promise: None,
+            caller_gone: false,
         }
     }
 
@@ -109,6 +115,12 @@ impl Call {
             }
             (_, Input::Measured { leg, figures }) => self.measure(leg, figures),
             (_, Input::Unheard { leg, on }) => self.silence(&mut step, leg, on),
+            (_, Input::CallerHungUp) if self.is_promised() => self.let_caller_go(&mut step),
+            (_, Input::MediaLost(leg)) if leg == self.customer && self.is_promised() => {
+                self.let_caller_go(&mut step)
+            }
+            // What crossed the farewell.
+            (_, Input::CallerHungUp) if self.caller_gone => false,
             (_, Input::CallerHungUp) => self.caller_hung_up(&mut step),
             (_, Input::HangUp(cause)) => self.end(&mut step, Party::System, cause),
             (_, Input::MediaFailed(cause)) => self.end(&mut step, Party::System, cause),
@@ -116,7 +128,9 @@ impl Call {
                 self.end(&mut step, Party::System, HangupCause::MediaLost)
             }
             // Whom an agent called, and who waits since, is on a line of its own.
-            (Phase::InFlow(_) | Phase::Queued(_), Input::LineHungUp(leg)) if leg == self.customer => {
+            (Phase::InFlow(_) | Phase::Queued(_), Input::LineHungUp(leg))
+                if leg == self.customer && !self.is_promised() =>
+            {
                 self.caller_hung_up(&mut step)
             }
             (Phase::InFlow(_), input) => self.while_in_flow(&mut step, input),
@@ -181,7 +195,8 @@ impl Call {
     /// When a caller who was not connected must be, whoever is there.
     fn answer_due(&self) -> Option<Timestamp> {
         let hears = !matches!(self.phase, Phase::InFlow(InFlow::Opening { .. }) | Phase::Ended);
-        let entry = self.entry.as_ref().filter(|entry| hears && !entry.auto_connect)?;
+        let waits = hears && self.promise.is_none() && !self.caller_gone;
+        let entry = self.entry.as_ref().filter(|entry| waits && !entry.auto_connect)?;
         let after = entry.answer_after;
         after.filter(|_| !self.ledger.connected).map(|after| self.ledger.offered_at + after)
     }
@@ -189,7 +204,10 @@ impl Call {
     fn phase_deadline(&self) -> Option<Timestamp> {
         match &self.phase {
             Phase::InFlow(flow) => flow.deadline(),
-            Phase::Queued(queued) => queued.deadline(),
+            Phase::Queued(queued) => {
+                let promise = self.promise.as_ref().map(|promise| promise.deadline(self.caller_gone));
+                [queued.deadline(), promise].into_iter().flatten().min()
+            }
             Phase::Talking(talking) => talking.deadline(),
             Phase::Ended => None,
         }

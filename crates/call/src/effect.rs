@@ -43,7 +43,13 @@ pub enum Effect {
         queue: QueueId,
         position: u32,
         wait: Option<Millis>,
+        /// The key by which the caller may ask to be called back.
+        callback: Option<char>,
     },
+    /// Prompts that say these words; [`crate::Input::Announcement`] brings them.
+    AskWords(Words),
+    /// The caller's leg goes, the call goes on without it.
+    DropCaller(LegId),
     Ring {
         leg: LegId,
         agent: AgentId,
@@ -119,6 +125,19 @@ pub struct Seat {
     pub target: Option<Target>,
     /// ringing, here, held or whispers.
     pub state: &'static str,
+}
+
+/// What a waiting caller who wants to be called back is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Words {
+    /// This number? 1: yes, 2: another, *: wait on. Numbers that no trunk may call
+    /// are answered with [`crate::Input::NumberRefused`].
+    Confirm(E164),
+    /// Type the number, then #.
+    Type,
+    /// The number cannot be called; type another.
+    Wrong,
+    Thanks,
 }
 
 /// What the flow is told.

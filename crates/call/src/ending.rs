@@ -10,22 +10,30 @@ use types::{fact::CallEvent, *};
 impl Call {
     /// Whom an agent called came by a line, not by an INVITE.
     fn let_customers_line_go(&self, step: &mut Step, cause: HangupCause) {
-        if self.entry.is_none() {
+        if self.customer_on_line() {
             step.does(Effect::HangUpLine { leg: self.customer.clone(), cause });
         }
     }
 
+    /// Whom we called has a line of their own; not who called, nor who is yet to be called back.
+    fn customer_on_line(&self) -> bool {
+        self.entry.is_none() || self.caller_gone && self.promise.is_none()
+    }
+
     pub(crate) fn end(&mut self, step: &mut Step, by: Party, cause: HangupCause) -> bool {
+        self.end_message(step);
         let stage = self.ledger.stage;
         match &self.phase {
             Phase::Queued(_) => {
                 self.stop_ringing(step, OfferOutcome::CallerLeft);
-                step.does(Effect::ReleaseQueue(cause));
+                if !self.out_of_line() {
+                    step.does(Effect::ReleaseQueue(cause));
+                }
                 self.let_customers_line_go(step, cause);
             }
             Phase::Talking(talking) => {
                 let lead = talking.lead.clone();
-                let on_lines = |other: &&Other| other.guest.is_some() || self.entry.is_none();
+                let on_lines = |other: &&Other| other.guest.is_some() || self.customer_on_line();
                 let legs = talking.others.iter().filter(on_lines).map(|other| other.leg.clone());
                 let legs: Vec<_> = legs.collect();
                 let led = lead.gone.is_none().then_some(lead.leg);
@@ -60,7 +68,7 @@ impl Call {
             duration: step.now.since(ledger.offered_at),
         };
         self.tell(step, ended);
-        if by != Party::Caller && self.entry.is_some() {
+        if by != Party::Caller && self.entry.is_some() && !self.caller_gone {
             step.does(Effect::HangUpCaller(cause));
         }
         step.does(Effect::ReleaseMedia);

@@ -11,6 +11,8 @@ pub struct Entry {
     pub caller_leg: LegId,
     /// The id that the recording will have; `None`: not to be recorded.
     pub recording: Option<RecordingId>,
+    /// The id that a message will have, should the caller leave one.
+    pub message: RecordingId,
     pub from: String,
     pub caller_name: Option<String>,
     pub did: E164,
@@ -72,8 +74,10 @@ pub enum Input {
         position: u32,
         wait: Option<Millis>,
     },
-    /// The prompts that tell the position, as asked for.
+    /// The prompts that tell the position, or the words, as asked for.
     Announcement(Vec<String>),
+    /// The number that the caller is to confirm is one that no trunk may call.
+    NumberRefused,
     Reserved(Reserved),
     /// The ACD took the reservation back, with the offer's outcome.
     Withdrawn {
@@ -165,6 +169,8 @@ pub struct Reserved {
     pub line: String,
     /// The id that the agent's leg will have.
     pub leg: LegId,
+    /// The id that the customer's leg will have, should the customer be called back.
+    pub customer: LegId,
     pub attempt: u32,
 }
 
@@ -178,6 +184,8 @@ pub struct Next {
     pub stage: Stage,
     /// What the flow found the contact to be about on the way here.
     pub category: Option<CategoryId>,
+    /// Whom the flow promised a callback on the way here.
+    pub callback: Option<Asked>,
     pub instruction: Instruction,
 }
 
@@ -189,7 +197,37 @@ pub enum Instruction {
     /// Plays these again and again while the flow is asked once more.
     Wait(Vec<String>),
     Queue(QueueNode),
+    Message(Message),
     Hangup,
+}
+
+/// A caller who is to be called back when there is time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    pub number: E164,
+    /// Whose agents are to call.
+    pub queue: Option<QueueId>,
+}
+
+/// A message is to be recorded after these prompts, the tone last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub prompts: Vec<String>,
+    pub max: Millis,
+    /// Whose agents are to hear it.
+    pub queue: Option<QueueId>,
+}
+
+/// How a queue calls back those who ask for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallbackTerms {
+    /// The key by which callers ask.
+    pub key: char,
+    pub attempts: u32,
+    /// Between two attempts.
+    pub every: Millis,
+    /// Completes national numbers that are typed.
+    pub country: Option<String>,
 }
 
 /// Asks for keys while `prompts` play; the first key interrupts them.
@@ -217,4 +255,6 @@ pub struct QueueNode {
     pub announce_every: Millis,
     pub service_level: Millis,
     pub short_abandon: Millis,
+    /// `None`: nobody is called back by the queue.
+    pub callback: Option<CallbackTerms>,
 }

@@ -46,6 +46,9 @@ pub struct Ledger {
     pub led_hold: Millis,
     pub held_since: Option<Timestamp>,
     pub recording: Option<RecordingId>,
+    /// Whom the caller asked to be called back at.
+    #[serde(default)]
+    pub callback: Option<E164>,
     pub wait: Millis,
     pub hold: Millis,
     pub ended: Option<Ended>,
@@ -117,6 +120,7 @@ impl Ledger {
             led_hold: 0,
             held_since: None,
             recording: None,
+            callback: None,
             wait: 0,
             hold: 0,
             ended: None,
@@ -188,6 +192,13 @@ impl Ledger {
             | CallEvent::FellSilent { .. }
             | CallEvent::SilenceEnded { .. }
             | CallEvent::Measured { .. } => {}
+            CallEvent::CallbackAsked { number, in_line, .. } => {
+                self.callback = Some(number.clone());
+                if !in_line {
+                    self.enter(Stage::SelfServed, at);
+                }
+            }
+            CallEvent::MessageLeft { .. } => self.enter(Stage::SelfServed, at),
             CallEvent::RecordingStarted { recording } => self.recording = Some(recording.clone()),
             CallEvent::RecordingStopped { .. } => {}
             CallEvent::Ended { cause, by, stage, wait, talk, hold, .. } => {

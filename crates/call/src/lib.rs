@@ -10,17 +10,20 @@ mod effect;
 mod ending;
 mod input;
 mod ledger;
+mod message;
 mod parties;
 mod placed;
+mod promise;
 mod queued;
 mod silence;
 mod talking;
 mod while_in_flow;
 
 pub use aggregate::Call;
-pub use effect::{Effect, IvrInput, Seat};
+pub use effect::{Effect, IvrInput, Seat, Words};
 pub use input::{
-    Collect, Command, Entry, HandOver, Input, Instruction, Next, Placement, PlayId, QueueNode, Reserved,
+    Asked, CallbackTerms, Collect, Command, Entry, HandOver, Input, Instruction, Message, Next, Placement,
+    PlayId, QueueNode, Reserved,
 };
 pub use ledger::{Ended, Ledger, Offer};
 pub use silence::Unheard;

@@ -287,6 +287,9 @@ impl Call {
 
     /// The lead hung up or was lost. A caller on the way to somebody goes on.
     pub(crate) fn lead_left(&mut self, step: &mut Step, by: Party, cause: HangupCause) -> bool {
+        if self.calls_back() {
+            return self.not_called_back(step, OfferOutcome::Withdrawn);
+        }
         let talking = self.talking_ref();
         let heir = |other: &Other| {
             let guest = other.guest.as_ref();

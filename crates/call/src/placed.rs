@@ -56,6 +56,7 @@ impl Call {
 
     /// Whom the agent called answered.
     pub(crate) fn dialled(&mut self, step: &mut Step) -> bool {
+        self.promise_kept(step);
         self.bridge(step);
         let guest = self.talking().others.first().and_then(|other| other.guest.clone());
         if guest.is_some_and(|guest| matches!(guest.target, Target::Number { .. })) {
@@ -66,6 +67,9 @@ impl Call {
 
     /// Who called hung up; or whom the agent called did not come.
     pub(crate) fn customer_left(&mut self, step: &mut Step, outcome: OfferOutcome) -> bool {
+        if self.calls_back() {
+            return self.not_called_back(step, outcome);
+        }
         let rang = self.talking().others.first().is_some_and(|other| !other.joined());
         if !rang {
             return self.end(step, Party::Caller, HangupCause::Normal);

@@ -3,6 +3,7 @@
 use crate::{
     Call, Effect, Input, IvrInput, PlayId, QueueNode, Reserved,
     aggregate::{Phase, Step},
+    promise::Dialogue,
     talking::Talking,
     while_in_flow::InFlow,
 };
@@ -10,36 +11,55 @@ use types::{fact::CallEvent, *};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Queued {
-    node: QueueNode,
-    sound: Sound,
+    pub(crate) node: QueueNode,
+    pub(crate) sound: Sound,
     /// The best place told so far: a caller never hears a worse one.
     told: Option<u32>,
     /// What most callers at the present place do not wait longer than.
     wait: Option<Millis>,
-    announce_at: Option<Timestamp>,
+    pub(crate) announce_at: Option<Timestamp>,
     pub(crate) ring: Option<Ring>,
+    /// The caller is asked about being called back.
+    pub(crate) dialogue: Option<Dialogue>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sound {
+pub(crate) enum Sound {
     /// Said once; music follows.
     Speech(PlayId),
     Music(PlayId),
+    /// Nobody hears anything.
+    Silence,
 }
 
 /// An offer that rings at an agent's line.
 #[derive(Debug, Clone)]
 pub(crate) struct Ring {
-    reservation: ReservationId,
-    agent: AgentId,
+    pub(crate) reservation: ReservationId,
+    pub(crate) agent: AgentId,
     pub(crate) leg: LegId,
-    attempt: u32,
+    /// The customer's leg, should the customer be called back.
+    pub(crate) customer: LegId,
+    pub(crate) attempt: u32,
     since: Timestamp,
 }
 
 impl Queued {
+    /// Without a caller who hears.
+    pub(crate) fn silent(node: QueueNode) -> Queued {
+        Queued {
+            node,
+            sound: Sound::Silence,
+            told: None,
+            wait: None,
+            announce_at: None,
+            ring: None,
+            dialogue: None,
+        }
+    }
+
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        self.announce_at
+        [self.announce_at, self.dialogue.as_ref().map(Dialogue::until)].into_iter().flatten().min()
     }
 
     fn rings(&self, leg: &LegId) -> bool {
@@ -63,11 +83,13 @@ impl Call {
             false => Sound::Speech(self.play(step, &node.welcome, false)),
         };
         let announce_at = (node.announce_every > 0).then_some(step.now + node.announce_every);
-        self.phase =
-            Phase::Queued(Box::new(Queued { node, sound, told: None, wait: None, announce_at, ring: None }));
+        self.phase = Phase::Queued(Box::new(Queued { sound, announce_at, ..Queued::silent(node) }));
     }
 
     pub(crate) fn while_queued(&mut self, step: &mut Step, input: Input) -> bool {
+        if let Some(taken) = self.about_callback(step, &input) {
+            return taken;
+        }
         let Phase::Queued(queued) = &mut self.phase else { return false };
         match input {
             Input::PlayEnded(ended) if queued.sound == Sound::Speech(ended) => self.music(step),
@@ -87,14 +109,22 @@ impl Call {
         }
     }
 
-    fn queued(&mut self) -> &mut Queued {
+    pub(crate) fn queued(&mut self) -> &mut Queued {
         match &mut self.phase {
             Phase::Queued(queued) => queued,
             other => unreachable!("queued, not {other:?}"),
         }
     }
 
-    fn music(&mut self, step: &mut Step) -> bool {
+    /// What is heard ends.
+    pub(crate) fn stop_sound(&mut self, step: &mut Step) {
+        let sound = std::mem::replace(&mut self.queued().sound, Sound::Silence);
+        if let Sound::Music(play) | Sound::Speech(play) = sound {
+            step.does(Effect::StopPlay(play));
+        }
+    }
+
+    pub(crate) fn music(&mut self, step: &mut Step) -> bool {
         let music = self.queued().node.music.clone();
         let play = self.play(step, &music, true);
         self.queued().sound = Sound::Music(play);
@@ -117,11 +147,13 @@ impl Call {
         queued.announce_at = Some(step.now + queued.node.announce_every);
         let better = position.filter(|p| queued.told.is_none_or(|told| *p <= told));
         let silent = matches!(queued.sound, Sound::Music(_)) && queued.ring.is_none();
+        let silent = silent && queued.dialogue.is_none();
         if let Some(position) = better.filter(|_| silent) {
             queued.told = Some(position);
             let queue = queued.node.queue.clone();
             let wait = queued.wait;
-            step.does(Effect::AskAnnouncement { queue, position, wait });
+            let callback = queued.node.callback.as_ref().map(|terms| terms.key);
+            step.does(Effect::AskAnnouncement { queue, position, wait, callback });
         }
         true
     }
@@ -138,7 +170,7 @@ impl Call {
     }
 
     fn ring(&mut self, step: &mut Step, reserved: Reserved) -> bool {
-        let Reserved { reservation, agent, line, leg, attempt } = reserved;
+        let Reserved { reservation, agent, line, leg, customer, attempt } = reserved;
         if self.queued().ring.is_some() {
             self.stop_ringing(step, OfferOutcome::Withdrawn);
         }
@@ -147,6 +179,7 @@ impl Call {
             reservation: reservation.clone(),
             agent: agent.clone(),
             leg: leg.clone(),
+            customer,
             attempt,
             since: step.now,
         };
@@ -171,7 +204,13 @@ impl Call {
         true
     }
 
-    fn offer_ended(&mut self, step: &mut Step, queue: QueueId, ring: &Ring, outcome: OfferOutcome) {
+    pub(crate) fn offer_ended(
+        &mut self,
+        step: &mut Step,
+        queue: QueueId,
+        ring: &Ring,
+        outcome: OfferOutcome,
+    ) {
         let (agent, reservation) = (ring.agent.clone(), ring.reservation.clone());
         let ring = step.now.since(ring.since);
         self.tell(step, CallEvent::OfferEnded { queue, agent, reservation, outcome, ring });
@@ -189,9 +228,13 @@ impl Call {
     fn answered(&mut self, step: &mut Step) -> bool {
         let queue = self.queued().node.queue.clone();
         let Some(ring) = self.queued().ring.take() else { return false };
-        let (Sound::Music(play) | Sound::Speech(play)) = self.queued().sound;
+        if self.caller_gone && self.promise.is_some() {
+            return self.call_back(step, ring);
+        }
+        // Who is still there needs no callback.
+        self.promise = None;
         let node = self.queued().node.clone();
-        step.does(Effect::StopPlay(play));
+        self.stop_sound(step);
         self.offer_ended(step, queue.clone(), &ring, OfferOutcome::Answered);
         step.does(Effect::TellAnswered(ring.reservation));
         self.connect(step);
@@ -210,10 +253,8 @@ impl Call {
 
     fn overflow(&mut self, step: &mut Step, reason: String) -> bool {
         self.stop_ringing(step, OfferOutcome::Withdrawn);
-        let queued = self.queued();
-        let (Sound::Music(play) | Sound::Speech(play)) = queued.sound;
-        let queue = queued.node.queue.clone();
-        step.does(Effect::StopPlay(play));
+        self.stop_sound(step);
+        let queue = self.queued().node.queue.clone();
         let wait = self.ledger.enqueued_at.map_or(0, |since| step.now.since(since));
         self.tell(step, CallEvent::Overflowed { queue, wait, reason: reason.clone() });
         match self.entry {

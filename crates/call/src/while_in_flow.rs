@@ -1,8 +1,9 @@
 //! The flow speaks: prompts and keys.
 
 use crate::{
-    Call, Collect, Effect, Input, Instruction, IvrInput, Next, PlayId,
+    Asked, Call, Collect, Effect, Input, Instruction, IvrInput, Next, PlayId,
     aggregate::{Phase, Step},
+    message::Spoken,
 };
 use types::{fact::CallEvent, *};
 
@@ -16,6 +17,7 @@ pub(crate) enum InFlow {
     /// The flow was asked; what plays meanwhile, if it may take long.
     Asking(Option<PlayId>),
     Playing(PlayId),
+    Message(Spoken),
     Collecting {
         node: String,
         collect: Collect,
@@ -26,6 +28,11 @@ pub(crate) enum InFlow {
 }
 
 impl InFlow {
+    /// Nothing is awaited.
+    pub(crate) fn idle() -> InFlow {
+        InFlow::Asking(None)
+    }
+
     pub(crate) fn opening() -> InFlow {
         InFlow::Opening { media: false, first: None }
     }
@@ -33,6 +40,7 @@ impl InFlow {
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         match self {
             InFlow::Collecting { until, .. } => *until,
+            InFlow::Message(spoken) => spoken.deadline(),
             _ => None,
         }
     }
@@ -67,6 +75,13 @@ impl Call {
                 *until = Some(step.now + collect.first_timeout);
                 true
             }
+            (InFlow::Message(spoken), Input::PlayEnded(ended)) if spoken.said_by(ended) => {
+                self.begin_message(step)
+            }
+            (InFlow::Message(_), Input::Key(key)) => self.key_in_message(step, key),
+            (InFlow::Message(spoken), Input::Tick) if spoken.deadline().is_some_and(|at| at <= step.now) => {
+                self.message_done(step)
+            }
             (InFlow::Collecting { .. }, Input::Key(key)) => self.key(step, key),
             (InFlow::Collecting { keys, until: Some(until), .. }, Input::Tick) if *until <= step.now => {
                 let keys = std::mem::take(keys);
@@ -90,7 +105,7 @@ impl Call {
     }
 
     pub(crate) fn connect(&mut self, step: &mut Step) {
-        if !self.ledger.connected && self.entry.is_some() {
+        if !self.ledger.connected && self.entry.is_some() && !self.caller_gone {
             self.tell(step, CallEvent::Connected);
             step.does(Effect::Connect);
         }
@@ -103,9 +118,12 @@ impl Call {
     }
 
     fn follow(&mut self, step: &mut Step, next: Next) -> bool {
-        let Next { flow, version, node, label, stage, category, instruction } = next;
+        let Next { flow, version, node, label, stage, category, callback, instruction } = next;
         if let Some(category) = category.filter(|category| self.ledger.category.as_ref() != Some(category)) {
             self.tell(step, CallEvent::Categorised { category });
+        }
+        if let Some(Asked { number, queue }) = callback {
+            self.tell(step, CallEvent::CallbackAsked { queue, number, in_line: false });
         }
         if !matches!(instruction, Instruction::Hangup) {
             self.tell(step, CallEvent::NodeEntered { flow, version, node: node.clone(), label, stage });
@@ -127,6 +145,7 @@ impl Call {
                 step.does(Effect::AskIvr(IvrInput::Waits));
             }
             Instruction::Queue(queue) => self.join(step, queue),
+            Instruction::Message(message) => self.take_message(step, message),
             Instruction::Hangup => return self.end(step, Party::System, HangupCause::FlowEnded),
         }
         true

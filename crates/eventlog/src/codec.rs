@@ -181,6 +181,16 @@ fn call_to_wire(event: &CallEvent) -> call_fact::Event {
         CallEvent::Overflowed { queue, wait, reason } => {
             W::Overflowed(call_fact::Overflowed { queue_id: queue.into(), wait_ms: wait, reason })
         }
+        CallEvent::CallbackAsked { queue, number, in_line } => W::CallbackAsked(call_fact::CallbackAsked {
+            queue_id: queue.map(Into::into),
+            number: number.to_string(),
+            in_line,
+        }),
+        CallEvent::MessageLeft { queue, recording, duration } => W::MessageLeft(call_fact::MessageLeft {
+            queue_id: queue.map(Into::into),
+            recording_id: recording.into(),
+            duration_ms: duration,
+        }),
         CallEvent::AgentOffered { queue, agent, reservation, attempt } => {
             W::AgentOffered(call_fact::AgentOffered {
                 queue_id: queue.into(),
@@ -309,6 +319,16 @@ fn call_from_wire(event: call_fact::Event) -> Result<CallEvent> {
         W::Overflowed(e) => {
             CallEvent::Overflowed { queue: id(&e.queue_id)?, wait: e.wait_ms, reason: e.reason }
         }
+        W::CallbackAsked(e) => CallEvent::CallbackAsked {
+            queue: some_id(e.queue_id)?,
+            number: id(&e.number)?,
+            in_line: e.in_line,
+        },
+        W::MessageLeft(e) => CallEvent::MessageLeft {
+            queue: some_id(e.queue_id)?,
+            recording: id(&e.recording_id)?,
+            duration: e.duration_ms,
+        },
         W::AgentOffered(e) => CallEvent::AgentOffered {
             queue: id(&e.queue_id)?,
             agent: id(&e.agent_id)?,

@@ -35,6 +35,8 @@ pub enum Node {
     Category(Category),
     SelfServed(SelfServed),
     Queue(Queue),
+    Callback(Callback),
+    Voicemail(Voicemail),
     Hangup,
 }
 
@@ -152,6 +154,37 @@ pub struct Queue {
     pub overflow_by: BTreeMap<String, String>,
 }
 
+/// Promises a callback and goes on at once: somebody calls when there is time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Callback {
+    pub label: String,
+    /// At which number; `{caller}` or a variable that holds what was typed.
+    #[serde(default = "the_caller")]
+    pub number: String,
+    /// Whose agents are to call; absent: anybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueId>,
+    pub next: String,
+    /// Where the call goes when the number cannot be read.
+    pub invalid: String,
+}
+
+/// Takes a message: says something, then a tone, and records until `#`, silence
+/// of the line or the longest time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Voicemail {
+    pub label: String,
+    pub say: Vec<Say>,
+    #[serde(default = "two_minutes")]
+    pub max_ms: Millis,
+    /// Whose agents are to hear it; absent: anybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueId>,
+    pub next: String,
+}
+
 /// Why a queue gives a caller back.
 pub const REASONS: [&str; 4] = ["queue_full", "no_agents", "wait_limit", "emergency"];
 
@@ -187,6 +220,8 @@ impl Node {
             Node::Category(set) => &set.label,
             Node::SelfServed(mark) => &mark.label,
             Node::Queue(queue) => &queue.label,
+            Node::Callback(callback) => &callback.label,
+            Node::Voicemail(voicemail) => &voicemail.label,
             Node::Hangup => id,
         }
     }
@@ -198,6 +233,7 @@ impl Node {
             Node::Play(Play { next, .. })
             | Node::Category(Category { next, .. })
             | Node::SelfServed(SelfServed { next, .. })
+            | Node::Voicemail(Voicemail { next, .. })
             | Node::Set(Set { next, .. }) => vec![one("next", next.as_str())],
             Node::Menu(menu) => {
                 let choices =
@@ -223,6 +259,9 @@ impl Node {
                 let by = by.map(|(reason, node)| (format!("overflow_by.{reason}"), node.as_str()));
                 std::iter::once(one("overflow", &queue.overflow)).chain(by).collect()
             }
+            Node::Callback(callback) => {
+                vec![one("next", callback.next.as_str()), one("invalid", &callback.invalid)]
+            }
             Node::Hangup => Vec::new(),
         }
     }
@@ -236,6 +275,7 @@ impl Node {
             }
             Node::Digits(digits) => vec![("say", &digits.say)],
             Node::Http(http) => vec![("say", &http.say)],
+            Node::Voicemail(voicemail) => vec![("say", &voicemail.say)],
             Node::Queue(queue) => vec![("welcome", &queue.welcome), ("music", &queue.music)],
             _ => Vec::new(),
         };
@@ -256,9 +296,20 @@ impl Flow {
     pub fn queues(&self) -> impl Iterator<Item = &QueueId> {
         self.nodes.values().filter_map(|node| match node {
             Node::Queue(queue) => Some(&queue.queue),
+            Node::Callback(Callback { queue, .. }) | Node::Voicemail(Voicemail { queue, .. }) => {
+                queue.as_ref()
+            }
             _ => None,
         })
     }
+}
+
+fn the_caller() -> String {
+    "{caller}".into()
+}
+
+fn two_minutes() -> Millis {
+    120_000
 }
 
 fn three() -> u32 {

@@ -16,8 +16,10 @@ mod validate;
 pub use condition::{Case, Condition, Set, Test};
 pub use dip::{Http, Method, Request};
 pub use hours::{Clock, Date, Day, Holiday, Hours, Period};
-pub use language::{Category, Digits, Flow, Menu, Node, Play, Queue, REASONS, Say, SelfServed};
-pub use step::{Cursor, Input, Instruction, Place, Stepped, step};
+pub use language::{
+    Callback, Category, Digits, Flow, Menu, Node, Play, Queue, REASONS, Say, SelfServed, Voicemail,
+};
+pub use step::{Asked, Cursor, Input, Instruction, Place, Stepped, step};
 pub use validate::Problem;
 
 /// What a call knows, by name.

@@ -1,7 +1,7 @@
-use crate::{Digits, Error, Flow, GIVEN, Menu, Node, Queue, Request, Say, Variables, template};
+use crate::{Callback, Digits, Error, Flow, GIVEN, Menu, Node, Queue, Request, Say, Variables, template};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use types::{CategoryId, Millis, Skill, Stage, Timestamp};
+use types::{CategoryId, E164, Millis, QueueId, Skill, Stage, Timestamp};
 
 /// Where a call stands in its flow. Opaque to those who carry it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ struct Known {
     variables: Variables,
     /// The caller has what was wanted.
     served: bool,
+    /// Digits of the country code that completes national numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    country: Option<String>,
 }
 
 /// What happened since the last step.
@@ -31,6 +34,8 @@ pub enum Input {
     Start {
         caller: String,
         number: String,
+        /// Digits of the country code that completes national numbers.
+        country: Option<String>,
     },
     /// What was to be played has been heard.
     Played,
@@ -63,7 +68,21 @@ pub enum Instruction {
         request: Request,
     },
     Queue(Queue),
+    /// A message after what is said and a tone.
+    Record {
+        say: Vec<Say>,
+        max: Millis,
+        queue: Option<QueueId>,
+    },
     Hangup,
+}
+
+/// Whom the flow promised a callback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    pub number: E164,
+    /// Whose agents are to call.
+    pub queue: Option<QueueId>,
 }
 
 /// The node that speaks.
@@ -82,6 +101,8 @@ pub struct Stepped {
     pub instruction: Instruction,
     /// What the contact was found to be about on the way.
     pub category: Option<CategoryId>,
+    /// Whom the flow promised a callback on the way.
+    pub callback: Option<Asked>,
 }
 
 /// Nodes passed in silence in one step; validation rules loops out.
@@ -92,14 +113,19 @@ const SILENT_MAX: usize = 1_000;
 /// fit the node repeats the node.
 pub fn step(flow: &Flow, cursor: Option<&Cursor>, input: &Input, now: Timestamp) -> Result<Stepped, Error> {
     let way = Way { flow, now };
-    if let Input::Start { caller, number } = input {
+    if let Input::Start { caller, number, country } = input {
         let given = GIVEN.into_iter().map(String::from).zip([caller.clone(), number.clone()]);
-        return way.enter(Known { variables: given.collect(), served: false }, &flow.start);
+        let known = Known { variables: given.collect(), served: false, country: country.clone() };
+        return way.enter(known, &flow.start);
     }
     let Some(cursor) = cursor else { return way.enter(Known::default(), &flow.start) };
     let go = |id: &str| way.enter(cursor.known.clone(), id);
     match (way.node(&cursor.node)?, input) {
         (Node::Play(play), Input::Played) => go(&play.next),
+        (Node::Voicemail(voicemail), Input::Played) => {
+            // Who left a message has what was to be had.
+            way.enter(Known { served: true, ..cursor.known.clone() }, &voicemail.next)
+        }
         (Node::Menu(menu), Input::Keys(keys)) => match menu.choices.get(keys) {
             Some(next) => go(next),
             None => way.after_wrong_key(cursor, menu),
@@ -162,7 +188,7 @@ impl<'a> Way<'a> {
 
     /// Goes on at a node, through those that say nothing.
     fn enter(&self, mut known: Known, id: &str) -> Result<Stepped, Error> {
-        let (mut id, mut category) = (id, None);
+        let (mut id, mut category, mut asked) = (id, None, None);
         for _ in 0..SILENT_MAX {
             id = match self.node(id)? {
                 Node::Category(set) => {
@@ -177,13 +203,20 @@ impl<'a> Way<'a> {
                     set.apply(&mut known.variables);
                     &set.next
                 }
+                Node::Callback(callback) => match promised(callback, &known) {
+                    Some(promise) => {
+                        (asked, known.served) = (Some(promise), true);
+                        &callback.next
+                    }
+                    None => &callback.invalid,
+                },
                 Node::Condition(condition) => condition.exit(&known.variables),
                 Node::Hours(hours) => hours.exit(self.now),
                 spoken => {
                     // Who waits for an agent is not served yet.
                     known.served &= !matches!(spoken, Node::Queue(_));
                     let cursor = Cursor { node: id.to_owned(), wrong: 0, silent: 0, known };
-                    return Ok(Stepped { category, ..self.speak(cursor, &[])? });
+                    return Ok(Stepped { category, callback: asked, ..self.speak(cursor, &[])? });
                 }
             };
         }
@@ -217,9 +250,19 @@ impl<'a> Way<'a> {
                 music: filled(&queue.music),
                 ..queue.clone()
             }),
+            Node::Voicemail(voicemail) => Instruction::Record {
+                say: filled(&voicemail.say),
+                max: voicemail.max_ms,
+                queue: voicemail.queue.clone(),
+            },
             Node::Hangup => Instruction::Hangup,
             // A saved version in which this node spoke.
-            Node::Hours(_) | Node::Condition(_) | Node::Set(_) | Node::Category(_) | Node::SelfServed(_) => {
+            Node::Hours(_)
+            | Node::Condition(_)
+            | Node::Set(_)
+            | Node::Category(_)
+            | Node::Callback(_)
+            | Node::SelfServed(_) => {
                 return self.enter(cursor.known, &cursor.node);
             }
         };
@@ -228,7 +271,7 @@ impl<'a> Way<'a> {
             label: node.label(&cursor.node).into(),
             stage: stage(node, cursor.known.served),
         };
-        Ok(Stepped { cursor, place, instruction, category: None })
+        Ok(Stepped { cursor, place, instruction, category: None, callback: None })
     }
 }
 
@@ -236,6 +279,13 @@ impl<'a> Way<'a> {
 fn needed(skills: &[Skill], variables: &Variables) -> Vec<Skill> {
     let filled = |skill: &Skill| Skill { name: template::filled(&skill.name, variables), level: skill.level };
     skills.iter().map(filled).filter(|skill| !skill.name.trim().is_empty()).collect()
+}
+
+/// Whom to call, if the number can be read.
+fn promised(callback: &Callback, known: &Known) -> Option<Asked> {
+    let number = template::filled(&callback.number, &known.variables);
+    let number = E164::from_dialled(&number, known.country.as_deref()).ok()?;
+    Some(Asked { number, queue: callback.queue.clone() })
 }
 
 fn stage(node: &Node, served: bool) -> Stage {

@@ -7,6 +7,8 @@ const NODES_MAX: usize = 500;
 /// Of one text, and of the texts of one request over HTTP together, in bytes.
 const TEXT_MAX: usize = 2_000;
 const REQUEST_MAX: usize = 8_000;
+/// The longest message.
+const MESSAGE_MAX: types::Millis = 600_000;
 const VARIABLES_MAX: usize = 100;
 const HEADERS_MAX: usize = 20;
 const SKILLS_MAX: usize = 8;
@@ -152,6 +154,7 @@ fn texts(node: &Node) -> Vec<(String, &str)> {
         Node::Http(http) => {
             texts.extend(http.texts().into_iter().map(|(field, text)| (field.to_owned(), text)));
         }
+        Node::Callback(callback) => texts.push(("number".into(), callback.number.as_str())),
         Node::Queue(queue) => {
             let skills = queue.skills.iter().enumerate();
             texts.extend(skills.map(|(i, skill)| (format!("skills[{i}].name"), skill.name.as_str())));
@@ -200,6 +203,9 @@ fn check_node(node: &Node, report: &mut Report) {
     }
     match node {
         Node::Play(play) if play.say.is_empty() => report("say", "says nothing"),
+        Node::Voicemail(voicemail) if !(1_000..=MESSAGE_MAX).contains(&voicemail.max_ms) => {
+            report("max_ms", "is not between 1000 and 600000");
+        }
         Node::Menu(menu) => check_menu(menu, report),
         Node::Digits(digits) => check_digits(digits, report),
         Node::Hours(hours) => check_hours(hours, report),

@@ -83,6 +83,16 @@ pub struct QueueConfig {
     /// caller's name, `{agent}` for the agent's, `{company}` for the company's.
     #[serde(default)]
     pub script: String,
+    /// The key by which waiting callers ask to be called back; they keep their
+    /// place. Absent: there is none.
+    #[serde(default)]
+    pub callback_key: Option<char>,
+    /// Attempts to reach such a caller; then it is a task for people.
+    #[serde(default = "three")]
+    pub callback_attempts: u32,
+    /// Between two attempts.
+    #[serde(default = "ten_minutes")]
+    pub callback_every_ms: Millis,
 }
 
 /// Characters of a script.
@@ -200,6 +210,9 @@ impl Default for QueueConfig {
             no_agents_after_ms: None,
             emergency: false,
             script: String::new(),
+            callback_key: None,
+            callback_attempts: three(),
+            callback_every_ms: ten_minutes(),
         }
     }
 }
@@ -234,6 +247,12 @@ impl QueueConfig {
         let empty = self.no_agents_after_ms.is_none_or(|after| (0..=24 * HOUR).contains(&after));
         report(!empty, "no_agents_after_ms", "is not between 0 and 86400000");
         report(self.script.chars().count() > SCRIPT_MAX, "script", "is longer than 4000 characters");
+        let key = self.callback_key.is_none_or(|key| key.is_ascii_digit() || "*#".contains(key));
+        report(!key, "callback_key", "is not one of 0 to 9, * and #");
+        let attempts = (1..=10).contains(&self.callback_attempts);
+        report(!attempts, "callback_attempts", "is not between 1 and 10");
+        let every = (5_000..=4 * HOUR).contains(&self.callback_every_ms);
+        report(!every, "callback_every_ms", "is not between 5000 and 14400000");
         self.check_seats(&mut report);
         self.check_relax(&mut report);
         if problems.is_empty() { Ok(()) } else { Err(problems) }
@@ -315,6 +334,14 @@ fn one() -> u8 {
 
 fn ten() -> usize {
     10
+}
+
+fn three() -> u32 {
+    3
+}
+
+fn ten_minutes() -> Millis {
+    600_000
 }
 
 fn fifteen_seconds() -> Millis {

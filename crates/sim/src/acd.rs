@@ -119,9 +119,9 @@ impl World {
 
     fn offered(&mut self, offer: routing::Offer) {
         self.check_free(&offer);
-        let leg = LegId::new(self.now, self.id());
+        let (leg, customer) = (LegId::new(self.now, self.id()), LegId::new(self.now, self.id()));
         let routing::Offer { reservation, agent, line, attempt, call, .. } = offer;
-        let reserved = Reserved { reservation, agent, line, leg, attempt };
+        let reserved = Reserved { reservation, agent, line, leg, customer, attempt };
         self.tell_caller(&call, call::Input::Reserved(reserved));
     }
 

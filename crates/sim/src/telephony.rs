@@ -7,7 +7,9 @@ use crate::{
     network::Stream,
     world::{What, World, begin},
 };
-use call::{Call, Collect, Effect, Entry, Input, Instruction, IvrInput, Ledger, Next, PlayId, QueueNode};
+use call::{
+    Call, Collect, Effect, Entry, Input, Instruction, IvrInput, Ledger, Message, Next, PlayId, QueueNode,
+};
 use rand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use types::{fact::CallEvent, *};
@@ -116,6 +118,7 @@ impl World {
             call: CallId::new(self.now, self.id()),
             caller_leg: LegId::new(self.now, self.id()),
             recording: Some(RecordingId::new(self.now, self.id())),
+            message: RecordingId::new(self.now, self.id()),
             from: format!("+4021{n:07}"),
             caller_name: None,
             did: did.clone(),
@@ -252,6 +255,8 @@ impl World {
             Effect::HangUpCaller(_) => line.truth.by = Some(Party::System),
             Effect::ReleaseMedia => self.release_media(n),
             Effect::EarlyMedia
+            | Effect::AskWords(_)
+            | Effect::DropCaller(_)
             | Effect::Connect
             | Effect::Hear(_)
             | Effect::LineMuted { .. }
@@ -349,7 +354,9 @@ impl World {
 
     pub(crate) fn ivr(&mut self, n: usize, input: IvrInput) {
         let input = match input {
-            IvrInput::Start => flow::Input::Start { caller: String::new(), number: String::new() },
+            IvrInput::Start => {
+                flow::Input::Start { caller: String::new(), number: String::new(), country: None }
+            }
             IvrInput::Played => flow::Input::Played,
             IvrInput::Keys(keys) => flow::Input::Keys(keys),
             IvrInput::NoInput => flow::Input::NoInput,
@@ -361,7 +368,7 @@ impl World {
         }
         let stepped =
             flow::step(&self.flows[self.lines[n].tenant], self.lines[n].cursor.as_ref(), &input, self.now);
-        let flow::Stepped { cursor, place, instruction, category } = stepped.expect("a valid flow");
+        let flow::Stepped { cursor, place, instruction, category, .. } = stepped.expect("a valid flow");
         self.lines[n].cursor = Some(cursor);
         let next = Next {
             flow: self.flow_id.clone(),
@@ -370,6 +377,7 @@ impl World {
             label: place.label,
             stage: place.stage,
             category,
+            callback: None,
             instruction: self.instruction(instruction),
         };
         self.send(Stream::Ivr(n), What::Call(n, Input::Ivr(next)));
@@ -400,7 +408,11 @@ impl World {
                     announce_every: node.announce_every_ms,
                     service_level: config.map_or(0, |queue| queue.service_level_ms),
                     short_abandon: config.map_or(0, |queue| queue.short_abandon_ms),
+                    callback: None,
                 })
+            }
+            flow::Instruction::Record { say, max, queue } => {
+                Instruction::Message(Message { prompts: files(&say), max, queue })
             }
             flow::Instruction::Hangup => Instruction::Hangup,
         }

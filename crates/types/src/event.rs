@@ -27,6 +27,8 @@ kinds! { CallEvent:
     Enqueued = "call.enqueued",
     PositionChanged = "call.position_changed",
     Overflowed = "call.overflowed",
+    CallbackAsked = "call.callback_asked",
+    MessageLeft = "call.message_left",
     AgentOffered = "call.agent_offered",
     OfferEnded = "call.offer_ended",
     AgentConnected = "call.agent_connected",

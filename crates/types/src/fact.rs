@@ -99,6 +99,20 @@ pub enum CallEvent {
         wait: Millis,
         reason: String,
     },
+    /// The caller is to be called back at this number.
+    CallbackAsked {
+        /// Who asks out of a queue keeps the place in line without a leg; else
+        /// somebody calls back when there is time.
+        queue: Option<QueueId>,
+        number: E164,
+        in_line: bool,
+    },
+    /// The caller left a message, or began to and was cut off.
+    MessageLeft {
+        queue: Option<QueueId>,
+        recording: RecordingId,
+        duration: Millis,
+    },
     /// Rings at an agent.
     AgentOffered {
         queue: QueueId,

@@ -204,6 +204,9 @@ fn changed_by(event: &CallEvent) -> Change {
         CallEvent::Enqueued { queue, .. } => {
             Change { queue: Some(queue.to_string()), stage: stage("queue"), ..none }
         }
+        CallEvent::CallbackAsked { in_line: true, .. } => Change { asked: true, ..none },
+        CallEvent::CallbackAsked { .. } => Change { asked: true, stage: stage("self_served"), ..none },
+        CallEvent::MessageLeft { .. } => Change { asked: true, stage: stage("self_served"), ..none },
         CallEvent::AgentOffered { .. } => Change { stage: stage("ringing"), ..none },
         CallEvent::OfferEnded { .. } => Change { stage: stage("queue"), ..none },
         CallEvent::AgentConnected { agent, .. } => {

@@ -407,6 +407,7 @@ pub struct Change {
     pub stage: Option<String>,
     /// The one whom an agent called answered.
     pub answered: bool,
+    pub asked: bool,
     pub ended: Option<Ended>,
 }
 
@@ -428,6 +429,9 @@ pub struct Told {
     pub did_label: String,
     pub queue: Option<String>,
     pub agent: Option<String>,
+    pub stage: String,
+    /// A callback was promised.
+    pub asked: bool,
 }
 
 /// Folds one fact into its call's row; `None`: it was seen, or the call is not known.
@@ -440,13 +444,14 @@ pub async fn change(tx: &mut TenantTx, fact: &CallFact, change: Change) -> Resul
            stage = coalesce($7, stage), ended_at_ms = coalesce($8, ended_at_ms), wait_ms = coalesce($9, wait_ms),
            talk_ms = coalesce($10, talk_ms), hold_ms = coalesce($11, hold_ms),
            category = coalesce($13, category), answered_at_ms = coalesce(answered_at_ms, $14),
+           asked = asked or $15,
            outcome = case
              when $12::text is null then outcome
              when direction <> 'inbound' and answered_at_ms is null then 'unanswered'
              when agent is not null then 'answered'
              else $12 end
          where call = $1 and seq < $2
-         returning direction, caller, did, did_label, queue, agent",
+         returning direction, caller, did, did_label, queue, agent, stage, asked",
     )
     .bind(fact.call.as_str())
     .bind(i64::from(fact.seq))
@@ -462,6 +467,7 @@ pub async fn change(tx: &mut TenantTx, fact: &CallFact, change: Change) -> Resul
     .bind(ended.map(|ended| ended.unanswered))
     .bind(change.category)
     .bind(change.answered.then(|| fact.at.millis()))
+    .bind(change.asked)
     .fetch_optional(&mut **tx)
     .await?;
     Ok(told)

@@ -31,24 +31,35 @@ impl ivr_server::Ivr for Api {
         let tenant: TenantId = tenant.parse().map_err(|_| Error::invalid("no tenant"))?;
         let input = input.ok_or_else(|| Error::invalid("no input"))?;
         let (id, version, flow, cursor) = self.place(&tenant, &cursor, &input)?;
-        let stepped = self.step(&tenant, &flow, cursor.as_ref(), &wire::input(&input)).await;
-        let Stepped { cursor, place, instruction, category } = stepped.map_err(Error::internal)?;
+        let stepped = self
+            .step(&tenant, &flow, cursor.as_ref(), &wire::input(&input, self.flows.country(&tenant)))
+            .await;
+        let Stepped { cursor, place, instruction, category, callback } = stepped.map_err(Error::internal)?;
         let carried = Carried { flow: id.clone(), version, cursor };
         let cursor = serde_json::to_vec(&carried).map_err(Error::internal)?.into();
         let instruction = Some(self.instruction(&tenant, &flow, instruction).await?);
         Ok(Response::new(NextReply {
             cursor,
-            node: Some(wire::node(&id, version, place, category)),
+            node: Some(wire::node(&id, version, place, category, callback)),
             instruction,
         }))
     }
 
     async fn announce(&self, request: Request<AnnounceRequest>) -> Result<Response<AnnounceReply>, Status> {
-        let AnnounceRequest { tenant, position, expected_wait_ms, .. } = request.into_inner();
+        let AnnounceRequest { tenant, position, expected_wait_ms, callback_key, words, number, .. } =
+            request.into_inner();
         let tenant: TenantId = tenant.parse().map_err(|_| Error::invalid("no tenant"))?;
         let language = self.flows.language(&tenant);
-        let texts = announcement::texts(&language, position, expected_wait_ms);
-        let say: Vec<Say> = texts.into_iter().map(Say::Text).collect();
+        let say: Vec<Say> = match words.as_str() {
+            "" => {
+                let key = callback_key.chars().next();
+                let texts = announcement::texts(&language, position, expected_wait_ms, key);
+                texts.into_iter().map(Say::Text).collect()
+            }
+            // Somebody's number is not kept for ever.
+            "confirm" => vec![Say::Filled(announcement::words(&language, &words, &number))],
+            _ => vec![Say::Text(announcement::words(&language, &words, &number))],
+        };
         let hashes = self.words(&tenant, &language).files(&say).await;
         Ok(Response::new(AnnounceReply { hashes }))
     }
@@ -136,6 +147,12 @@ impl Api {
                 next_reply::Instruction::Wait(next_reply::Wait { hashes })
             }
             Instruction::Queue(node) => self.queue(&words, node).await,
+            Instruction::Record { say, max, queue } => {
+                let mut hashes = words.files(&say).await;
+                hashes.push(self.prompts.tone.clone());
+                let queue = queue.map(Into::into).unwrap_or_default();
+                next_reply::Instruction::Record(next_reply::Record { hashes, max_ms: max, queue })
+            }
             Instruction::Hangup => next_reply::Instruction::Hangup(next_reply::Hangup {}),
         })
     }
@@ -162,6 +179,14 @@ impl Api {
             announce_every_ms: node.announce_every_ms,
             service_level_ms: settings.as_ref().map_or(0, |queue| queue.service_level_ms),
             short_abandon_ms: settings.as_ref().map_or(0, |queue| queue.short_abandon_ms),
+            callback: settings.as_ref().and_then(|queue| {
+                Some(next_reply::queue::Callback {
+                    key: queue.callback_key?.into(),
+                    attempts: queue.callback_attempts,
+                    every_ms: queue.callback_every_ms,
+                    country: self.flows.country(words.tenant).unwrap_or_default(),
+                })
+            }),
         })
     }
 }

@@ -61,6 +61,12 @@ impl Flows {
         found.map_or_else(|| "en".into(), |tenant| tenant.language)
     }
 
+    /// Digits of the country code that completes national numbers.
+    pub fn country(&self, tenant: &TenantId) -> Option<String> {
+        let found = self.view.get::<config::Tenant>(tenant, Kind::Tenant, tenant.as_str());
+        found.and_then(|tenant| tenant.country_code)
+    }
+
     /// Private networks that the company's flows may ask.
     pub fn networks(&self, tenant: &TenantId) -> Vec<IpNet> {
         let found = self.view.get::<config::Tenant>(tenant, Kind::Tenant, tenant.as_str());

@@ -14,8 +14,21 @@ const CHORDS: [[f32; 4]; 4] = [
 ];
 const VOLUME: f32 = 5_000.0;
 
+/// The tone after which a caller speaks: half a second of 1,000 Hz.
+const TONE_HERTZ: f32 = 1_000.0;
+const TONE_SECONDS: f32 = 0.5;
+
 /// A WAV file of 16 bit, 8 kHz, mono, that can be looped.
 pub fn wav() -> Vec<u8> {
+    file(CHORDS.iter().flatten().flat_map(|hertz| note(*hertz)))
+}
+
+pub fn tone() -> Vec<u8> {
+    let length = (TONE_SECONDS * RATE as f32) as usize;
+    file((0..length).map(|i| (VOLUME * (TAU * TONE_HERTZ * i as f32 / RATE as f32).sin()) as i16))
+}
+
+fn file(samples: impl Iterator<Item = i16>) -> Vec<u8> {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: RATE,
@@ -24,10 +37,8 @@ pub fn wav() -> Vec<u8> {
     };
     let mut file = Cursor::new(Vec::new());
     let mut writer = hound::WavWriter::new(&mut file, spec).expect("memory can be written to");
-    for hertz in CHORDS.iter().flatten() {
-        for sample in note(*hertz) {
-            writer.write_sample(sample).expect("memory can be written to");
-        }
+    for sample in samples {
+        writer.write_sample(sample).expect("memory can be written to");
     }
     writer.finalize().expect("memory can be written to");
     file.into_inner()

@@ -36,6 +36,8 @@ pub struct Prompts {
     upload_max: usize,
     /// The built-in music on hold.
     pub music: String,
+    /// The tone after which a caller speaks.
+    pub tone: String,
 }
 
 /// What was wrong with an uploaded file.
@@ -58,10 +60,14 @@ impl Prompts {
             known: Mutex::default(),
             upload_max: config.upload_max,
             music: String::new(),
+            tone: String::new(),
         };
         let music = music::wav();
         prompts.music = hash(&music);
         prompts.put(&prompts.music.clone(), music).await?;
+        let tone = music::tone();
+        prompts.tone = hash(&tone);
+        prompts.put(&prompts.tone.clone(), tone).await?;
         Ok(prompts)
     }
 

@@ -1,6 +1,6 @@
 //! Proto ↔ domain.
 
-use flow::{Cursor, Input, Place};
+use flow::{Asked, Cursor, Input, Place};
 use proto::ivr::v1::{next_reply, next_request};
 use serde::{Deserialize, Serialize};
 use types::{CategoryId, FlowId};
@@ -13,10 +13,10 @@ pub struct Carried {
     pub cursor: Cursor,
 }
 
-pub fn input(input: &next_request::Input) -> Input {
+pub fn input(input: &next_request::Input, country: Option<String>) -> Input {
     match input {
         next_request::Input::Start(start) => {
-            Input::Start { caller: start.from.clone(), number: start.did.clone() }
+            Input::Start { caller: start.from.clone(), number: start.did.clone(), country }
         }
         next_request::Input::PromptsEnded(_) => Input::Played,
         next_request::Input::Keys(keys) => Input::Keys(keys.keys.clone()),
@@ -26,7 +26,14 @@ pub fn input(input: &next_request::Input) -> Input {
     }
 }
 
-pub fn node(flow: &FlowId, version: u32, place: Place, category: Option<CategoryId>) -> next_reply::Node {
+pub fn node(
+    flow: &FlowId,
+    version: u32,
+    place: Place,
+    category: Option<CategoryId>,
+    callback: Option<Asked>,
+) -> next_reply::Node {
+    let (number, queue) = callback.map(|asked| (asked.number, asked.queue)).unzip();
     next_reply::Node {
         flow: flow.to_string(),
         version,
@@ -34,5 +41,7 @@ pub fn node(flow: &FlowId, version: u32, place: Place, category: Option<Category
         label: place.label,
         stage: types::name(place.stage),
         category: category.map(Into::into).unwrap_or_default(),
+        callback: number.map(Into::into).unwrap_or_default(),
+        callback_queue: queue.flatten().map(Into::into).unwrap_or_default(),
     }
 }

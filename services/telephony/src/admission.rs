@@ -318,6 +318,7 @@ fn entry(request: &Request, number: &Number, trunk: &Trunk, country: Option<&str
         call: CallId::new(now, random()),
         caller_leg: LegId::new(now, random()),
         recording: number.record.then(|| RecordingId::new(now, random())),
+        message: RecordingId::new(now, random()),
         from,
         caller_name: party.and_then(|p| p.display),
         did: number.number.clone(),

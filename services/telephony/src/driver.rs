@@ -14,12 +14,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use call::{Call, Effect, Entry, Input, Next, Placement};
+use call::{Call, Effect, Entry, Input, Ledger, Next, Placement};
 use proto::{acd, line, media};
 use sip::Event;
 use sipnet::Names;
 use tokio::sync::{mpsc, watch};
-use types::{AgentId, CallId, HangupCause, LegId, Supervision, TenantId, Timestamp, TrunkId};
+use types::fact::CallEvent;
+use types::{
+    AgentId, CallId, E164, HangupCause, LegId, Purpose, Supervision, Target, TenantId, Timestamp, TrunkId,
+};
 
 use crate::edge::Handle;
 use crate::gateways::{Gateways, Session};
@@ -73,6 +76,8 @@ impl Shared {
 #[derive(Default)]
 pub struct Calls {
     running: Mutex<HashMap<CallId, (TenantId, mpsc::Sender<Signal>)>>,
+    /// Calls without a caller that keep somebody's place in line.
+    promised: Mutex<HashMap<(TenantId, E164), CallId>>,
 }
 
 impl Calls {
@@ -83,6 +88,45 @@ impl Calls {
     /// Calls that run now.
     pub fn count(&self) -> usize {
         self.running().len()
+    }
+
+    fn promised(&self) -> MutexGuard<'_, HashMap<(TenantId, E164), CallId>> {
+        self.promised.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a call's fact says of callers who are to be called back: who gets
+    /// through otherwise is not.
+    fn follow(&self, tenant: &TenantId, ledger: &Ledger, event: &CallEvent) {
+        let key = |number: &E164| (tenant.clone(), number.clone());
+        match event {
+            CallEvent::CallbackAsked { number, in_line: true, .. } => {
+                self.promised().insert(key(number), ledger.call.clone());
+            }
+            CallEvent::AgentConnected { .. } => {
+                if let Ok(number) = ledger.from.parse() {
+                    self.got_through(&key(&number), &ledger.call);
+                }
+            }
+            CallEvent::Joined { purpose: Purpose::Dial, target: Target::Number { number }, .. } => {
+                self.got_through(&key(number), &ledger.call);
+            }
+            CallEvent::Ended { .. } => {
+                if let Some(number) = &ledger.callback {
+                    let mut promised = self.promised();
+                    if promised.get(&key(number)) == Some(&ledger.call) {
+                        promised.remove(&key(number));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn got_through(&self, key: &(TenantId, E164), by: &CallId) {
+        let promised = self.promised().remove(key);
+        if let Some(call) = promised.filter(|call| call != by) {
+            self.tell(&key.0, &call, Signal::HangUp(HangupCause::Normal));
+        }
     }
 
     /// Tells a call of this tenant; false if there is none.

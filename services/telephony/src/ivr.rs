@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use call::{Collect, Entry, Instruction, IvrInput, Next, QueueNode};
+use call::{Asked, CallbackTerms, Collect, Entry, Instruction, IvrInput, Message, Next, QueueNode, Words};
 use chassis::{Credentials, grpc::Channel};
 use proto::ivr::v1::ivr_client::IvrClient;
 use proto::ivr::v1::next_reply::{self, Node};
@@ -59,13 +59,32 @@ impl Ivr {
         queue: &QueueId,
         position: u32,
         wait: Option<Millis>,
+        callback: Option<char>,
     ) -> Vec<String> {
-        let request = AnnounceRequest {
+        self.said(AnnounceRequest {
             tenant: tenant.to_string(),
             queue: queue.to_string(),
             position,
             expected_wait_ms: wait.unwrap_or_default(),
+            callback_key: callback.map(String::from).unwrap_or_default(),
+            ..Default::default()
+        })
+        .await
+    }
+
+    /// The prompts for a caller who wants to be called back; none when in doubt.
+    pub async fn words(&self, tenant: &TenantId, words: &Words) -> Vec<String> {
+        let (words, number) = match words {
+            Words::Confirm(number) => ("confirm", number.to_string()),
+            Words::Type => ("type", String::new()),
+            Words::Wrong => ("wrong", String::new()),
+            Words::Thanks => ("thanks", String::new()),
         };
+        let (tenant, words) = (tenant.to_string(), words.to_owned());
+        self.said(AnnounceRequest { tenant, words, number, ..Default::default() }).await
+    }
+
+    async fn said(&self, request: AnnounceRequest) -> Vec<String> {
         let mut client = self.client.clone();
         match tokio::time::timeout(TIMEOUT, client.announce(request)).await {
             Ok(Ok(reply)) => reply.into_inner().hashes,
@@ -102,10 +121,12 @@ fn next(reply: NextReply, entry: &Entry) -> Option<Next> {
     let node = reply.node.unwrap_or_default();
     let instruction = instruction(reply.instruction?)?;
     let category = node.category.parse().ok();
+    let queue = node.callback_queue.parse().ok();
+    let callback = node.callback.parse().ok().map(|number| Asked { number, queue });
     let stage = types::named(&node.stage).unwrap_or(Stage::Greeting);
     let Node { flow, version, id, label, .. } = node;
     let flow = flow.parse().unwrap_or_else(|_| entry.flow.clone());
-    Some(Next { flow, version, node: id, label, stage, category, instruction })
+    Some(Next { flow, version, node: id, label, stage, category, callback, instruction })
 }
 
 fn instruction(instruction: next_reply::Instruction) -> Option<Instruction> {
@@ -129,8 +150,20 @@ fn instruction(instruction: next_reply::Instruction) -> Option<Instruction> {
             announce_every: queue.announce_every_ms,
             service_level: queue.service_level_ms,
             short_abandon: queue.short_abandon_ms,
+            callback: queue.callback.and_then(callback),
+        }),
+        next_reply::Instruction::Record(record) => Instruction::Message(Message {
+            prompts: record.hashes,
+            max: record.max_ms,
+            queue: record.queue.parse().ok(),
         }),
     })
+}
+
+fn callback(terms: next_reply::queue::Callback) -> Option<CallbackTerms> {
+    let country = Some(terms.country).filter(|country| !country.is_empty());
+    let key = terms.key.chars().next()?;
+    Some(CallbackTerms { key, attempts: terms.attempts, every: terms.every_ms, country })
 }
 
 fn need(need: next_reply::Need) -> Option<Skill> {

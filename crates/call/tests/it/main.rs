@@ -1,5 +1,6 @@
 //! The call as stories, and under random signals.
 
+mod callbacks;
 mod placed;
 mod random;
 mod silence;

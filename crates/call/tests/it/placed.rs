@@ -139,6 +139,7 @@ fn waiting() -> Placed {
         announce_every: 0,
         service_level: 20_000,
         short_abandon: 5_000,
+        callback: None,
     };
     let command = Command::Transfer(HandOver::Queue(Box::new(node)));
     call.gets(10_000, Input::Command { leg: agent, command });

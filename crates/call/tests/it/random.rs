@@ -1,7 +1,7 @@
 //! Any signals in any order: late, doubled, foreign.
 
 use crate::world::World;
-use call::{Command, Effect, HandOver, Input, Instruction, Ledger, PlayId, QueueNode};
+use call::{Command, Effect, HandOver, Input, Instruction, Ledger, Message, PlayId, QueueNode};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use types::{fact::CallEvent, *};
@@ -23,7 +23,7 @@ fn signal(world: &mut World, legs: &mut Vec<LegId>, kind: u8, pick: usize) -> In
         6 => Input::Position { position: pick as u32 + 1, wait: None },
         7 | 8 => {
             let reserved = world.reserved(pick as u32 + 1);
-            legs.push(reserved.leg.clone());
+            legs.extend([reserved.leg.clone(), reserved.customer.clone()]);
             Input::Reserved(reserved)
         }
         9 => match reservation {
@@ -53,6 +53,12 @@ fn signal(world: &mut World, legs: &mut Vec<LegId>, kind: u8, pick: usize) -> In
         }
         36 => Input::EarlyMedia(leg),
         37 | 38 => Input::Unheard { leg, on: pick.is_multiple_of(2) },
+        39 => Input::NumberRefused,
+        40 => world.next(Instruction::Message(Message {
+            prompts: vec!["speak".into()],
+            max: 60_000,
+            queue: None,
+        })),
         _ => Input::Tick,
     }
 }
@@ -79,6 +85,7 @@ fn command(world: &mut World, legs: &mut Vec<LegId>, kind: u8, pick: usize) -> C
             announce_every: 0,
             service_level: 20_000,
             short_abandon: 5_000,
+            callback: None,
         }))),
         26 | 27 => Command::Consult { leg: fresh(world, legs), target },
         28 => Command::Invite { leg: fresh(world, legs), target },
@@ -156,7 +163,7 @@ proptest! {
     fn whatever_signals_come_facts_replay_and_everything_is_let_go(
         placed in proptest::bool::weighted(0.3),
         auto_connect: bool,
-        signals in proptest::collection::vec((0u8..39, 0usize..6, 0i64..8_000), 1..120),
+        signals in proptest::collection::vec((0u8..41, 0usize..6, 0i64..8_000), 1..120),
     ) {
         let (mut world, agent) = match placed {
             true => { let (world, agent) = World::placed(); (world, Some(agent)) }
@@ -172,6 +179,11 @@ proptest! {
             check(&world, &effects)?;
         }
         world.gets(Input::CallerHungUp);
+        effects.extend(world.last.clone());
+        check(&world, &effects)?;
+        // Who was promised a callback is let go, the promise is not.
+        prop_assert!(world.call.ended() || world.call.ledger().callback.is_some());
+        world.gets(Input::HangUp(HangupCause::Shutdown));
         effects.extend(world.last.clone());
         check(&world, &effects)?;
         prop_assert!(world.call.ended());

@@ -27,6 +27,7 @@ fn node(n: u128) -> QueueNode {
         announce_every: 0,
         service_level: 10_000,
         short_abandon: 1_000,
+        callback: None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! A call under test: it remembers its effects and facts.
 
-use call::{Call, Collect, Effect, Entry, Input, Instruction, Next, Placement, QueueNode, Reserved};
+use call::{
+    Call, CallbackTerms, Collect, Effect, Entry, Input, Instruction, Next, Placement, QueueNode, Reserved,
+};
 use types::{fact::CallFact, *};
 
 pub struct World {
@@ -26,6 +28,7 @@ impl World {
             call: CallId::new(now, 1),
             caller_leg: LegId::new(now, 2),
             recording: Some(RecordingId::new(now, 3)),
+            message: RecordingId::new(now, 8),
             from: "+40211234567".into(),
             caller_name: None,
             did: "+99912345678".parse().unwrap(),
@@ -92,7 +95,7 @@ impl World {
         };
         let flow = self.call.entry().map_or_else(|| FlowId::new(self.now, 5), |entry| entry.flow.clone());
         let (node, label) = ("node".into(), "Node".into());
-        Input::Ivr(Next { flow, version: 1, node, label, stage, category: None, instruction })
+        Input::Ivr(Next { flow, version: 1, node, label, stage, category: None, callback: None, instruction })
     }
 
     pub fn menu(&self) -> Input {
@@ -115,16 +118,23 @@ impl World {
             announce_every: 30_000,
             service_level: 20_000,
             short_abandon: 5_000,
+            callback: Some(CallbackTerms {
+                key: '2',
+                attempts: 2,
+                every: 60_000,
+                country: Some("40".into()),
+            }),
         }))
     }
 
     pub fn reserved(&mut self, attempt: u32) -> Reserved {
-        self.ids += 3;
+        self.ids += 4;
         Reserved {
             reservation: ReservationId::new(self.now, self.ids),
             agent: AgentId::new(self.now, self.ids + 1),
             line: "sip:ana".into(),
             leg: LegId::new(self.now, self.ids + 2),
+            customer: LegId::new(self.now, self.ids + 3),
             attempt,
         }
     }

@@ -75,6 +75,7 @@ proptest! {
         for _ in 0..100 {
             let input = match at.instruction {
                 Instruction::Hangup => return Ok(()),
+                Instruction::Record { .. } => Input::Played,
                 Instruction::Play(_) => Input::Played,
                 Instruction::Collect { .. } => Input::NoInput,
                 Instruction::Queue(_) => Input::QueueLeft(String::new()),

@@ -22,7 +22,7 @@ fn company(weekly: Value, holidays: Value) -> Flow {
 fn at(flow: &Flow, time: &str) -> String {
     let time = chrono::NaiveDateTime::parse_from_str(time, "%Y-%m-%d %H:%M").unwrap();
     let now = Timestamp::from_millis(Utc.from_utc_datetime(&time).timestamp_millis());
-    let start = Input::Start { caller: String::new(), number: String::new() };
+    let start = Input::Start { caller: String::new(), number: String::new(), country: None };
     step(flow, None, &start, now).unwrap().place.node
 }
 

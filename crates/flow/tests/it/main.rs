@@ -3,6 +3,7 @@
 mod checks;
 mod dips;
 mod hours;
+mod night;
 mod variables;
 mod walk;
 
@@ -19,7 +20,11 @@ pub fn flow(start: &str, nodes: serde_json::Value) -> Flow {
 }
 
 pub fn begin(flow: &Flow) -> Stepped {
-    let input = Input::Start { caller: "+40211234567".into(), number: "+40210000000".into() };
+    let input = Input::Start {
+        caller: "+40211234567".into(),
+        number: "+40210000000".into(),
+        country: Some("40".into()),
+    };
     step(flow, None, &input, Timestamp::default()).unwrap()
 }
 

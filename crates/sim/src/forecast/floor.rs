@@ -1,7 +1,7 @@
 //! One day on the floor: callers come, the router decides, people talk.
 
 use super::{Agents, Callers, Heard, Lived, Plan, Told, draw};
-use call::{Call, Collect, Effect, Entry, Input, Instruction, IvrInput, Next, QueueNode, Reserved};
+use call::{Call, Collect, Effect, Entry, Input, Instruction, IvrInput, Message, Next, QueueNode, Reserved};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use routing::{Profile, QueueConfig, Router};
@@ -18,6 +18,7 @@ const HOUR: f64 = 3_600_000.0;
 /// Between two keys.
 const THINKS: Millis = 2_000;
 
+#[expect(clippy::large_enum_variant, reason = "few wait at a time")]
 enum Event {
     /// A caller of this kind calls.
     Arrives(usize),
@@ -228,6 +229,7 @@ impl<'a> Floor<'a> {
             call: CallId::new(now, id),
             caller_leg: LegId::new(now, id),
             recording: None,
+            message: RecordingId::new(now, id),
             from: String::new(),
             caller_name: None,
             did: "+99900000000".parse().expect("a number"),
@@ -366,7 +368,9 @@ impl<'a> Floor<'a> {
 
     fn through(&mut self, id: &CallId, flow: &flow::Flow, input: IvrInput) -> Option<Next> {
         let input = match input {
-            IvrInput::Start => flow::Input::Start { caller: String::new(), number: String::new() },
+            IvrInput::Start => {
+                flow::Input::Start { caller: String::new(), number: String::new(), country: None }
+            }
             IvrInput::Played => flow::Input::Played,
             IvrInput::Keys(keys) => flow::Input::Keys(keys),
             IvrInput::NoInput => flow::Input::NoInput,
@@ -408,13 +412,16 @@ impl<'a> Floor<'a> {
                     ..node(wanted.queue, &self.plan.queues[n])
                 })
             }
+            flow::Instruction::Record { say, max, queue } => {
+                Instruction::Message(Message { prompts: prompts(&say), max, queue })
+            }
             flow::Instruction::Hangup => Instruction::Hangup,
         })
     }
 
     fn next(&self, label: String, stage: Stage, instruction: Instruction) -> Next {
         let (flow, node) = (FlowId::new(self.begins, 1), label.clone());
-        Next { flow, version: 1, node, label, stage, category: None, instruction }
+        Next { flow, version: 1, node, label, stage, category: None, callback: None, instruction }
     }
 
     // ── the router ──────────────────────────────────────────────────────────
@@ -434,9 +441,9 @@ impl<'a> Floor<'a> {
         match effect {
             routing::Effect::Fact { fact, .. } => self.book.agent(&fact),
             routing::Effect::Offer(offer) => {
-                let leg = LegId::new(self.now, self.id());
+                let (leg, customer) = (LegId::new(self.now, self.id()), LegId::new(self.now, self.id()));
                 let routing::Offer { reservation, agent, line, attempt, call, .. } = offer;
-                let reserved = Reserved { reservation, agent, line, leg, attempt };
+                let reserved = Reserved { reservation, agent, line, leg, customer, attempt };
                 self.at(0, Event::Call(call, Input::Reserved(reserved)));
             }
             routing::Effect::OfferEnded { call, reservation, outcome, .. } => {
@@ -503,5 +510,6 @@ fn node(queue: QueueId, config: &QueueConfig) -> QueueNode {
         announce_every: 0,
         service_level: config.service_level_ms,
         short_abandon: config.short_abandon_ms,
+        callback: None,
     }
 }

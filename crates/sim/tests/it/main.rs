@@ -3,3 +3,4 @@
 mod days;
 mod faults;
 mod forecasts;
+mod promises;

@@ -3,7 +3,7 @@
 use super::{
     Page,
     call_control::own_agent,
-    documents,
+    documents, recordings,
     sight::{self, Sight},
     some,
 };
@@ -12,7 +12,8 @@ use crate::{
     auth::{Caller, Permission},
     problem::{Body, Path, Problem, Query, Result},
 };
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, response::Response};
+use http::HeaderMap;
 use proto::crm::v1 as wire;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(release_callback))
         .routes(routes!(note_callback))
         .routes(routes!(close_callback))
+        .routes(routes!(message))
         .routes(routes!(list_missed_calls))
         .routes(routes!(list_attempts))
 }
@@ -41,7 +43,7 @@ struct Callback {
     number: String,
     contact: Option<String>,
     contact_name: Option<String>,
-    /// open, claimed or closed.
+    /// open, claimed or closed; in_line: the queue calls back when the turn comes.
     state: String,
     /// Of the last call that did not get through.
     queue: Option<String>,
@@ -64,6 +66,10 @@ struct Callback {
     closed_by: Option<String>,
     disposition: Option<String>,
     note: Option<String>,
+    /// The caller asked to be called back.
+    asked: bool,
+    /// The caller left a message: `/v1/callbacks/{id}/audio`.
+    message: bool,
     /// Newest first; of one task alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     calls: Vec<MissedCall>,
@@ -97,6 +103,8 @@ impl From<wire::Callback> for Callback {
             closed_by: some(from.closed_by),
             disposition: some(from.disposition),
             note: some(from.note),
+            asked: from.asked,
+            message: !from.message.is_empty(),
             calls: from.calls.into_iter().map(MissedCall::from).collect(),
             tries: from.tries.into_iter().map(Attempt::from).collect(),
         }
@@ -119,8 +127,10 @@ struct MissedCall {
     at_ms: i64,
     /// The task; absent where there is no number to call.
     callback: Option<String>,
-    /// open, claimed or closed; none: there is no task.
+    /// open, claimed, closed or in_line; none: there is no task.
     callback_state: String,
+    /// lost, asked (to be called back) or message.
+    what: String,
     closed_how: Option<String>,
     attempts: u32,
 }
@@ -140,6 +150,7 @@ impl From<wire::MissedCall> for MissedCall {
             at_ms: from.at_ms,
             callback: some(from.callback),
             callback_state: from.callback_state,
+            what: from.what,
             closed_how: some(from.closed_how),
             attempts: from.attempts,
         }
@@ -353,6 +364,28 @@ async fn get_callback(
     let (tenant, agent) = (caller.tenant().into(), caller.identity.agent.clone());
     let request = wire::CallbackRequest { tenant, seen: Some(seen(&app, &caller).await?), id, agent };
     Ok(Json(app.crm().get_callback(request).await?.into_inner().into()))
+}
+
+/// The last message that the caller left, as WAV; `Range` as players send it.
+#[utoipa::path(get, path = "/v1/callbacks/{id}/audio", operation_id = "getCallbackMessage", tag = "callbacks",
+    params(("id" = String, Path)),
+    responses((status = 200, content_type = "audio/wav", body = Vec<u8>),
+              (status = 206, content_type = "audio/wav", body = Vec<u8>), (status = 416)))]
+async fn message(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    may_look(&caller)?;
+    let (tenant, agent) = (caller.tenant().into(), caller.identity.agent.clone());
+    let seen = Some(seen(&app, &caller).await?);
+    let request = wire::CallbackRequest { tenant, seen, id: id.clone(), agent };
+    let task = app.crm().get_callback(request).await?.into_inner();
+    if task.message.is_empty() {
+        return Err(Problem::not_found(format!("callback {id} has no message")));
+    }
+    recordings::sound(&app, &caller, task.message, &headers).await
 }
 
 /// Takes the task for half an hour; of two who try exactly one gets it, the

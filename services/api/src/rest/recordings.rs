@@ -129,10 +129,15 @@ async fn audio(
     headers: HeaderMap,
 ) -> Result<Response> {
     heard(&app, &caller, &id).await?;
+    sound(&app, &caller, id, &headers).await
+}
+
+/// For whoever may hear it.
+pub(super) async fn sound(app: &App, caller: &Caller, id: String, headers: &HeaderMap) -> Result<Response> {
     let wanted = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     // A player asks for many pieces: the first one is the playback.
     if wanted.is_none_or(|range| range.trim().starts_with("bytes=0-")) {
-        super::note(&app, &caller, "recording.play", &format!("recording/{id}")).await?;
+        super::note(app, caller, "recording.play", &format!("recording/{id}")).await?;
     }
     let request = wire::GetRequest { tenant: caller.tenant().into(), id };
     let mut chunks = app.recordings().fetch(request).await?.into_inner();

@@ -1,6 +1,9 @@
 //! Facts → tasks. Called once for each fact, in the transaction of its call's row.
 
-use super::store::{self, Lost};
+use super::{
+    IN_LINE,
+    store::{self, Lost},
+};
 use crate::{events, store::Told};
 use chassis::random;
 use eventlog::ConfigView;
@@ -35,16 +38,28 @@ pub async fn placed(tx: &mut TenantTx, fact: &CallFact, task: &CallbackId, agent
 pub async fn fold(tx: &mut TenantTx, view: &ConfigView, fact: &CallFact, told: &Told) -> Result<()> {
     let inbound = told.direction == "inbound";
     match &fact.event {
+        CallEvent::CallbackAsked { queue, number, in_line } => {
+            asked(tx, fact, told, (Some(number), queue.as_ref()), *in_line, None).await
+        }
+        CallEvent::MessageLeft { queue, recording, .. } => {
+            let number = events::number(view, tx.tenant(), &told.caller);
+            asked(tx, fact, told, (number.as_ref(), queue.as_ref()), false, Some(recording)).await
+        }
+        CallEvent::AgentConnected { agent, .. } if inbound && told.asked => {
+            store::kept(tx, &fact.call, fact.at, agent.as_str()).await
+        }
         CallEvent::AgentConnected { .. } if inbound => {
             let number = events::number(view, tx.tenant(), &told.caller);
             through(tx, number, fact.at, How::CalledAgain, None).await
         }
-        CallEvent::Joined { purpose: Purpose::Dial, target: Target::Number { number }, .. } => {
+        CallEvent::Joined { purpose: Purpose::Dial, target: Target::Number { number }, .. } if !inbound => {
             let agent = told.agent.as_deref();
             store::reached(tx, &fact.call, fact.at, agent).await?;
             through(tx, Some(number.clone()), fact.at, How::CalledBack, agent).await
         }
         CallEvent::Ended { .. } if !inbound => store::not_reached(tx, &fact.call).await,
+        // The task is there already; nobody keeps the place any more.
+        CallEvent::Ended { .. } if told.asked => store::out_of_line(tx, &fact.call).await,
         CallEvent::Ended { cause, by, stage, wait, agent: None, .. }
             if lost(*by, *cause, *stage, told.queue.is_some()) =>
         {
@@ -75,7 +90,8 @@ async fn missed(
 ) -> Result<()> {
     let (at, number) = (fact.at, events::number(view, tx.tenant(), &told.caller));
     let stage = name(stage);
-    let lost = Lost { call: &fact.call, told, stage: &stage, wait, at };
+    let queue = told.queue.as_deref();
+    let lost = Lost { call: &fact.call, told, queue, stage: &stage, wait, at, what: "lost", recording: None };
     let task = match number {
         Some(number) if store::reached_at(tx, &number).await? <= at.millis() => {
             let id = CallbackId::new(at, random::u128());
@@ -84,6 +100,34 @@ async fn missed(
         _ => None,
     };
     store::missed(tx, &lost, task.as_deref()).await
+}
+
+/// The caller asked for a callback, or left a message.
+async fn asked(
+    tx: &mut TenantTx,
+    fact: &CallFact,
+    told: &Told,
+    (number, queue): (Option<&E164>, Option<&QueueId>),
+    in_line: bool,
+    recording: Option<&RecordingId>,
+) -> Result<()> {
+    let lost = Lost {
+        call: &fact.call,
+        told,
+        queue: queue.map(QueueId::as_str).or(told.queue.as_deref()),
+        stage: &told.stage,
+        wait: 0,
+        at: fact.at,
+        what: if recording.is_some() { "message" } else { "asked" },
+        recording: recording.map(RecordingId::as_str),
+    };
+    let Some(number) = number else { return store::missed(tx, &lost, None).await };
+    let id = CallbackId::new(fact.at, random::u128());
+    let task = store::merge(tx, id.as_str(), number, &lost).await?;
+    if in_line {
+        store::in_line(tx, &task, &fact.call, fact.at + IN_LINE).await?;
+    }
+    store::missed(tx, &lost, Some(&task)).await
 }
 
 /// Somebody with this number talks with an agent: the task is done.

@@ -12,3 +12,7 @@ use types::Millis;
 
 /// How long a claim holds: who went home blocks no caller.
 pub const CLAIM: Millis = 30 * 60_000;
+
+/// How long a call may keep somebody's place in line; then the task is for
+/// people, whatever became of the call. Longer than the call itself tries.
+pub const IN_LINE: Millis = 5 * 3_600_000;

@@ -32,6 +32,8 @@ pub struct Row {
     pub closed_by: Option<String>,
     pub disposition: Option<String>,
     pub note: Option<String>,
+    pub asked: bool,
+    pub message: Option<String>,
 }
 
 #[derive(Debug, Clone, FromRow)]
@@ -47,6 +49,8 @@ pub struct MissedRow {
     pub callback: Option<String>,
     pub callback_state: String,
     pub closed_how: Option<String>,
+    pub what: String,
+    pub recording: Option<String>,
     pub attempts: i64,
     pub contact: Option<String>,
     pub contact_name: Option<String>,
@@ -76,9 +80,13 @@ pub struct Seen {
 pub struct Lost<'a> {
     pub call: &'a CallId,
     pub told: &'a Told,
+    pub queue: Option<&'a str>,
     pub stage: &'a str,
     pub wait: Millis,
     pub at: Timestamp,
+    /// lost, asked or message.
+    pub what: &'static str,
+    pub recording: Option<&'a str>,
 }
 
 // ── the fold ────────────────────────────────────────────────────────────────
@@ -108,7 +116,7 @@ pub async fn merge(tx: &mut TenantTx, id: &str, number: &E164, lost: &Lost<'_>) 
     )
     .bind(id)
     .bind(number.as_str())
-    .bind(&lost.told.queue)
+    .bind(lost.queue)
     .bind(&lost.told.did)
     .bind(&lost.told.did_label)
     .bind(lost.stage)
@@ -121,20 +129,64 @@ pub async fn merge(tx: &mut TenantTx, id: &str, number: &E164, lost: &Lost<'_>) 
 
 pub async fn missed(tx: &mut TenantTx, lost: &Lost<'_>, task: Option<&str>) -> Result<()> {
     sqlx::query(
-        "insert into missed_calls (call, caller, did, did_label, queue, stage, wait_ms, at_ms, callback)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (call) do nothing",
+        "insert into missed_calls
+           (call, caller, did, did_label, queue, stage, wait_ms, at_ms, callback, what, recording)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         on conflict (call) do update set
+           what = excluded.what, recording = coalesce(excluded.recording, missed_calls.recording)",
     )
     .bind(lost.call.as_str())
     .bind(&lost.told.caller)
     .bind(&lost.told.did)
     .bind(&lost.told.did_label)
-    .bind(&lost.told.queue)
+    .bind(lost.queue)
     .bind(lost.stage)
     .bind(lost.wait)
     .bind(lost.at.millis())
     .bind(task)
+    .bind(lost.what)
+    .bind(lost.recording)
     .execute(&mut **tx)
     .await?;
+    Ok(())
+}
+
+/// The call keeps the caller's place: until then the task is not for people.
+pub async fn in_line(tx: &mut TenantTx, task: &str, call: &CallId, until: Timestamp) -> Result<()> {
+    sqlx::query("update callbacks set line_call = $2, line_until_ms = $3 where id = $1")
+        .bind(task)
+        .bind(call.as_str())
+        .bind(until.millis())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// The call ended without an agent: the task is for people.
+pub async fn out_of_line(tx: &mut TenantTx, call: &CallId) -> Result<()> {
+    sqlx::query("update callbacks set line_call = null where line_call = $1")
+        .bind(call.as_str())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// The caller who was promised a callback on this call talks with the agent.
+pub async fn kept(tx: &mut TenantTx, call: &CallId, at: Timestamp, agent: &str) -> Result<()> {
+    let number: Option<String> = sqlx::query_scalar(
+        "update callbacks set state = 'closed', closed_at_ms = $2, closed_how = 'called_back', closed_by = $3
+         where state = 'open' and id = (select callback from missed_calls where call = $1) returning number",
+    )
+    .bind(call.as_str())
+    .bind(at.millis())
+    .bind(agent)
+    .fetch_optional(&mut **tx)
+    .await?;
+    sqlx::query("update contact_numbers set reached_at_ms = greatest(reached_at_ms, $2) where number = $1")
+        .bind(number)
+        .bind(at.millis())
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 
@@ -225,12 +277,16 @@ macro_rules! tasks {
         concat!(
             "select k.id, k.number, n.contact, c.name as contact_name,
                case when k.state = 'closed' then 'closed'
+                 when k.line_call is not null and k.line_until_ms > $1 then 'in_line'
                  when k.claimed_by is not null and k.claimed_until_ms > $1 then 'claimed'
                  else 'open' end as state,
                k.queue, k.did, k.did_label, k.stage, k.wait_ms, k.missed, k.first_at_ms, k.last_at_ms,
                case when k.claimed_until_ms > $1 then k.claimed_by end as claimed_by, k.claimed_until_ms,
                (select count(*) from callback_attempts a where a.callback = k.id) as attempts,
-               k.closed_at_ms, k.closed_how, k.closed_by, k.disposition, k.note
+               k.closed_at_ms, k.closed_how, k.closed_by, k.disposition, k.note,
+               exists (select 1 from missed_calls m where m.callback = k.id and m.what = 'asked') as asked,
+               (select m.recording from missed_calls m where m.callback = k.id and m.recording is not null
+                order by m.at_ms desc limit 1) as message
              from callbacks k
              left join contact_numbers n on n.number = k.number
              left join contacts c on c.id = n.contact
@@ -263,7 +319,8 @@ pub async fn due(tx: &mut TenantTx, now: Timestamp, seen: &Seen, wanted: &Wanted
              or exists (select 1 from callback_attempts a
                         where a.callback = k.id and a.agent = $6 and a.disposition is null)
            when 'claimed' then k.state = 'open' and k.claimed_by is not null and k.claimed_until_ms > $1
-           when 'open' then k.state = 'open' and (k.claimed_by is null or k.claimed_until_ms <= $1)
+           when 'open' then k.state = 'open' and (k.line_call is null or k.line_until_ms <= $1)
+             and (k.claimed_by is null or k.claimed_until_ms <= $1)
            else k.state = 'open' end
          and ($7 = '' or (k.first_at_ms, k.id) >
               (select l.first_at_ms, l.id from callbacks l where l.id = $7))
@@ -307,9 +364,10 @@ macro_rules! missed_calls {
         concat!(
             "select m.call, m.caller, m.did, m.did_label, m.queue, m.stage, m.wait_ms, m.at_ms, m.callback,
                case when k.id is null then 'none' when k.state = 'closed' then 'closed'
+                 when k.line_call is not null and k.line_until_ms > $1 then 'in_line'
                  when k.claimed_by is not null and k.claimed_until_ms > $1 then 'claimed'
                  else 'open' end as callback_state,
-               k.closed_how,
+               k.closed_how, m.what, m.recording,
                (select count(*) from callback_attempts a where a.callback = k.id) as attempts,
                n.contact, c.name as contact_name
              from missed_calls m
@@ -418,6 +476,7 @@ pub async fn claim(
     let done = sqlx::query(
         "update callbacks set claimed_by = $2, claimed_until_ms = $4
          where id = $1 and state = 'open'
+           and (line_call is null or line_until_ms <= $3)
            and (claimed_by is null or claimed_by = $2 or claimed_until_ms <= $3)",
     )
     .bind(id)

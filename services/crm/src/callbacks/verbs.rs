@@ -186,6 +186,7 @@ async fn done(mut tx: TenantTx, now: Timestamp, seen: &Seen, id: &str) -> Answer
 /// Why the agent cannot have the task.
 fn taken(row: &Row) -> Status {
     match (&row.claimed_by, row.state.as_str()) {
+        (_, "in_line") => refused("callback_in_line", "the queue calls the caller back", "task", &row.id),
         (_, "closed") => refused("callback_closed", "the callback is done already", "task", &row.id),
         (Some(by), _) => refused("callback_claimed", "a colleague has claimed the callback", "agent", by),
         (None, _) => refused("callback_unclaimed", "claim the callback first", "task", &row.id),

@@ -36,6 +36,8 @@ pub fn task(row: Row) -> wire::Callback {
         closed_by: row.closed_by.unwrap_or_default(),
         disposition: row.disposition.unwrap_or_default(),
         note: row.note.unwrap_or_default(),
+        asked: row.asked,
+        message: row.message.unwrap_or_default(),
         calls: Vec::new(),
         tries: Vec::new(),
     }
@@ -57,6 +59,8 @@ pub fn missed(row: MissedRow) -> wire::MissedCall {
         attempts: count(row.attempts),
         contact: row.contact.unwrap_or_default(),
         contact_name: row.contact_name.unwrap_or_default(),
+        what: row.what,
+        recording: row.recording.unwrap_or_default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the call wants done.
 
 use bytes::Bytes;
-use call::{Effect, Input, IvrInput, PlayId};
+use call::{Effect, Input, IvrInput, PlayId, Words};
 use proto::line::v1::Ring;
 use sip::Answer;
 use types::{AgentId, HangupCause, LegId, Millis, OfferOutcome, QueueId, ReservationId, name};
@@ -15,7 +15,10 @@ use crate::queue::Wish;
 impl Driver {
     pub(super) async fn effect(&mut self, effect: Effect) {
         match effect {
-            Effect::Fact(fact) => events::tell(&self.shared.log, &self.tenant, &fact),
+            Effect::Fact(fact) => {
+                events::tell(&self.shared.log, &self.tenant, &fact);
+                self.shared.calls.follow(&self.tenant, self.call.ledger(), &fact.event);
+            }
             Effect::OpenMedia => self.open_media().await,
             Effect::AskIvr(input) => {
                 // The ACD gave the caller back: let go before the flow joins another queue.
@@ -55,9 +58,11 @@ impl Driver {
                     place.release(cause).await;
                 }
             }
-            Effect::AskAnnouncement { queue, position, wait } => {
-                self.ask_announcement(queue, position, wait);
+            Effect::AskAnnouncement { queue, position, wait, callback } => {
+                self.ask_announcement(queue, (position, wait, callback));
             }
+            Effect::AskWords(words) => self.ask_words(words),
+            Effect::DropCaller(leg) => self.drop_caller(&leg).await,
             Effect::Ring { leg, agent, line, reservation } => {
                 self.ring(leg, agent, &line, reservation).await;
             }
@@ -136,10 +141,37 @@ impl Driver {
         });
     }
 
-    fn ask_announcement(&self, queue: QueueId, position: u32, wait: Option<Millis>) {
+    /// A number that no trunk may call is not promised.
+    fn ask_words(&mut self, words: Words) {
+        if let Words::Confirm(number) = &words
+            && !self.shared.directory.borrow().may_call(&self.tenant, number)
+        {
+            return self.inputs.push_back(Input::NumberRefused);
+        }
         let (shared, signals, tenant) = (self.shared.clone(), self.signals.clone(), self.tenant.clone());
         tokio::spawn(async move {
-            let prompts = shared.ivr.announce(&tenant, &queue, position, wait).await;
+            let prompts = shared.ivr.words(&tenant, &words).await;
+            let _ = signals.send(Signal::Announcement(prompts)).await;
+        });
+    }
+
+    /// The caller is let go; the call, its media and its place go on.
+    async fn drop_caller(&mut self, leg: &LegId) {
+        self.hang_up_caller(HangupCause::Normal).await;
+        self.caller = None;
+        if let Some(media) = &mut self.media {
+            media.remove(leg).await;
+        }
+    }
+
+    fn ask_announcement(
+        &self,
+        queue: QueueId,
+        (position, wait, callback): (u32, Option<Millis>, Option<char>),
+    ) {
+        let (shared, signals, tenant) = (self.shared.clone(), self.signals.clone(), self.tenant.clone());
+        tokio::spawn(async move {
+            let prompts = shared.ivr.announce(&tenant, &queue, position, wait, callback).await;
             let _ = signals.send(Signal::Announcement(prompts)).await;
         });
     }

@@ -375,6 +375,7 @@ pub(super) fn resolve(
                 announce_every: 0,
                 service_level: card.service_level_ms,
                 short_abandon: card.short_abandon_ms,
+                callback: None,
             })))
         }
         Some(target::Who::Number(number)) => {

@@ -314,13 +314,14 @@ impl Driver {
                 self.input(Input::Position { position: position.position, wait }).await;
             }
             caller_event::What::Reserved(reserved) => {
-                let leg = LegId::new(chassis::clock::now(), chassis::random::u128());
+                let new = || LegId::new(chassis::clock::now(), chassis::random::u128());
+                let (leg, customer) = (new(), new());
                 let (Ok(reservation), Ok(agent)) = (reserved.reservation.parse(), reserved.agent.parse())
                 else {
                     return tracing::warn!(reserved.reservation, "a reservation that cannot be read");
                 };
                 let (line, attempt) = (reserved.line, reserved.attempt);
-                let reserved = Reserved { reservation, agent, line, leg, attempt };
+                let reserved = Reserved { reservation, agent, line, leg, customer, attempt };
                 self.input(Input::Reserved(reserved)).await;
             }
             caller_event::What::Withdrawn(withdrawn) => {

@@ -22,6 +22,7 @@ impl World {
             announce_every_ms: 0,
             service_level_ms: 20_000,
             short_abandon_ms: 5_000,
+            callback: None,
         };
         self.peers.flow_says(Instruction::Queue(queue), "greeting");
     }

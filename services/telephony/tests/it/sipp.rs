@@ -36,6 +36,7 @@ async fn sipp_calls_talks_and_hangs_up_over_udp_and_tcp() {
             announce_every_ms: 0,
             service_level_ms: 20_000,
             short_abandon_ms: 5_000,
+            callback: None,
         };
         world.peers.flow_says(Instruction::Queue(queue), "greeting");
         let folder = tempfile::tempdir().unwrap();

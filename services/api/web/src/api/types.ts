@@ -80,6 +80,9 @@ export type Queue = Stored & {
   penalty_max: number | null;
   relax: Relaxed[];
   no_agents_after_ms: number | null;
+  callback_key: string | null;
+  callback_attempts: number;
+  callback_every_ms: number;
 };
 /** An agent's own terms with a queue. */
 export type QueueSeat = { agent: string; penalty: number; weight: number };
@@ -196,6 +199,8 @@ export type FlowNode =
       overflow: string;
       overflow_by?: Record<string, string>;
     }
+  | { type: "callback"; label: string; number?: string; queue?: string; next: string; invalid: string }
+  | { type: "voicemail"; label: string; say: Say[]; max_ms?: number; queue?: string; next: string }
   | { type: "hangup" };
 export type FlowBody = { name: string; language: string; start: string; nodes: Record<string, FlowNode> };
 export type Flow = Stored & FlowBody;
@@ -250,7 +255,7 @@ export type Callback = {
   number: string;
   contact: string | null;
   contact_name: string | null;
-  state: "open" | "claimed" | "closed";
+  state: "open" | "claimed" | "closed" | "in_line";
   queue: string | null;
   did: string;
   did_label: string;
@@ -267,6 +272,10 @@ export type Callback = {
   closed_by: string | null;
   disposition: string | null;
   note: string | null;
+  /** The caller asked to be called back. */
+  asked: boolean;
+  /** The caller left a message. */
+  message: boolean;
 };
 /** A call that ended before an agent answered. */
 export type MissedCall = {
@@ -281,7 +290,8 @@ export type MissedCall = {
   wait_ms: number;
   at_ms: number;
   callback: string | null;
-  callback_state: "open" | "claimed" | "closed" | "none";
+  callback_state: "open" | "claimed" | "closed" | "in_line" | "none";
+  what: "lost" | "asked" | "message";
   closed_how: ClosedHow | null;
   attempts: number;
 };

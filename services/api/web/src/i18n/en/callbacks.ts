@@ -22,7 +22,7 @@ export default {
     attempts_other: "{{count}} attempts",
     status: "Callback",
     anonymous: "No number",
-    state: { open: "Open", claimed: "Claimed", closed: "Done", none: "No callback" },
+    state: { open: "Open", claimed: "Claimed", in_line: "The queue calls back", closed: "Done", none: "No callback" },
     how: { called_again: "Called again", called_back: "Called back", by_hand: "Closed by hand" },
     claimedBy: "{{name}} has it",
     call: "Call back",
@@ -33,6 +33,9 @@ export default {
     note: "Note",
     save: "Save outcome",
     close: "Done without a call",
+    asked: "Asked for it",
+    message: "Left a message",
+    listen: "Listen to the message",
     saved: "The outcome is saved",
   },
 };

@@ -71,6 +71,7 @@ export default {
       webhook_off: "The webhook is switched off. Switch it on first.",
       callback_claimed: "A colleague has taken this callback already.",
       callback_closed: "This callback is done already.",
+      callback_in_line: "The queue calls by itself when the turn comes.",
       callback_unclaimed: "Take the callback first.",
       outcome_missing: "Say first what came of your last callback.",
       too_many_waiting: "{{max}} deliveries wait already. Try again when fewer do.",

@@ -27,7 +27,7 @@ export default {
     attempts_other: "{{count}} de încercări",
     status: "Apel înapoi",
     anonymous: "Fără număr",
-    state: { open: "Deschis", claimed: "Preluat", closed: "Rezolvat", none: "Fără apel înapoi" },
+    state: { open: "Deschis", claimed: "Preluat", in_line: "Sună coada", closed: "Rezolvat", none: "Fără apel înapoi" },
     how: { called_again: "A sunat din nou", called_back: "Sunat înapoi", by_hand: "Închis manual" },
     claimedBy: "L-a preluat {{name}}",
     call: "Sună înapoi",
@@ -38,6 +38,9 @@ export default {
     note: "Notă",
     save: "Salvează rezultatul",
     close: "Rezolvat fără apel",
+    asked: "A cerut să fie sunat",
+    message: "A lăsat un mesaj",
+    listen: "Ascultă mesajul",
     saved: "Rezultatul este salvat",
   },
 } satisfies Romanian<typeof en>;

@@ -74,6 +74,7 @@ export default {
       webhook_off: "Webhook-ul este oprit. Porniți-l întâi.",
       callback_claimed: "Un coleg a preluat deja acest apel înapoi.",
       callback_closed: "Acest apel înapoi este deja rezolvat.",
+      callback_in_line: "Coada sună singură când vine rândul.",
       callback_unclaimed: "Preluați întâi apelul înapoi.",
       outcome_missing: "Spuneți întâi cum s-a încheiat ultimul apel înapoi.",
       too_many_waiting: "Deja așteaptă {{max}} livrări. Încercați din nou când sunt mai puține.",

@@ -29,7 +29,7 @@ export default {
     attempts_other: "{{count}} попытки",
     status: "Обратный звонок",
     anonymous: "Без номера",
-    state: { open: "Ждёт", claimed: "Взят", closed: "Готово", none: "Без обратного звонка" },
+    state: { open: "Ждёт", claimed: "Взят", in_line: "Перезвонит очередь", closed: "Готово", none: "Без обратного звонка" },
     how: { called_again: "Дозвонился сам", called_back: "Перезвонили", by_hand: "Закрыто вручную" },
     claimedBy: "Взял(а) {{name}}",
     call: "Перезвонить",
@@ -40,6 +40,9 @@ export default {
     note: "Заметка",
     save: "Сохранить итог",
     close: "Готово без звонка",
+    asked: "Просит перезвонить",
+    message: "Есть сообщение",
+    listen: "Прослушать сообщение",
     saved: "Итог сохранён",
   },
 } satisfies Russian<typeof en>;

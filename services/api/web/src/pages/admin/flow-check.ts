@@ -11,7 +11,13 @@ export function exitsOf(node: FlowNode): [string, string][] {
     case "set":
     case "category":
     case "self_served":
+    case "voicemail":
       return [["next", node.next]];
+    case "callback":
+      return [
+        ["next", node.next],
+        ["invalid", node.invalid],
+      ];
     case "digits":
       return [
         ["next", node.next],

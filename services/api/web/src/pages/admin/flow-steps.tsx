@@ -17,6 +17,8 @@ const TONES: Record<FlowNode["type"], Tone> = {
   category: "neutral",
   self_served: "ok",
   queue: "warn",
+  callback: "ok",
+  voicemail: "ok",
   hangup: "neutral",
 };
 const isKind = (type: string): type is FlowNode["type"] => type in TONES;
@@ -44,7 +46,7 @@ export function StepList({ flow, marked }: { flow: FlowBody; marked: Set<string 
           </p>
           <Said node={node} />
           <Does node={node} />
-          {node.type === "queue" && (
+          {"queue" in node && node.queue && (
             <p className="mt-1 text-muted">
               {t("fact.queue")}: {names.queue(node.queue)}
             </p>
@@ -98,6 +100,8 @@ function doing(node: FlowNode): string[] {
       ];
     case "digits":
       return [node.variable];
+    case "callback":
+      return [node.number ?? "{caller}"];
     case "queue":
       return (node.skills ?? []).map(({ name, level }) => `${name} ≥ ${level}`);
     default:

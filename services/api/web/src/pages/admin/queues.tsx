@@ -67,6 +67,9 @@ const schema = z.object({
   penalty_max: count.nullable(),
   relax: z.array(z.object({ after_ms: count, levels_down: count, penalty_max: count.nullable() })),
   no_agents_after_ms: count.nullable(),
+  callback_key: z.string().regex(/^[\d*#]?$/).nullable(),
+  callback_attempts: count,
+  callback_every_ms: count,
 });
 /** An empty field is none. */
 const optional = { setValueAs: (typed: unknown) => (typed === "" || typed === null ? null : Number(typed)) };
@@ -82,6 +85,7 @@ const RARE_TIMES = [
   ["starvation_guard_ms", "starvationGuard"],
   ["wait_max_ms", "waitMax"],
 ] as const;
+const CALLBACK = { attempts: 3, everySeconds: 600 };
 const COUNTS = [
   ["waiting_max", "waitingMax", 1],
   ["weight", "weight", 0],
@@ -119,12 +123,17 @@ function QueueForm({ queue, onDone }: { queue: Queue | null; onDone: () => void 
       penalty_max: queue?.penalty_max ?? null,
       relax: queue?.relax ?? [],
       no_agents_after_ms: queue?.no_agents_after_ms == null ? null : seconds(queue.no_agents_after_ms),
+      callback_key: queue?.callback_key ?? "",
+      callback_attempts: queue?.callback_attempts ?? CALLBACK.attempts,
+      callback_every_ms: queue ? seconds(queue.callback_every_ms) : CALLBACK.everySeconds,
     },
     body: (values) => {
       const body = { ...values };
       for (const [name] of [...TIMES, ...RARE_TIMES]) body[name] = Math.round(values[name] * 1000);
       const { no_agents_after_ms: after } = values;
       body.no_agents_after_ms = after === null ? null : Math.round(after * 1000);
+      body.callback_key = values.callback_key || null;
+      body.callback_every_ms = Math.round(values.callback_every_ms * 1000);
       return body;
     },
     onDone,
@@ -222,6 +231,19 @@ function QueueForm({ queue, onDone }: { queue: Queue | null; onDone: () => void 
           />
         </Field>
       </div>
+      <Field label={t("queues.callbackKey")} hint={t("queues.callbackHint")} error={errorOf("callback_key")}>
+        <Input maxLength={1} className="!w-20" {...register("callback_key")} data-testid="queue-callback-key" />
+      </Field>
+      {form.watch("callback_key") && (
+        <div className="grid grid-cols-2 gap-3">
+          <Field label={t("queues.callbackAttempts")} error={errorOf("callback_attempts")}>
+            <Input type="number" min={1} max={10} {...register("callback_attempts", { valueAsNumber: true })} />
+          </Field>
+          <Field label={t("queues.callbackEvery")} error={errorOf("callback_every_ms")}>
+            <Input type="number" min={5} step="any" {...register("callback_every_ms", { valueAsNumber: true })} />
+          </Field>
+        </div>
+      )}
       <Field label={t("queues.script")} hint={t("queues.scriptHint")} error={errorOf("script")}>
         <TextArea maxLength={4_000} rows={4} {...register("script")} data-testid="queue-script" />
       </Field>

@@ -10,7 +10,7 @@ import { Badge, Button, Card, Field, Input, Notice, Select, toast } from "@/comp
 import { useDesk } from "@/desk/desk";
 import { currentLeg } from "@/desk/view";
 import { useDeeds, useMine } from "./queries";
-import { Caller } from "./tasks";
+import { Caller, Message } from "./tasks";
 
 /** The callbacks that one has taken: to call, and to say what came of it. */
 export function MyCallbacks() {
@@ -39,6 +39,7 @@ function Mine({ task }: { task: Callback }) {
         <span className="min-w-40 grow text-lg font-semibold">
           <Caller of={task} />
         </span>
+        {task.message && <Message task={task} />}
         <Badge>{t("callbacks.missed", { count: task.missed })}</Badge>
         {task.closed_how && <Badge tone="ok">{t(`callbacks.how.${task.closed_how}`)}</Badge>}
         {open && !talks && (

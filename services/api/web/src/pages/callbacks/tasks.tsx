@@ -1,5 +1,6 @@
 import { Link } from "@tanstack/react-router";
-import { Phone } from "lucide-react";
+import { Phone, Play } from "lucide-react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useMay, useMe, useNames } from "@/api/queries";
 import type { Callback, MissedCall } from "@/api/types";
@@ -27,7 +28,7 @@ export function Caller({ of }: { of: Pick<Callback, "number" | "contact" | "cont
   );
 }
 
-const STAGES = ["arriving", "greeting", "menu", "queue", "ringing"] as const;
+const STAGES = ["arriving", "greeting", "menu", "self_served", "queue", "ringing"] as const;
 
 /** Where a call was lost. */
 function useStage() {
@@ -57,6 +58,8 @@ export function useTaskColumns(): Column<Callback>[] {
       className: "whitespace-nowrap",
       cell: (task) => (
         <>
+          {task.asked && <Badge tone="info">{t("callbacks.asked")}</Badge>}{" "}
+          {task.message && <Badge tone="info">{t("callbacks.message")}</Badge>}{" "}
           {task.missed > 1 ? `${at(task.last_at_ms)} · ` : ""}
           {t("callbacks.missed", { count: task.missed })}
         </>
@@ -83,6 +86,8 @@ function Status({ task }: { task: Callback }) {
         <Badge tone="ok">{t(`callbacks.how.${task.closed_how}`)}</Badge>
       )}
       {task.state === "closed" && names.agent(task.closed_by)}
+      {task.state === "in_line" && <Badge tone="info">{t("callbacks.state.in_line")}</Badge>}
+      {task.message && <Message task={task} />}
       {task.state === "claimed" && (
         <Badge tone="accent">{t("callbacks.claimedBy", { name: names.agent(task.claimed_by) })}</Badge>
       )}
@@ -94,6 +99,25 @@ function Status({ task }: { task: Callback }) {
         </Button>
       )}
     </span>
+  );
+}
+
+/** Fetched when it is to be heard: each playback is in the audit. */
+export function Message({ task }: { task: Pick<Callback, "id"> }) {
+  const { t } = useTranslation();
+  const [open, setOpen] = useState(false);
+  if (open) {
+    return (
+      // A message has no captions.
+      // oxlint-disable-next-line jsx-a11y/media-has-caption
+      <audio controls autoPlay src={`/v1/callbacks/${task.id}/audio`} className="h-8 max-w-full" />
+    );
+  }
+  return (
+    <Button size="sm" onClick={() => setOpen(true)} data-testid="callback-listen">
+      <Play aria-hidden className="size-3.5" />
+      {t("callbacks.listen")}
+    </Button>
   );
 }
 
@@ -127,6 +151,8 @@ export function useMissedColumns(): Column<MissedCall>[] {
       cell: (call) => (
         <span className="inline-flex flex-wrap items-center gap-2">
           <Badge tone={call.callback_state === "closed" ? "ok" : call.callback_state === "open" ? "warn" : "neutral"}>
+            {call.what === "asked" && `${t("callbacks.asked")} · `}
+            {call.what === "message" && `${t("callbacks.message")} · `}
             {call.closed_how ? t(`callbacks.how.${call.closed_how}`) : t(`callbacks.state.${call.callback_state}`)}
           </Badge>
           {call.attempts > 0 && <span className="text-muted">{t("callbacks.attempts", { count: call.attempts })}</span>}
