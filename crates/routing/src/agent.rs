@@ -1,4 +1,4 @@
-use crate::Profile;
+use crate::{Loan, Profile};
 use std::collections::BTreeSet;
 use types::{
     fact::{AgentEvent, AgentFact},
@@ -15,6 +15,8 @@ pub struct Agent {
     /// How long an offer rings and wrap-up lasts, instead of the queue's time.
     pub ring_timeout: Option<Millis>,
     pub wrap_up: Option<Millis>,
+    /// Serves another queue for a time.
+    pub loan: Option<Loan>,
     pub line: String,
     pub state: AgentState,
     pub since: Timestamp,
@@ -56,6 +58,7 @@ impl Agent {
             skills: Vec::new(),
             ring_timeout: None,
             wrap_up: None,
+            loan: None,
             line: String::new(),
             state: AgentState::Offline,
             since: now,

@@ -147,11 +147,12 @@ impl Router {
     }
 
     /// Puts the agent into the queues that the skills suit, and out of the others.
-    fn enrol_everywhere(&mut self, step: &mut Step, id: &AgentId) {
+    pub(crate) fn enrol_everywhere(&mut self, step: &mut Step, id: &AgentId) {
         let Some(agent) = self.agents.get(id) else { return };
         let mut queues =
             self.tenants.get(&agent.tenant).map(|index| index.may_be_served_by(agent)).unwrap_or_default();
         queues.extend(agent.queues.iter().cloned());
+        queues.extend(agent.loan.iter().map(|loan| loan.queue.clone()));
         for queue in &queues {
             self.enrol(id, queue);
             self.desertion(step, queue);
@@ -163,7 +164,8 @@ impl Router {
             return;
         };
         let was = agent.queues.iter().position(|member| member == queue);
-        match (found.enrol(agent, self.chance.draw()), was) {
+        let lent = agent.loan.as_ref().map(|loan| loan.queue == *queue);
+        match (found.enrol(agent, lent, self.chance.draw()), was) {
             (true, None) => agent.queues.push(queue.clone()),
             (false, Some(i)) => drop(agent.queues.swap_remove(i)),
             _ => {}

@@ -1,4 +1,4 @@
-use crate::{Assign, QueueConfig, Reach, Reached};
+use crate::{Assign, Loan, QueueConfig, Reach, Reached};
 use types::{fact::AgentFact, *};
 
 /// What happens to the ACD.
@@ -15,6 +15,17 @@ pub enum Input {
         tenant: TenantId,
         agent: AgentId,
         profile: Option<Profile>,
+    },
+    /// An agent was lent to a queue.
+    Lend {
+        tenant: TenantId,
+        agent: AgentId,
+        loan: Loan,
+    },
+    /// The loan is over before its time.
+    LoanEnded {
+        agent: AgentId,
+        loan: LoanId,
     },
     /// A caller wants an agent. The same call again changes nothing.
     Join {

@@ -144,11 +144,15 @@ impl Queue {
 
     // ── members ─────────────────────────────────────────────────────────────
 
-    /// Makes the agent a member if the skills suit, else no member; says which.
-    pub(crate) fn enrol(&mut self, agent: &Agent, draw: u128) -> bool {
+    /// Makes the agent a member if the skills suit, or by a loan (`lent`: to this
+    /// queue or to another); else no member; says which.
+    pub(crate) fn enrol(&mut self, agent: &Agent, lent: Option<bool>, draw: u128) -> bool {
         self.leaves_idle(&agent.id);
         let seat = self.seats.get(&agent.id);
-        let step = self.config.step_for(seat.map(|(_, seat)| seat), &agent.skills);
+        let step = match lent {
+            Some(here) => here.then_some(0),
+            None => self.config.step_for(seat.map(|(_, seat)| seat), &agent.skills),
+        };
         let Some(step) = step.filter(|_| agent.tenant == self.tenant && !agent.deleted) else {
             let gone = self.members.remove(&agent.id);
             self.present -= usize::from(gone.as_ref().is_some_and(|member| member.present));

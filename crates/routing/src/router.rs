@@ -32,6 +32,8 @@ pub(crate) enum Due {
     Declined(CallId, AgentId),
     /// The caller's wait reached another step.
     Wait(CallId),
+    /// The agent is back from another queue.
+    Loan(AgentId, LoanId),
     /// Nobody has been signed in for long enough.
     Deserted(QueueId),
     /// Who talks with whom has been heard: matching begins.
@@ -77,6 +79,8 @@ impl Router {
         match input {
             Input::Queue { tenant, queue, config } => self.set_queue(&mut step, tenant, queue, config),
             Input::Agent { tenant, agent, profile } => self.set_agent(&mut step, tenant, agent, profile),
+            Input::Lend { tenant, agent, loan } => self.lend(&mut step, &tenant, &agent, loan),
+            Input::LoanEnded { agent, loan } => self.end_loan(&mut step, &agent, &loan),
             Input::Join { tenant, call, queue, since, priority, needs, preferred } => {
                 self.join(&mut step, tenant, call, queue, Wish { since, priority, needs }, preferred);
             }
@@ -144,6 +148,7 @@ impl Router {
                 Due::WrapUp(agent) => self.end_wrap_up(step, &agent, None, None, true),
                 Due::Declined(call, agent) => self.forgive(step, &call, &agent),
                 Due::Wait(call) => self.wait_goes_on(step, &call),
+                Due::Loan(agent, loan) => self.end_loan(step, &agent, &loan),
                 Due::Deserted(queue) => self.give_up_on(step, &queue),
                 Due::Heard => self.begin(step),
             }

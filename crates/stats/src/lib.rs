@@ -4,6 +4,7 @@
 //! queue, agent, number or category. The same code serves the live page, the reports,
 //! the recount and the simulator. `docs/metrics.md` has the definitions.
 
+pub mod alarm;
 mod book;
 pub mod erlang;
 mod figures;

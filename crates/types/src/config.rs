@@ -9,6 +9,8 @@ use crate::*;
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     Agent,
+    /// A threshold that is crossed, until it no longer is.
+    Alert,
     Category,
     Department,
     Did,
@@ -16,46 +18,57 @@ pub enum Kind {
     Flow,
     /// The installation's public keys (RFC 7517), under `TenantId::installation`.
     Jwks,
+    Loan,
     Prompt,
     Queue,
     Role,
     Skill,
     Tenant,
+    Threshold,
     Trunk,
+    Wallboard,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 17] = [
         Kind::Agent,
+        Kind::Alert,
         Kind::Category,
         Kind::Department,
         Kind::Did,
         Kind::Disposition,
         Kind::Flow,
         Kind::Jwks,
+        Kind::Loan,
         Kind::Prompt,
         Kind::Queue,
         Kind::Role,
         Kind::Skill,
         Kind::Tenant,
+        Kind::Threshold,
         Kind::Trunk,
+        Kind::Wallboard,
     ];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Agent => "agent",
+            Kind::Alert => "alert",
             Kind::Category => "category",
             Kind::Department => "department",
             Kind::Did => "did",
             Kind::Disposition => "disposition",
             Kind::Flow => "flow",
             Kind::Jwks => "jwks",
+            Kind::Loan => "loan",
             Kind::Prompt => "prompt",
             Kind::Queue => "queue",
             Kind::Role => "role",
             Kind::Skill => "skill",
             Kind::Tenant => "tenant",
+            Kind::Threshold => "threshold",
             Kind::Trunk => "trunk",
+            Kind::Wallboard => "wallboard",
         }
     }
 
@@ -242,6 +255,94 @@ pub struct Agent {
     pub wrap_up_ms: Option<Millis>,
     #[serde(default)]
     pub department: Option<DepartmentId>,
+}
+
+/// An agent serves another queue, and no other, until a time. What lies in the
+/// past has ended, whether or not the document is still there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loan {
+    pub agent: AgentId,
+    pub queue: QueueId,
+    /// Milliseconds since 1970.
+    pub until_ms: i64,
+}
+
+impl Loan {
+    pub fn until(&self) -> Timestamp {
+        Timestamp::from_millis(self.until_ms)
+    }
+}
+
+/// What of a queue is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// Callers in the queue, ringing included: that many or more.
+    Waiting,
+    /// Milliseconds that the first of them has waited: so long or longer.
+    LongestWait,
+    /// Percent answered in time over the last half hour: less than that.
+    ServiceLevel,
+    /// Agents who could take a caller now: fewer than that.
+    FreeAgents,
+}
+
+/// Figures of some queues for whoever has the link, without a log-in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wallboard {
+    pub name: String,
+    pub queues: Vec<QueueId>,
+    /// SHA-256 of the link's token, base 64.
+    pub token_hash: String,
+}
+
+/// When a queue's figures are for somebody to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Threshold {
+    pub name: String,
+    pub queue: QueueId,
+    pub measure: Measure,
+    pub at: i64,
+    /// Only when it lasts so long; it has ended when the opposite does.
+    #[serde(default)]
+    pub lasts_ms: Millis,
+    /// Who are told by mail.
+    #[serde(default)]
+    pub emails: Vec<String>,
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+/// A threshold that is crossed. Without its document it has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alert {
+    pub threshold: ThresholdId,
+    /// The threshold's, as it was then, like the next three.
+    pub name: String,
+    pub queue: QueueId,
+    pub measure: Measure,
+    pub at: i64,
+    /// What was measured.
+    pub value: i64,
+    pub raised_at_ms: i64,
+    #[serde(default)]
+    pub acknowledged: Option<Acknowledged>,
+    #[serde(default)]
+    pub ended_at_ms: Option<i64>,
+}
+
+/// Who looks after an alert; the first to say so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acknowledged {
+    /// A user's id.
+    pub by: String,
+    pub name: String,
+    pub at_ms: i64,
 }
 
 /// A part of the company: a tree by its parents.

@@ -1,6 +1,9 @@
 //! The names under which integrators are told facts.
 
-use crate::fact::{AgentEvent, CallEvent, RecordingFact};
+use crate::{
+    config::Alert,
+    fact::{AgentEvent, CallEvent, RecordingFact},
+};
 
 macro_rules! kinds {
     ($of:ident: $($variant:ident = $name:literal),* $(,)?) => {
@@ -57,9 +60,25 @@ impl RecordingFact {
     pub const KIND: &'static str = "recording.stored";
 }
 
+impl Alert {
+    const RAISED: &'static str = "alert.raised";
+    const ACKNOWLEDGED: &'static str = "alert.acknowledged";
+    const ENDED: &'static str = "alert.ended";
+    pub const KINDS: &'static [&'static str] = &[Alert::RAISED, Alert::ACKNOWLEDGED, Alert::ENDED];
+
+    /// What this version of it tells.
+    pub fn kind(&self) -> &'static str {
+        match (&self.ended_at_ms, &self.acknowledged) {
+            (Some(_), _) => Alert::ENDED,
+            (None, Some(_)) => Alert::ACKNOWLEDGED,
+            (None, None) => Alert::RAISED,
+        }
+    }
+}
+
 /// All that can be asked for.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
-    CallEvent::KINDS.iter().chain(AgentEvent::KINDS).copied().chain([RecordingFact::KIND])
+    CallEvent::KINDS.iter().chain(AgentEvent::KINDS).chain(Alert::KINDS).copied().chain([RecordingFact::KIND])
 }
 
 #[cfg(test)]

@@ -84,6 +84,10 @@ ids! {
     LegId = "leg",
     QueueId = "que",
     FlowId = "flw",
+    LoanId = "loan",
+    ThresholdId = "thr",
+    AlertId = "alrt",
+    WallboardId = "wall",
     TrunkId = "trk",
     /// A number that callers dial.
     DidId = "did",

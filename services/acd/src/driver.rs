@@ -63,6 +63,8 @@ pub(crate) struct Driver {
     view: Arc<ConfigView>,
     /// The versions that the router knows.
     known: HashMap<(TenantId, Kind, String), u32>,
+    /// Who was lent, by loan.
+    pub(crate) lent: HashMap<LoanId, AgentId>,
     queues: HashMap<QueueId, wire::Face>,
     moved: HashSet<QueueId>,
     /// While an assignment is performed.
@@ -80,6 +82,7 @@ pub fn start(config: Config, log: Log, view: Arc<ConfigView>, drain: Drain) -> (
         log,
         view,
         known: HashMap::new(),
+        lent: HashMap::new(),
         queues: HashMap::new(),
         moved: HashSet::new(),
         word: Word::default(),
@@ -196,7 +199,7 @@ impl Driver {
         }
     }
 
-    fn handle(&mut self, input: Input) {
+    pub(crate) fn handle(&mut self, input: Input) {
         for effect in self.route(input) {
             self.perform(effect);
         }
@@ -298,7 +301,7 @@ impl Driver {
 
     /// Brings the router to what the configuration says now.
     fn learn(&mut self) {
-        for kind in [Kind::Queue, Kind::Agent] {
+        for kind in [Kind::Queue, Kind::Agent, Kind::Loan] {
             let mut present = HashSet::new();
             for tenant in self.view.tenants(kind) {
                 for doc in self.view.docs(&tenant, kind) {
@@ -341,6 +344,7 @@ impl Driver {
                 });
                 self.handle(Input::Agent { tenant, agent, profile });
             }
+            Kind::Loan => self.set_loan(tenant, id, doc),
             _ => {}
         }
     }

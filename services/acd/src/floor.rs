@@ -1,8 +1,10 @@
-//! What supervisors do to callers who wait.
+//! What supervisors do to callers who wait, and to agents who could help elsewhere.
 
 use crate::driver::Driver;
+use eventlog::Doc;
 use proto::acd::v1::AssignRequest;
-use routing::{Assign, Effect, Input};
+use routing::{Assign, Effect, Input, Loan};
+use types::{LoanId, TenantId, config};
 
 /// On whose word an agent is offered a caller.
 #[derive(Debug, Clone, Default)]
@@ -26,5 +28,20 @@ impl Driver {
         effects.into_iter().for_each(|effect| self.perform(effect));
         self.word = Word::default();
         refused
+    }
+
+    pub(crate) fn set_loan(&mut self, tenant: TenantId, id: &str, doc: Option<&Doc>) {
+        let Ok(id) = id.parse::<LoanId>() else { return };
+        match doc.and_then(Doc::read::<config::Loan>) {
+            Some(lent) => {
+                self.lent.insert(id.clone(), lent.agent.clone());
+                let loan = Loan { id, until: lent.until(), queue: lent.queue };
+                self.handle(Input::Lend { tenant, agent: lent.agent, loan });
+            }
+            None => {
+                let Some(agent) = self.lent.remove(&id) else { return };
+                self.handle(Input::LoanEnded { agent, loan: id });
+            }
+        }
     }
 }

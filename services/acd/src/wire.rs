@@ -80,6 +80,8 @@ pub fn state_of(agent: &Agent) -> device_event::What {
         call: text(&agent.call),
         queue: agent.queue.as_ref().map(ToString::to_string).unwrap_or_default(),
         until_ms: agent.until.map_or(0, Timestamp::millis),
+        lent_to: agent.loan.as_ref().map(|loan| loan.queue.to_string()).unwrap_or_default(),
+        lent_until_ms: agent.loan.as_ref().map_or(0, |loan| loan.until.millis()),
         deferred: agent.deferred.as_ref().map(|(state, _)| name(*state)).unwrap_or_default(),
     })
 }

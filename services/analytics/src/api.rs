@@ -2,7 +2,9 @@
 
 use crate::{
     books::{self, Books, TOPICS},
-    live, wire,
+    live,
+    staffing::Staffing,
+    wire,
 };
 use chassis::{Drain, Error, clock};
 use eventlog::{ConfigView, Log};
@@ -22,6 +24,7 @@ pub struct Api {
     pub log: Log,
     pub view: Arc<ConfigView>,
     pub books: Arc<Books>,
+    pub staffing: Arc<Staffing>,
     pub live_every: Duration,
     pub drain: Drain,
 }
@@ -38,7 +41,12 @@ impl analytics_server::Analytics for Api {
         let tenant = tenant(&request.into_inner().tenant)?;
         // One view waits at most: a slow watcher gets the latest, not a backlog.
         let (views, out) = mpsc::channel(1);
-        let watcher = Watcher { tenant, view: self.view.clone(), books: self.books.clone() };
+        let watcher = Watcher {
+            tenant,
+            view: self.view.clone(),
+            books: self.books.clone(),
+            staffing: self.staffing.clone(),
+        };
         let (every, drain) = (self.live_every, self.drain.clone());
         tokio::spawn(async move {
             drain.or(watcher.send(views, every)).await;
@@ -99,6 +107,7 @@ struct Watcher {
     tenant: TenantId,
     view: Arc<ConfigView>,
     books: Arc<Books>,
+    staffing: Arc<Staffing>,
 }
 
 impl Watcher {
@@ -121,7 +130,10 @@ impl Watcher {
         let now = clock::now();
         let inner = self.books.lock();
         match inner.tenants.get(&self.tenant) {
-            Some(tenant) => live::view(tenant, now, live::midnight(company.as_ref(), now)),
+            Some(tenant) => {
+                let staff = self.staffing.of(&self.tenant, &tenant.agents, now);
+                live::view(tenant, &staff, now, live::midnight(company.as_ref(), now))
+            }
             None => Live { at_ms: now.millis(), ..Live::default() },
         }
     }

@@ -100,6 +100,7 @@ fn busy(state: AgentState) -> bool {
 pub struct Books {
     inner: Mutex<Inner>,
     changed: watch::Sender<u64>,
+    ready: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -111,7 +112,7 @@ pub struct Inner {
 
 impl Default for Books {
     fn default() -> Books {
-        Books { inner: Mutex::default(), changed: watch::channel(0).0 }
+        Books { inner: Mutex::default(), changed: watch::channel(0).0, ready: watch::channel(false).0 }
     }
 }
 
@@ -122,6 +123,16 @@ impl Books {
 
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+
+    /// Everything that was told before the start is in the books.
+    pub fn is_ready(&self) {
+        self.ready.send_replace(true);
+    }
+
+    pub async fn ready(&self) {
+        let mut ready = self.ready.subscribe();
+        let _ = ready.wait_for(|ready| *ready).await;
     }
 
     pub fn fold(&self, delivery: &Delivery, fact: Option<&Fact>) {

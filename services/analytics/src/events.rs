@@ -14,6 +14,7 @@ pub async fn fold(log: Log, books: Arc<Books>, drain: Drain) {
         let ends = log.ends(&TOPICS).await?;
         let mut consumer = log.from_start(&TOPICS)?;
         consumer.read_to(&ends, |delivery| books.fold(delivery, books::read(delivery).as_ref())).await?;
+        books.is_ready();
         tracing::info!("the figures are up to date with the log");
         loop {
             let delivery = consumer.next().await?;

@@ -3,11 +3,13 @@
 //! The books are kept in memory and rebuilt from the log at every start, so
 //! that there is no second truth to drift away from the first.
 
+mod alerts;
 mod api;
 mod books;
 mod config;
 mod events;
 mod live;
+mod staffing;
 mod wire;
 
 pub use config::Config;
@@ -15,7 +17,7 @@ pub use config::Config;
 use books::Books;
 use chassis::{Deps, Drain};
 use eventlog::ConfigView;
-use proto::analytics::v1::analytics_server::AnalyticsServer;
+use proto::{analytics::v1::analytics_server::AnalyticsServer, tenancy::v1::alerts_client::AlertsClient};
 use std::{sync::Arc, time::Duration};
 use tonic::service::Routes;
 
@@ -28,10 +30,19 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     let books = Arc::new(Books::default());
     let folding =
         tokio::spawn(drain.clone().ends_with(events::fold(deps.log.clone(), books.clone(), drain.clone())));
+    let staffing = Arc::new(staffing::Staffing::new(view.clone()));
+    let watchman = alerts::Watchman {
+        view: view.clone(),
+        books: books.clone(),
+        staffing: staffing.clone(),
+        tenancy: AlertsClient::new(chassis::grpc::channel(&deps.credentials, &deps.peers.tenancy)?),
+    };
+    let watching = tokio::spawn(drain.clone().ends_with(watchman.run(drain.clone())));
     let api = api::Api {
         log: deps.log,
         view,
         books,
+        staffing,
         live_every: Duration::from_millis(config.live_every_ms),
         drain: drain.clone(),
     };
@@ -39,5 +50,6 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
         chassis::grpc::serve(deps.listener, Routes::new(AnalyticsServer::new(api)), deps.credentials, drain)
             .await;
     folding.await?;
+    watching.await?;
     served
 }

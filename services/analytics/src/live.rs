@@ -1,15 +1,15 @@
 //! The live view of one tenant.
 
-use crate::{books::Tenant, wire};
+use crate::{books::Tenant, staffing::Staff, wire};
 use call::Ledger;
 use chrono::TimeZone;
 use proto::analytics::v1::*;
 use stats::{By, Period};
-use std::collections::BTreeMap;
-use types::{Stage, Timestamp, config};
+use std::collections::{BTreeMap, HashMap};
+use types::{QueueId, Stage, Timestamp, config};
 
 /// Everything, as it is at `now`.
-pub fn view(tenant: &Tenant, now: Timestamp, today: Timestamp) -> Live {
+pub fn view(tenant: &Tenant, staff: &BTreeMap<QueueId, Staff>, now: Timestamp, today: Timestamp) -> Live {
     let mut calls: Vec<&Ledger> = tenant.calls.values().collect();
     calls.sort_by_key(|call| (call.offered_at, call.call.clone()));
     let agents = tenant.agents.iter().map(|(id, agent)| LiveAgent {
@@ -24,7 +24,7 @@ pub fn view(tenant: &Tenant, now: Timestamp, today: Timestamp) -> Live {
         at_ms: now.millis(),
         calls: calls.iter().map(|ledger| call(ledger)).collect(),
         agents: agents.collect(),
-        queues: queues(tenant, &calls, now, today),
+        queues: queues(tenant, staff, now, today),
     }
 }
 
@@ -49,16 +49,42 @@ fn call(ledger: &Ledger) -> LiveCall {
     }
 }
 
-fn queues(tenant: &Tenant, calls: &[&Ledger], now: Timestamp, today: Timestamp) -> Vec<LiveQueue> {
+fn queues(
+    tenant: &Tenant,
+    staff: &BTreeMap<QueueId, Staff>,
+    now: Timestamp,
+    today: Timestamp,
+) -> Vec<LiveQueue> {
     let period = Period { from: today, to: now + 1, as_of: now, interval: 0 };
-    let mut queues: BTreeMap<String, LiveQueue> = BTreeMap::new();
+    let mut figures: HashMap<String, Figures> = HashMap::new();
     for row in tenant.book.report(By::Queue, &period) {
-        let queue = row.key.clone();
-        let today = Some(wire::figures(&row.figures));
-        queues.insert(queue.clone(), LiveQueue { queue, waiting: 0, longest_waiting_since_ms: 0, today });
+        figures.insert(row.key, wire::figures(&row.figures));
     }
-    let waits = |call: &&&Ledger| matches!(call.stage, Stage::Queue | Stage::Ringing);
-    for call in calls.iter().filter(waits) {
+    let mut queues = queues_now(tenant, staff);
+    for row in &mut queues {
+        row.today = figures.remove(&row.queue);
+    }
+    // Deleted today.
+    let gone = figures.into_iter().map(|(queue, today)| LiveQueue {
+        queue,
+        today: Some(today),
+        ..LiveQueue::default()
+    });
+    queues.extend(gone);
+    queues.sort_by(|a, b| a.queue.cmp(&b.queue));
+    queues
+}
+
+/// Who waits and who could take them, by queue.
+pub fn queues_now(tenant: &Tenant, staff: &BTreeMap<QueueId, Staff>) -> Vec<LiveQueue> {
+    let mut queues: BTreeMap<String, LiveQueue> = BTreeMap::new();
+    for (id, Staff { signed_in, free }) in staff {
+        let queue = id.to_string();
+        let row = LiveQueue { queue, signed_in: *signed_in, free: *free, ..LiveQueue::default() };
+        queues.insert(id.to_string(), row);
+    }
+    let waits = |call: &&Ledger| matches!(call.stage, Stage::Queue | Stage::Ringing);
+    for call in tenant.calls.values().filter(waits) {
         let (Some(queue), Some(since)) = (&call.queue, call.enqueued_at) else { continue };
         let row = queues
             .entry(queue.to_string())

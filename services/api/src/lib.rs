@@ -48,6 +48,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::Semaphore;
 use tonic::service::Routes;
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
@@ -69,6 +70,8 @@ pub struct App {
     telephony: Channel,
     acd: Channel,
     keys: auth::KeyRing,
+    view: Arc<ConfigView>,
+    walls: Arc<Semaphore>,
     desks: Arc<desk::Desks>,
     test_calls: rest::TestCalls,
     feeds: Arc<rest::Feeds>,
@@ -162,9 +165,12 @@ fn app(
 ) -> anyhow::Result<App> {
     let channel = |address: &String| chassis::grpc::channel(&deps.credentials, address);
     let peers = &deps.peers;
+    let view = ConfigView::follow(&deps.log)?;
     let tenancy = channel(&peers.tenancy)?;
     Ok(App {
-        keys: auth::KeyRing::new(ConfigView::follow(&deps.log)?),
+        keys: auth::KeyRing::new(view.clone()),
+        view,
+        walls: Arc::new(Semaphore::new(rest::WALLS_MAX)),
         tenancy,
         crm: channel(&peers.crm)?,
         recording: channel(&peers.recording)?,

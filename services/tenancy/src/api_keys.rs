@@ -5,6 +5,7 @@ use crate::{
     audit::{self, Deed},
     documents::tenant,
     error::told,
+    keys::{Claims, ISSUER, Keys, TOKEN_LIFETIME},
     secret::fingerprint,
 };
 use proto::tenancy::v1::{self as wire, api_keys_server};
@@ -22,6 +23,7 @@ const USE_NOTED_EVERY_MS: i64 = 60_000;
 #[derive(Clone)]
 pub struct ApiKeys {
     db: TenantDb,
+    keys: Keys,
 }
 
 #[derive(FromRow)]
@@ -36,8 +38,8 @@ struct Row {
 }
 
 impl ApiKeys {
-    pub fn new(db: TenantDb) -> ApiKeys {
-        ApiKeys { db }
+    pub fn new(db: TenantDb, keys: Keys) -> ApiKeys {
+        ApiKeys { db, keys }
     }
 
     async fn insert(&self, request: wire::CreateKeyRequest) -> Result<wire::CreatedKey> {
@@ -144,6 +146,42 @@ impl ApiKeys {
     }
 }
 
+impl ApiKeys {
+    /// A short-lived token with the key's scopes, or some of them.
+    async fn grant(&self, request: wire::GrantRequest) -> Result<wire::Granted> {
+        let who = self.holder(&request.secret).await?;
+        if who.user != request.id {
+            return Err(Error::Denied(told("bad_key", "the client id and the secret do not fit")));
+        }
+        if let Some(more) = request.scopes.iter().find(|scope| !who.scopes.contains(scope)) {
+            return Err(Error::invalid("scope", "unknown", format!("{more:?} is not of this client")));
+        }
+        let scopes = if request.scopes.is_empty() { who.scopes } else { request.scopes };
+        let now = chassis::clock::now();
+        let expires_at = now + TOKEN_LIFETIME;
+        let claims = Claims {
+            iss: ISSUER.into(),
+            sub: who.user,
+            iat: now.millis() / 1000,
+            exp: expires_at.millis() / 1000,
+            tenant: who.tenant,
+            agent: String::new(),
+            name: who.name,
+            role: String::new(),
+            scopes: scopes.clone(),
+            scope: String::new(),
+        };
+        let jwt = self.keys.sign(now, &claims).await?;
+        Ok(wire::Granted { jwt, expires_at_ms: expires_at.millis(), scopes })
+    }
+
+    async fn standing(&self, request: wire::KeyRequest) -> Result<wire::Identity> {
+        let rows = self.of_tenant(&request.tenant).await?;
+        let found = rows.into_iter().find(|row| row.id == request.id);
+        Ok(identity(found.ok_or_else(|| Error::Denied(told("bad_key", "the API key is not valid")))?))
+    }
+}
+
 fn identity(row: Row) -> wire::Identity {
     wire::Identity {
         tenant: row.tenant,
@@ -185,6 +223,14 @@ impl api_keys_server::ApiKeys for ApiKeys {
     async fn revoke(&self, request: Request<wire::RevokeKeyRequest>) -> Result<Response<wire::Done>, Status> {
         self.remove(&request.into_inner()).await?;
         Ok(Response::new(wire::Done {}))
+    }
+
+    async fn grant(&self, request: Request<wire::GrantRequest>) -> Result<Response<wire::Granted>, Status> {
+        Ok(Response::new(ApiKeys::grant(self, request.into_inner()).await?))
+    }
+
+    async fn standing(&self, request: Request<wire::KeyRequest>) -> Result<Response<wire::Identity>, Status> {
+        Ok(Response::new(ApiKeys::standing(self, request.into_inner()).await?))
     }
 
     async fn check(&self, request: Request<wire::Token>) -> Result<Response<wire::Identity>, Status> {

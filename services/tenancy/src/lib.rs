@@ -5,6 +5,7 @@
 //! one transaction; an outbox carries the fact to `config.v1`.
 
 mod accounts;
+mod alerts;
 mod api_keys;
 mod audit;
 mod config;
@@ -12,6 +13,7 @@ mod documents;
 mod error;
 mod idempotency;
 mod keys;
+mod loans;
 mod mail;
 mod publish;
 mod seal;
@@ -24,9 +26,11 @@ pub use error::{Error, Result};
 pub use keys::{Claims, ISSUER};
 
 use chassis::{Deps, Drain};
+use eventlog::ConfigView;
 use proto::tenancy::v1::{
-    accounts_server::AccountsServer, api_keys_server::ApiKeysServer, audit_server::AuditServer,
-    config_server::ConfigServer, idempotency_server::IdempotencyServer, webhooks_server::WebhooksServer,
+    accounts_server::AccountsServer, alerts_server::AlertsServer, api_keys_server::ApiKeysServer,
+    audit_server::AuditServer, config_server::ConfigServer, idempotency_server::IdempotencyServer,
+    webhooks_server::WebhooksServer,
 };
 use std::{path::PathBuf, time::Duration};
 use tenantdb::TenantDb;
@@ -50,19 +54,24 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     let sealed_and_sent = (master.clone(), post.clone());
     let (webhooks, telling) =
         webhooks::start(&config, (db.clone(), &deps.log), sealed_and_sent, drain.clone()).await?;
+    let api_keys = api_keys::ApiKeys::new(db.clone(), keys.clone());
+    let alerts = alerts::Alerts::new(db.clone(), post.clone());
     let accounts = accounts::Accounts::new(&config, db.clone(), keys.clone(), master, post)?;
     let routes = Routes::new(AccountsServer::new(accounts))
-        .add_service(ApiKeysServer::new(api_keys::ApiKeys::new(db.clone())))
+        .add_service(ApiKeysServer::new(api_keys))
         .add_service(IdempotencyServer::new(kept))
         .add_service(AuditServer::new(audit::Audit::new(db.clone())))
         .add_service(WebhooksServer::new(webhooks))
+        .add_service(AlertsServer::new(alerts))
         .add_service(ConfigServer::new(documents::Documents::new(db.clone())));
     publish::all_if_the_log_is_new(&db, &deps.log).await?;
+    let view = ConfigView::follow(&deps.log)?;
     let shipper = tokio::spawn(drain.clone().ends_with(publish::ship(db.clone(), deps.log, drain.clone())));
     let telling = tokio::spawn(drain.clone().ends_with(telling));
+    let returning = tokio::spawn(drain.clone().ends_with(loans::keep(view, db.clone(), drain.clone())));
     let renewal = tokio::spawn(renew_keys(keys, drain.clone()));
     chassis::grpc::serve(deps.listener, routes, deps.credentials, drain).await?;
-    let _ = tokio::join!(shipper, renewal, telling);
+    let _ = tokio::join!(shipper, renewal, telling, returning);
     db.close().await;
     Ok(())
 }

@@ -8,6 +8,7 @@ use lettre::{
 };
 use std::time::Duration;
 use tokio::sync::mpsc;
+use types::config::{Alert, Measure};
 
 /// Mails that may wait; more are dropped with a warning.
 const WAITING_MAX: usize = 1_000;
@@ -21,6 +22,8 @@ pub enum Letter {
     Invite,
     /// A receiver of events was switched off.
     WebhookOff,
+    /// A threshold is crossed.
+    Alert,
 }
 
 #[derive(Debug)]
@@ -29,6 +32,8 @@ struct Mail {
     to: String,
     language: String,
     link: String,
+    /// What cannot be said beforehand.
+    about: String,
 }
 
 /// Takes mails and sends them in the order given.
@@ -58,9 +63,23 @@ impl Post {
             Letter::Reset => "reset",
             Letter::Invite => "invite",
             Letter::WebhookOff => "webhooks",
+            Letter::Alert => "live",
         };
         let link = format!("{}/{page}/{token}", self.public_url);
-        let mail = Mail { letter, to: to.to_owned(), language: language.to_owned(), link };
+        let (to, language) = (to.to_owned(), language.to_owned());
+        self.enqueue(Mail { letter, to, language, link, about: String::new() });
+    }
+
+    /// `queue`: its name.
+    pub fn alert(&self, to: &str, language: &str, queue: &str, alert: &Alert) {
+        let about = format!("{}: {queue}. {}", alert.name, measured(alert, language));
+        let (to, language, letter) = (to.to_owned(), language.to_owned(), Letter::Alert);
+        let link = format!("{}/live", self.public_url);
+        self.enqueue(Mail { letter, to, language, link, about });
+    }
+
+    fn enqueue(&self, mail: Mail) {
+        let to = mail.to.clone();
         if self.waiting.try_send(mail).is_err() {
             tracing::warn!(to, "too many mails are waiting, one was dropped");
         }
@@ -99,9 +118,38 @@ fn compose(from: &Mailbox, mail: &Mail) -> anyhow::Result<Message> {
     Ok(Message::builder()
         .from(from.clone())
         .to(mail.to.parse()?)
-        .subject(subject)
+        .subject(match mail.about.split_once(". ") {
+            Some((about, _)) => format!("{subject}: {about}"),
+            None => subject.to_owned(),
+        })
         .header(ContentType::TEXT_PLAIN)
-        .body(format!("{text}\n\n{}\n", mail.link))?)
+        .body(match mail.about.as_str() {
+            "" => format!("{text}\n\n{}\n", mail.link),
+            about => format!("{about}\n\n{text}\n\n{}\n", mail.link),
+        })?)
+}
+
+fn measured(alert: &Alert, language: &str) -> String {
+    let (name, value, at) = match (alert.measure, language) {
+        (Measure::Waiting, "ru") => ("Ждут", alert.value, alert.at),
+        (Measure::Waiting, "ro") => ("Așteaptă", alert.value, alert.at),
+        (Measure::Waiting, _) => ("Waiting", alert.value, alert.at),
+        (Measure::LongestWait, "ru") => ("Ждёт дольше всех, с", alert.value / 1_000, alert.at / 1_000),
+        (Measure::LongestWait, "ro") => ("Cea mai lungă așteptare, s", alert.value / 1_000, alert.at / 1_000),
+        (Measure::LongestWait, _) => ("Longest wait, s", alert.value / 1_000, alert.at / 1_000),
+        (Measure::ServiceLevel, "ru") => ("Уровень обслуживания, %", alert.value, alert.at),
+        (Measure::ServiceLevel, "ro") => ("Nivel de servire, %", alert.value, alert.at),
+        (Measure::ServiceLevel, _) => ("Service level, %", alert.value, alert.at),
+        (Measure::FreeAgents, "ru") => ("Свободны", alert.value, alert.at),
+        (Measure::FreeAgents, "ro") => ("Liberi", alert.value, alert.at),
+        (Measure::FreeAgents, _) => ("Free agents", alert.value, alert.at),
+    };
+    let limit = match language {
+        "ru" => "порог",
+        "ro" => "prag",
+        _ => "threshold",
+    };
+    format!("{name}: {value} ({limit} {at})")
 }
 
 fn words(letter: Letter, language: &str) -> (&'static str, &'static str) {
@@ -125,6 +173,9 @@ fn words(letter: Letter, language: &str) -> (&'static str, &'static str) {
         (Letter::Invite, _) => {
             ("Invitation to Trunkline", "You were invited to a team. To join, open this link:")
         }
+        (Letter::Alert, "ru") => ("Порог пройден", "Что происходит сейчас:"),
+        (Letter::Alert, "ro") => ("Prag depășit", "Ce se întâmplă acum:"),
+        (Letter::Alert, _) => ("Threshold crossed", "What goes on now:"),
         (Letter::WebhookOff, "ru") => {
             ("Вебхук отключён", "Получатель долго не принимал события, вебхук отключён. Подробности:")
         }
@@ -150,6 +201,7 @@ mod tests {
             to: "ana@example.com".into(),
             language: language.into(),
             link: "https://t.example/reset/x".into(),
+            about: String::new(),
         };
         let from: Mailbox = "Trunkline <no-reply@localhost>".parse().unwrap();
         let text =

@@ -193,6 +193,15 @@ const actions = {
     await at(id).waitFor();
     return at(id).innerText();
   },
+  /** Waits until it says so. */
+  async says({ id, text }) {
+    await page.getByTestId(id).filter({ hasText: text }).first().waitFor();
+  },
+  /** What each of them says. */
+  async texts(id) {
+    await at(id).waitFor();
+    return page.getByTestId(id).allInnerTexts();
+  },
   /** The same on another page, in a tab of its own; the desk stays where it is. */
   async look({ path, ids }) {
     const tab = await context.newPage();

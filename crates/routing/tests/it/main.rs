@@ -3,6 +3,7 @@
 mod assign;
 mod direct;
 mod hall;
+mod loans;
 mod random;
 mod service;
 mod stories;

@@ -1,5 +1,7 @@
 //! Facts told by hand, figures checked by hand.
 
+mod alarms;
+
 use stats::{Book, By, Figures, Period};
 use types::{
     fact::{AgentEvent, AgentFact, CallEvent, CallFact},

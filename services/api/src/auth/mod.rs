@@ -9,7 +9,7 @@ pub use permission::{Permission, of_role, of_scopes};
 use crate::{App, problem::Problem, problem::Result};
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, Method, header, request::Parts};
-use proto::tenancy::v1::{Identity, Token};
+use proto::tenancy::v1::{Identity, KeyRequest, Token};
 use std::{collections::BTreeSet, sync::Arc};
 
 pub const COOKIE: &str = "trunkline_session";
@@ -110,7 +110,13 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 async fn by_token(app: &App, token: &str) -> Result<Caller> {
     if !token.starts_with(API_KEY) {
-        return Ok(Caller::new(app.keys.verify(token)?, None));
+        let identity = app.keys.verify(token)?;
+        // A client's token ends with its key, not with its time.
+        if identity.role.is_empty() {
+            let request = KeyRequest { tenant: identity.tenant.clone(), id: identity.user.clone() };
+            app.api_keys().standing(request).await.map_err(Problem::not_signed_in)?;
+        }
+        return Ok(Caller::new(identity, None));
     }
     let token = Token { token: token.to_owned() };
     let checked = app.api_keys().check(token).await.map_err(Problem::not_signed_in)?;

@@ -120,6 +120,8 @@ fn to_state(state: tell::StateChanged) -> State {
         queue: some(state.queue),
         until_ms: Some(state.until_ms).filter(|at| *at > 0),
         deferred: some(state.deferred),
+        lent_to: some(state.lent_to),
+        lent_until_ms: Some(state.lent_until_ms).filter(|at| *at > 0),
     }
 }
 

@@ -221,6 +221,13 @@ pub enum ToClient {
         by: String,
         skills: Vec<String>,
     },
+    /// A supervisor lent the agent to this queue.
+    Lent {
+        by: String,
+        /// Its name.
+        queue: String,
+        until_ms: i64,
+    },
     /// What was asked was not done.
     Refused {
         message: String,
@@ -258,6 +265,9 @@ pub struct State {
     pub until_ms: Option<i64>,
     /// A state asked for during a call, taken afterwards.
     pub deferred: Option<String>,
+    /// The queue that the agent serves for a time, and until when.
+    pub lent_to: Option<String>,
+    pub lent_until_ms: Option<i64>,
 }
 
 #[derive(Debug, Clone, Serialize)]

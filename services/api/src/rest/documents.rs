@@ -42,18 +42,20 @@ const fn collection(
 ) -> Collection {
     let write = match kind {
         Kind::Department | Kind::Role => Permission::UsersWrite,
+        Kind::Threshold => Permission::Supervise,
         _ => Permission::ConfigWrite,
     };
     Collection { path, kind, plural, singular, read, write }
 }
 
-const COLLECTIONS: [Collection; 11] = [
+const COLLECTIONS: [Collection; 12] = [
     collection("departments", Kind::Department, "Departments", "Department", Permission::Directory),
     collection("roles", Kind::Role, "Roles", "Role", Permission::UsersRead),
     collection("trunks", Kind::Trunk, "Trunks", "Trunk", Permission::ConfigRead),
     collection("numbers", Kind::Did, "Numbers", "Number", Permission::ConfigRead),
     collection("flows", Kind::Flow, "Flows", "Flow", Permission::ConfigRead),
     collection("queues", Kind::Queue, "Queues", "Queue", Permission::Directory),
+    collection("thresholds", Kind::Threshold, "Thresholds", "Threshold", Permission::LiveRead),
     collection("agents", Kind::Agent, "Agents", "Agent", Permission::Directory),
     collection("skills", Kind::Skill, "Skills", "Skill", Permission::Directory),
     collection("dispositions", Kind::Disposition, "Dispositions", "Disposition", Permission::Directory),
@@ -99,6 +101,27 @@ impl Collection {
         }
     }
 
+    /// A head watches the queues of the own people alone.
+    async fn sees(self, app: &App, caller: &Caller, body: &Map<String, Value>) -> Result<()> {
+        if self.kind != Kind::Threshold || !caller.heads_department() {
+            return Ok(());
+        }
+        let queue = body.get("queue").and_then(Value::as_str).unwrap_or_default();
+        match Sight::of(app, caller).await?.queue(queue) {
+            true => Ok(()),
+            false => Err(Problem::outside_department()),
+        }
+    }
+
+    async fn sees_stored(self, app: &App, caller: &Caller, id: &str) -> Result<()> {
+        if self.kind != Kind::Threshold || !caller.heads_department() {
+            return Ok(());
+        }
+        let stored = get(app, caller, self.kind, id).await?;
+        let body = serde_json::from_str(&stored.body).map_err(Problem::internal)?;
+        self.sees(app, caller, &body).await
+    }
+
     fn router(self) -> axum::Router<Arc<App>> {
         use axum::routing::get;
         let list = move |app, caller, page| list(self, app, caller, page);
@@ -136,6 +159,7 @@ async fn create(
     Body(body): Body<Map<String, Value>>,
 ) -> Result<impl IntoResponse + use<>> {
     of.may_write(&caller, &body)?;
+    of.sees(&app, &caller, &body).await?;
     let stored = put(&app, &caller, of.kind, "", body, 0).await?;
     let location = format!("/v1/{}/{}", of.path, stored.id);
     let tag = tag(&stored);
@@ -166,6 +190,8 @@ async fn replace(
     Body(body): Body<Map<String, Value>>,
 ) -> Result<impl IntoResponse + use<>> {
     of.may_write(&caller, &body)?;
+    of.sees(&app, &caller, &body).await?;
+    of.sees_stored(&app, &caller, &id).await?;
     if of.kind == Kind::Agent {
         let sight = Sight::of(&app, &caller).await?;
         sight.must_see(&id)?;
@@ -182,6 +208,7 @@ async fn delete(
     Path(id): Path<String>,
 ) -> Result<StatusCode> {
     of.may_change(&caller)?;
+    of.sees_stored(&app, &caller, &id).await?;
     let request = wire::DeleteRequest {
         tenant: caller.tenant().into(),
         actor: caller.actor().into(),

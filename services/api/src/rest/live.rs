@@ -1,6 +1,7 @@
 //! The live view as server-sent events: the whole of it at first, then what changed.
 
 use super::{
+    alerts::Alert,
     contacts::Contact,
     live_feed::{Place, Told},
     sight::Sight,
@@ -15,12 +16,14 @@ use axum::{
     extract::State,
     response::sse::{Event, KeepAlive, Sse},
 };
+use eventlog::Doc;
 use futures::{Stream, StreamExt, stream};
 use http::HeaderMap;
 use proto::analytics::v1 as wire;
 use serde::{Deserialize, Serialize};
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use types::{Timestamp, config::Loan};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -39,6 +42,8 @@ pub(crate) struct Live {
     pub calls: Vec<LiveCall>,
     pub agents: Vec<LiveAgent>,
     pub queues: Vec<LiveQueue>,
+    /// Thresholds that are crossed.
+    pub alerts: Vec<Alert>,
 }
 
 impl From<wire::Live> for Live {
@@ -49,6 +54,7 @@ impl From<wire::Live> for Live {
             calls: from.calls.into_iter().map(LiveCall::from).collect(),
             agents: from.agents.into_iter().map(LiveAgent::from).collect(),
             queues: from.queues.into_iter().map(LiveQueue::from).collect(),
+            alerts: Vec::new(),
         }
     }
 }
@@ -108,6 +114,15 @@ pub(crate) struct LiveAgent {
     call: Option<String>,
     /// Asks for a supervisor since then.
     pub hand_since_ms: Option<i64>,
+    /// Serves another queue for a time.
+    pub loan: Option<LiveLoan>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct LiveLoan {
+    id: String,
+    queue: String,
+    until_ms: i64,
 }
 
 impl From<wire::LiveAgent> for LiveAgent {
@@ -119,6 +134,7 @@ impl From<wire::LiveAgent> for LiveAgent {
             reason: some(from.reason),
             call: some(from.call),
             hand_since_ms: None,
+            loan: None,
         }
     }
 }
@@ -129,6 +145,9 @@ pub(crate) struct LiveQueue {
     pub queue: String,
     waiting: u32,
     longest_waiting_since_ms: i64,
+    /// Agents who serve it: signed in, and free for a caller now.
+    signed_in: u32,
+    free: u32,
     /// Today in the tenant's time zone.
     today: Figures,
 }
@@ -139,6 +158,8 @@ impl From<wire::LiveQueue> for LiveQueue {
             queue: from.queue,
             waiting: from.waiting,
             longest_waiting_since_ms: from.longest_waiting_since_ms,
+            signed_in: from.signed_in,
+            free: from.free,
             today: from.today.unwrap_or_default().into(),
         }
     }
@@ -241,6 +262,21 @@ impl From<wire::Figures> for Figures {
             overflowed_no_agents: from.overflowed_no_agents,
             overflowed_wait_limit: from.overflowed_wait_limit,
             overflowed_emergency: from.overflowed_emergency,
+        }
+    }
+}
+
+impl Live {
+    /// Says of the agents who is lent.
+    pub fn lend(&mut self, docs: &[Arc<Doc>], now: Timestamp) {
+        let mut lent = HashMap::new();
+        for doc in docs {
+            let Some(loan) = doc.read::<Loan>().filter(|loan| loan.until() > now) else { continue };
+            let (id, queue, until_ms) = (doc.id.clone(), loan.queue.to_string(), loan.until_ms);
+            lent.insert(loan.agent.to_string(), LiveLoan { id, queue, until_ms });
+        }
+        for agent in &mut self.agents {
+            agent.loan = lent.remove(&agent.agent);
         }
     }
 }

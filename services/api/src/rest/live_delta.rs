@@ -1,6 +1,9 @@
 //! What changed between two views of what goes on.
 
-use super::live::{Live, LiveAgent, LiveCall, LiveQueue};
+use super::{
+    alerts::Alert,
+    live::{Live, LiveAgent, LiveCall, LiveQueue},
+};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 use utoipa::ToSchema;
@@ -31,6 +34,13 @@ pub(crate) struct LiveDelta {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     gone_queues: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    alerts: Vec<Alert>,
+    /// Ids of alerts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    gone_alerts: Vec<String>,
 }
 
 impl LiveDelta {
@@ -38,8 +48,19 @@ impl LiveDelta {
         let (calls, gone_calls) = changed(&before.calls, &after.calls, |call| &call.call);
         let (agents, gone_agents) = changed(&before.agents, &after.agents, |agent| &agent.agent);
         let (queues, gone_queues) = changed(&before.queues, &after.queues, |queue| &queue.queue);
-        let (sequence, at_ms) = (after.sequence, after.at_ms);
-        LiveDelta { sequence, at_ms, calls, gone_calls, agents, gone_agents, queues, gone_queues }
+        let (alerts, gone_alerts) = changed(&before.alerts, &after.alerts, |alert| &alert.id);
+        LiveDelta {
+            sequence: after.sequence,
+            at_ms: after.at_ms,
+            calls,
+            gone_calls,
+            agents,
+            gone_agents,
+            queues,
+            gone_queues,
+            alerts,
+            gone_alerts,
+        }
     }
 }
 

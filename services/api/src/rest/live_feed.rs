@@ -2,6 +2,7 @@
 //! a bounded ring of what changed, so that who was away goes on where they were.
 
 use super::{
+    alerts::Alert,
     live::Live,
     live_callers::{AGAIN, Callers},
     live_delta::LiveDelta,
@@ -12,6 +13,7 @@ use crate::{
     desk::Desks,
     problem::{Problem, Result},
 };
+use eventlog::ConfigView;
 use http::StatusCode;
 use proto::analytics::v1 as wire;
 use std::{
@@ -21,6 +23,7 @@ use std::{
 };
 use tokio::{sync::watch, time::Instant};
 use tonic::Streaming;
+use types::{TenantId, config::Kind};
 
 /// Deltas that are kept: minutes, even of a busy company.
 const RING_MAX: usize = 1_000;
@@ -129,7 +132,14 @@ impl Feeds {
         let feed = Arc::new(Feed { epoch, ring: Mutex::default(), goes_on });
         all.insert(key.clone(), feed.clone());
         let callers = Callers::new(app.crm(), tenant);
-        let source = Source { feed: feed.clone(), sight: key.1.clone(), desks: app.desks.clone(), callers };
+        let source = Source {
+            feed: feed.clone(),
+            sight: key.1.clone(),
+            desks: app.desks.clone(),
+            callers,
+            view: app.view.clone(),
+            tenant: tenant.parse().ok(),
+        };
         let feeds = self.clone();
         tokio::spawn(async move {
             source.run(views).await;
@@ -191,6 +201,8 @@ struct Source {
     sight: Sight,
     desks: Arc<Desks>,
     callers: Callers,
+    view: Arc<ConfigView>,
+    tenant: Option<TenantId>,
 }
 
 impl Source {
@@ -220,7 +232,12 @@ impl Source {
             for agent in &mut live.agents {
                 agent.hand_since_ms = self.desks.hand_since(&agent.agent);
             }
-            self.callers.name(&mut live, chassis::clock::now()).await;
+            let now = chassis::clock::now();
+            if let Some(tenant) = &self.tenant {
+                live.lend(&self.view.docs(tenant, Kind::Loan), now);
+                live.alerts = Alert::open(&self.view.docs(tenant, Kind::Alert), &self.sight);
+            }
+            self.callers.name(&mut live, now).await;
             if before.as_ref() != Some(&live) {
                 self.feed.ring().show(live);
                 self.feed.goes_on.send_replace(true);
@@ -232,7 +249,7 @@ impl Source {
     fn seen(&self, mut live: Live) -> Live {
         let sight = &self.sight;
         live.calls.retain(|call| sight.call(call.agent.as_deref(), call.queue.as_deref()));
-        live.agents.retain(|agent| sight.agent(&agent.agent));
+        live.agents.retain(|agent| sight.shows(&agent.agent));
         live.queues.retain(|queue| sight.queue(&queue.queue));
         live
     }

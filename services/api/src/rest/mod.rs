@@ -1,6 +1,7 @@
 //! The routes under /v1, one file per group of endpoints.
 
 mod accounts;
+mod alerts;
 mod api_keys;
 mod audit;
 mod call_control;
@@ -15,6 +16,8 @@ mod live;
 mod live_callers;
 mod live_delta;
 mod live_feed;
+mod loans;
+mod oauth;
 mod people;
 mod prompts;
 mod recordings;
@@ -25,6 +28,7 @@ mod sip;
 mod supervision;
 mod test_calls;
 mod users;
+mod wallboards;
 mod webhooks;
 
 pub(crate) use call_control::supervise;
@@ -32,6 +36,7 @@ pub(crate) use callbacks::claim_for;
 pub(crate) use contacts::Card;
 pub(crate) use live_feed::Feeds;
 pub use test_calls::TestCalls;
+pub(crate) use wallboards::WATCHING_MAX as WALLS_MAX;
 
 use crate::{App, problem::Problem};
 use serde::Deserialize;
@@ -125,8 +130,11 @@ pub fn routes_and_openapi() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi
         .merge(directory::routes())
         .merge(supervision::routes())
         .merge(floor::routes())
+        .merge(alerts::routes())
+        .merge(loans::routes())
         .merge(audit::routes())
         .merge(api_keys::routes())
+        .merge(oauth::routes())
         .merge(webhooks::routes())
         .merge(documents::routes())
         .merge(prompts::routes())
@@ -138,6 +146,7 @@ pub fn routes_and_openapi() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi
         .merge(recordings::routes())
         .merge(reports::routes())
         .merge(live::routes())
+        .merge(wallboards::routes())
         .merge(sip::routes())
         .merge(test_calls::routes())
         .routes(routes!(crate::desk::socket))

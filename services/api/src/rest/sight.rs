@@ -9,7 +9,10 @@ use crate::{
 use proto::crm::v1::{GetInteractionRequest, Interaction};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use types::{Skill, config::Kind};
+use types::{
+    Skill,
+    config::{Kind, Loan},
+};
 
 /// # Errors
 /// 404 where the call is of people whom the caller does not see.
@@ -40,14 +43,16 @@ pub struct Part {
     pub agents: BTreeSet<String>,
     pub departments: BTreeSet<String>,
     pub queues: BTreeSet<String>,
+    /// People of others who serve one of these queues for a time.
+    pub borrowed: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
-struct Agent {
+pub struct Agent {
     #[serde(default)]
-    department: Option<String>,
+    pub department: Option<String>,
     #[serde(default)]
-    skills: Vec<Skill>,
+    pub skills: Vec<Skill>,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +93,12 @@ impl Sight {
         let agents = documents::all(app, caller, Kind::Agent).await?;
         let departments = documents::all(app, caller, Kind::Department).await?;
         let queues = documents::all(app, caller, Kind::Queue).await?;
-        Ok(Sight::Part(part(&caller.identity.agent, &agents, &departments, &queues)))
+        let mut part = part(&caller.identity.agent, &agents, &departments, &queues);
+        let now = chassis::clock::now();
+        let loans = documents::all::<Loan>(app, caller, Kind::Loan).await?.into_values();
+        let borrowed = loans.filter(|loan| loan.until() > now && part.queues.contains(loan.queue.as_str()));
+        part.borrowed = borrowed.map(|loan| loan.agent.to_string()).collect();
+        Ok(Sight::Part(part))
     }
 
     pub fn agent(&self, id: &str) -> bool {
@@ -96,6 +106,11 @@ impl Sight {
             Sight::Company => true,
             Sight::Part(part) => part.agents.contains(id),
         }
+    }
+
+    /// On the monitor: own people, and who helps them for a time.
+    pub fn shows(&self, id: &str) -> bool {
+        self.agent(id) || matches!(self, Sight::Part(part) if part.borrowed.contains(id))
     }
 
     pub fn queue(&self, id: &str) -> bool {
@@ -109,7 +124,9 @@ impl Sight {
     pub fn call(&self, agent: Option<&str>, queue: Option<&str>) -> bool {
         match (self, agent, queue) {
             (Sight::Company, ..) => true,
-            (_, Some(agent), _) => self.agent(agent),
+            (_, Some(agent), queue) => {
+                self.agent(agent) || (self.shows(agent) && queue.is_some_and(|queue| self.queue(queue)))
+            }
             (_, None, Some(queue)) => self.queue(queue),
             (_, None, None) => false,
         }
@@ -155,6 +172,7 @@ fn part(
         // Never empty: no agents would be no filter.
         agents: people.into_keys().cloned().chain([own.to_owned()]).collect(),
         departments: below,
+        borrowed: BTreeSet::new(),
     }
 }
 

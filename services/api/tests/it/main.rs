@@ -8,6 +8,7 @@ mod documents;
 mod edge;
 mod history;
 mod isolation;
+mod oauth;
 mod people;
 mod problems;
 mod protocol;

@@ -62,6 +62,12 @@ const invite = createRoute({
   component: lazyRouteComponent(() => import("./pages/account/invite"), "InvitePage"),
 });
 
+const wall = createRoute({
+  getParentRoute: () => root,
+  path: "/wall",
+  component: lazyRouteComponent(() => import("./pages/wall"), "WallPage"),
+});
+
 // ── for those who are signed in ───────────────────────────────────────────────
 
 const shell = createRoute({
@@ -184,6 +190,16 @@ const dispositions = createRoute({
   path: "/dispositions",
   component: lazyRouteComponent(() => import("./pages/admin/names"), "DispositionsPage"),
 });
+const wallboards = createRoute({
+  getParentRoute: () => shell,
+  path: "/wallboards",
+  component: lazyRouteComponent(() => import("./pages/admin/wallboards"), "WallboardsPage"),
+});
+const thresholds = createRoute({
+  getParentRoute: () => shell,
+  path: "/thresholds",
+  component: lazyRouteComponent(() => import("./pages/admin/thresholds"), "ThresholdsPage"),
+});
 const categories = createRoute({
   getParentRoute: () => shell,
   path: "/categories",
@@ -217,6 +233,7 @@ const company = createRoute({
 });
 
 const tree = root.addChildren([
+  wall,
   account.addChildren([signup, login, forgot, reset, verify, invite]),
   shell.addChildren([
     home,
@@ -242,6 +259,8 @@ const tree = root.addChildren([
     prompts,
     dispositions,
     categories,
+    thresholds,
+    wallboards,
     skills,
     apiKeys,
     webhooks,

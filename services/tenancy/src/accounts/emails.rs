@@ -11,7 +11,7 @@ const HOUR: Millis = 3_600 * 1000;
 fn purpose(letter: Letter) -> (&'static str, Millis) {
     match letter {
         Letter::Reset => ("reset", HOUR),
-        Letter::Verify | Letter::Invite | Letter::WebhookOff => ("verify", 7 * DAY),
+        Letter::Verify | Letter::Invite | Letter::WebhookOff | Letter::Alert => ("verify", 7 * DAY),
     }
 }
 

@@ -15,19 +15,21 @@ pub(crate) fn tenant(text: &str) -> Result<TenantId> {
     text.parse().map_err(|_| Error::NotFound(told("not_found", "no such tenant")))
 }
 
-fn to_wire(document: Stored) -> wire::Document {
-    wire::Document {
-        kind: document.kind.0.as_str().to_owned(),
-        id: document.id,
-        version: document.version,
-        body: document.body.to_string(),
-        actor: document.actor,
-        at_ms: document.at_ms,
+impl From<Stored> for wire::Document {
+    fn from(document: Stored) -> wire::Document {
+        wire::Document {
+            kind: document.kind.0.as_str().to_owned(),
+            id: document.id,
+            version: document.version,
+            body: document.body.to_string(),
+            actor: document.actor,
+            at_ms: document.at_ms,
+        }
     }
 }
 
 fn all_to_wire(documents: Vec<Stored>) -> Response<wire::Documents> {
-    Response::new(wire::Documents { documents: documents.into_iter().map(to_wire).collect() })
+    Response::new(wire::Documents { documents: documents.into_iter().map(wire::Document::from).collect() })
 }
 
 #[tonic::async_trait]
@@ -46,7 +48,7 @@ impl Config for Documents {
             "" => self.create(&change, draft).await?,
             id => self.replace(&change, id, draft).await?,
         };
-        Ok(Response::new(to_wire(stored)))
+        Ok(Response::new(stored.into()))
     }
 
     async fn get(&self, request: Request<wire::DocumentRequest>) -> Result<Response<wire::Document>, Status> {
@@ -54,7 +56,7 @@ impl Config for Documents {
         let kind = kind(&request.kind)?;
         let mut tx = self.db.begin(&tenant(&request.tenant)?).await.map_err(Error::from)?;
         let found = store::get(&mut tx, kind, &request.id).await?;
-        Ok(Response::new(to_wire(found.ok_or_else(|| not_found(kind, &request.id))?)))
+        Ok(Response::new(found.ok_or_else(|| not_found(kind, &request.id))?.into()))
     }
 
     async fn list(&self, request: Request<wire::ListRequest>) -> Result<Response<wire::Documents>, Status> {

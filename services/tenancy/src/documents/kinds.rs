@@ -8,11 +8,11 @@ use serde_json::Value;
 use sip::Uri;
 use std::{fmt::Display, net::IpAddr};
 use types::{
-    AgentId, CategoryId, DepartmentId, DidId, DispositionId, FlowId, PromptId, QueueId, RoleId, Skill,
-    SkillId, TenantId, Timestamp, TrunkId,
+    AgentId, AlertId, CategoryId, DepartmentId, DidId, DispositionId, FlowId, LoanId, PromptId, QueueId,
+    RoleId, Skill, SkillId, TenantId, ThresholdId, Timestamp, TrunkId, WallboardId,
     config::{
-        Agent, Category, Credentials, Department, Did, Disposition, Kind, Outbound, Prompt, Role, SkillName,
-        Tenant, Trunk, TrunkAuth, host_and_port,
+        Agent, Alert, Category, Credentials, Department, Did, Disposition, Kind, Loan, Measure, Outbound,
+        Prompt, Role, SkillName, Tenant, Threshold, Trunk, TrunkAuth, Wallboard, host_and_port,
     },
 };
 
@@ -21,6 +21,11 @@ const ADDRESSES_MAX: usize = 100;
 /// Certificates that may vouch for a carrier, bytes.
 const CA_MAX: usize = 65_536;
 const GATEWAYS_MAX: usize = 8;
+/// Of one wallboard.
+const QUEUES_MAX: usize = 30;
+/// Characters of a SHA-256 in base 64 without padding.
+const HASH: usize = 43;
+const EMAILS_MAX: usize = 20;
 const PERMISSIONS_MAX: usize = 100;
 const PREFIXES_MAX: usize = 300;
 const CALLS_MAX: u32 = 10_000;
@@ -33,18 +38,23 @@ pub(crate) fn check(kind: Kind, json: &str) -> Result<Draft> {
     }
     let (body, claims, problems) = match kind {
         Kind::Agent => checked::<Agent>(json, check_agent)?,
+        Kind::Alert => checked::<Alert>(json, |_, _| ())?,
         Kind::Category => checked::<Category>(json, |c, report| named(&c.name, report))?,
         Kind::Department => checked::<Department>(json, |d, report| named(&d.name, report))?,
         Kind::Did => checked::<Did>(json, check_did)?,
         Kind::Disposition => checked::<Disposition>(json, |d, report| named(&d.name, report))?,
         Kind::Flow => checked::<flow::Flow>(json, check_flow)?,
         Kind::Jwks => return Err(Error::invalid("", "not_writable", "keys are made by tenancy alone")),
+        // Its end is looked at by who lends: what has ended may be saved again.
+        Kind::Loan => checked::<Loan>(json, |_, _| ())?,
         Kind::Prompt => checked::<Prompt>(json, check_prompt)?,
         Kind::Queue => checked::<routing::QueueConfig>(json, check_queue)?,
         Kind::Role => checked::<Role>(json, check_role)?,
         Kind::Skill => checked::<SkillName>(json, |s, report| named(&s.name, report))?,
         Kind::Tenant => checked::<Tenant>(json, check_tenant)?,
+        Kind::Threshold => checked::<Threshold>(json, check_threshold)?,
         Kind::Trunk => checked::<Trunk>(json, check_trunk)?,
+        Kind::Wallboard => checked::<Wallboard>(json, check_wallboard)?,
     };
     if !problems.is_empty() {
         return Err(Error::Invalid(problems));
@@ -214,6 +224,39 @@ fn check_tenant(tenant: &Tenant, report: &mut Report) {
     }
 }
 
+fn check_threshold(threshold: &Threshold, report: &mut Report) {
+    named(&threshold.name, report);
+    let highest = match threshold.measure {
+        Measure::Waiting | Measure::FreeAgents => 100_000,
+        Measure::LongestWait => 86_400_000,
+        Measure::ServiceLevel => 100,
+    };
+    if !(1..=highest).contains(&threshold.at) {
+        report.problem("at", "out_of_range", format!("is not between 1 and {highest}"));
+    }
+    if !(0..=3_600_000).contains(&threshold.lasts_ms) {
+        report.problem("lasts_ms", "out_of_range", "is not between 0 and 3600000");
+    }
+    if threshold.emails.len() > EMAILS_MAX {
+        report.problem("emails", "too_many", "are more than 20");
+    }
+    for (i, email) in threshold.emails.iter().enumerate() {
+        if email.len() > 254 || email.parse::<lettre::Address>().is_err() {
+            report.problem(format!("emails[{i}]"), "not_an_email", "is not an e-mail address");
+        }
+    }
+}
+
+fn check_wallboard(wallboard: &Wallboard, report: &mut Report) {
+    named(&wallboard.name, report);
+    if !(1..=QUEUES_MAX).contains(&wallboard.queues.len()) {
+        report.problem("queues", "queues", "are not 1 to 30");
+    }
+    if wallboard.token_hash.len() != HASH {
+        report.problem("token_hash", "bad_hash", "is not a SHA-256 in base 64");
+    }
+}
+
 fn settings(time_zone: &str, language: &str, country_code: Option<&str>, report: &mut Report) {
     if time_zone.parse::<chrono_tz::Tz>().is_err() {
         report.problem("time_zone", "bad_time_zone", "is no IANA time zone such as Europe/Bucharest");
@@ -323,8 +366,25 @@ pub(crate) fn needs(kind: Kind, body: &Value) -> Vec<Need> {
             let parent = body["parent"].as_str();
             parent.map(|id| document(Kind::Department, id, "parent")).into_iter().collect()
         }
+        Kind::Loan => {
+            let named = [(Kind::Agent, "agent"), (Kind::Queue, "queue")];
+            named.map(|(kind, field)| document(kind, body[field].as_str().unwrap_or_default(), field)).into()
+        }
         Kind::Queue => skill_needs(body).into_iter().chain(seat_needs(body)).collect(),
-        Kind::Category
+        Kind::Wallboard => {
+            let queues = body["queues"].as_array().into_iter().flatten().enumerate();
+            queues
+                .map(|(i, id)| {
+                    document(Kind::Queue, id.as_str().unwrap_or_default(), &format!("queues[{i}]"))
+                })
+                .collect()
+        }
+        Kind::Threshold => {
+            vec![document(Kind::Queue, body["queue"].as_str().unwrap_or_default(), "queue")]
+        }
+        // An alert outlives what it tells of.
+        Kind::Alert
+        | Kind::Category
         | Kind::Disposition
         | Kind::Jwks
         | Kind::Prompt
@@ -390,17 +450,21 @@ fn skill_needs(body: &Value) -> Vec<Need> {
 pub(crate) fn new_id(kind: Kind, now: Timestamp, random: u128) -> String {
     match kind {
         Kind::Agent => AgentId::new(now, random).into(),
+        Kind::Alert => AlertId::new(now, random).into(),
         Kind::Category => CategoryId::new(now, random).into(),
         Kind::Department => DepartmentId::new(now, random).into(),
         Kind::Did => DidId::new(now, random).into(),
         Kind::Disposition => DispositionId::new(now, random).into(),
         Kind::Flow => FlowId::new(now, random).into(),
         Kind::Jwks => crate::keys::DOCUMENT.into(),
+        Kind::Loan => LoanId::new(now, random).into(),
         Kind::Prompt => PromptId::new(now, random).into(),
         Kind::Queue => QueueId::new(now, random).into(),
         Kind::Role => RoleId::new(now, random).into(),
         Kind::Skill => SkillId::new(now, random).into(),
         Kind::Tenant => TenantId::new(now, random).into(),
+        Kind::Threshold => ThresholdId::new(now, random).into(),
         Kind::Trunk => TrunkId::new(now, random).into(),
+        Kind::Wallboard => WallboardId::new(now, random).into(),
     }
 }

@@ -4,7 +4,8 @@ use eventlog::{Delivery, Topic, codec};
 use serde_json::{Map, Value, json};
 use types::{
     Timestamp,
-    fact::{AgentFact, CallFact, RecordingFact},
+    config::{Alert, Kind},
+    fact::{AgentFact, CallFact, ConfigFact, RecordingFact},
 };
 
 /// Fields that are spans: integrators see their unit.
@@ -30,7 +31,8 @@ pub fn read(delivery: &Delivery) -> eventlog::Result<Option<Event>> {
         Topic::Call => Some(of_call(codec::decode(value)?)),
         Topic::Agent => Some(of_agent(codec::decode(value)?)),
         Topic::Recording => Some(of_recording(codec::decode(value)?)),
-        Topic::CallLive | Topic::Config => None,
+        Topic::Config => of_config(codec::decode(value)?),
+        Topic::CallLive => None,
     })
 }
 
@@ -75,6 +77,16 @@ fn of_recording(fact: RecordingFact) -> Event {
     }
 }
 
+/// Of the configuration only alerts are told: the rest holds secrets.
+fn of_config(fact: ConfigFact) -> Option<Event> {
+    let body = fact.body.filter(|_| fact.kind == Kind::Alert)?;
+    let alert: Alert = serde_json::from_str(&body).ok()?;
+    let mut data = json!(alert);
+    data["alert"] = json!(fact.id);
+    let (id, kind) = (format!("{}-{}", fact.id, fact.version), alert.kind());
+    Some(Event { id, kind, key: fact.id, at: fact.at, data })
+}
+
 /// The type stands in the envelope.
 fn told(event: Value) -> Value {
     let mut data = public(event);
@@ -112,6 +124,33 @@ pub fn body(id: &str, kind: &str, at: Timestamp, cursor: i64, data: &Value) -> S
 mod tests {
     use super::*;
     use types::{fact::CallEvent, *};
+
+    #[test]
+    fn of_the_configuration_alerts_alone_are_told() {
+        let at = Timestamp::from_millis(1_700_000_000_123);
+        let fact = |kind, body: &str| ConfigFact {
+            kind,
+            id: "alrt_1".into(),
+            version: 2,
+            at,
+            actor: "system".into(),
+            body: Some(body.into()),
+        };
+        let (threshold, queue) = (ThresholdId::new(at, 1), QueueId::new(at, 2));
+        let mut alert = json!({
+            "threshold": threshold, "name": "n", "queue": queue, "measure": "waiting", "at": 5, "value": 7,
+            "raised_at_ms": 1,
+        });
+        let kind = |alert: &Value| of_config(fact(Kind::Alert, &alert.to_string())).expect("an event").kind;
+        assert_eq!(kind(&alert), "alert.raised");
+        alert["acknowledged"] = json!({ "by": "usr_1", "name": "Ana", "at_ms": 2 });
+        assert_eq!(kind(&alert), "alert.acknowledged");
+        alert["ended_at_ms"] = json!(3);
+        let event = of_config(fact(Kind::Alert, &alert.to_string())).expect("an event");
+        assert_eq!((event.kind, event.id.as_str()), ("alert.ended", "alrt_1-2"));
+        assert_eq!((&event.data["alert"], &event.data["value"]), (&json!("alrt_1"), &json!(7)));
+        assert_eq!(of_config(fact(Kind::Trunk, r#"{"password":"secret"}"#)), None);
+    }
 
     #[test]
     fn a_fact_is_told_with_units_and_without_its_tag() {

@@ -51,7 +51,7 @@ pub async fn start(
     let rules = Rules::new(config);
     let (wake, asked) = (Arc::new(Notify::new()), follow::Asked::default());
     asked.look(&db).await?;
-    let consumer = log.consumer("webhooks", &[Topic::Call, Topic::Agent, Topic::Recording])?;
+    let consumer = log.consumer("webhooks", &[Topic::Call, Topic::Agent, Topic::Recording, Topic::Config])?;
     let sender = turn::Sender::new(db.clone(), master.clone(), post, rules, wake.clone())?;
     let service = Webhooks { db: db.clone(), master, rules, asked: asked.clone(), wake: wake.clone() };
     let work = async move {

@@ -1,6 +1,7 @@
 //! The service over gRPC, on a real database.
 
 mod accounts;
+mod alerts;
 mod documents;
 mod keys;
 mod mails;
@@ -26,6 +27,7 @@ struct World {
     config: ConfigClient<Channel>,
     audit: AuditClient<Channel>,
     webhooks: WebhooksClient<Channel>,
+    channel: Channel,
     log: Log,
     view: Arc<ConfigView>,
     drain: Drain,
@@ -73,7 +75,8 @@ impl World {
             keys: ApiKeysClient::new(channel.clone()),
             config: ConfigClient::new(channel.clone()),
             audit: AuditClient::new(channel.clone()),
-            webhooks: WebhooksClient::new(channel),
+            webhooks: WebhooksClient::new(channel.clone()),
+            channel,
             log,
             view,
             drain,

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 /// Every page without an id in its path.
-const PAGES: [&str; 24] = [
+const PAGES: [&str; 26] = [
     "/",
     "/desk",
     "/live",
@@ -30,6 +30,8 @@ const PAGES: [&str; 24] = [
     "/numbers",
     "/flows",
     "/queues",
+    "/thresholds",
+    "/wallboards",
     "/agents",
     "/users",
     "/departments",
@@ -96,6 +98,15 @@ impl Browser {
         let answer: Value = serde_json::from_str(&answer.expect("the browser runs")).expect("JSON");
         assert!(answer["error"].is_null(), "{what}: {}", answer["error"]);
         answer["ok"].clone()
+    }
+
+    /// Pictures of what is on screen now, where `SCREENS` names a folder for them.
+    pub async fn pictures(&mut self, name: &str) {
+        let Ok(folder) = std::env::var("SCREENS") else { return };
+        for (width, scheme) in [(360, "light"), (360, "dark"), (1440, "dark"), (1440, "light")] {
+            let file = format!("{folder}/{name}-{width}-{scheme}.png");
+            self.does("screenshot", json!({ "file": file, "width": width, "scheme": scheme })).await;
+        }
     }
 
     pub async fn close(mut self) {
@@ -183,7 +194,7 @@ async fn an_agent_in_the_browser_talks_mutes_holds_and_wraps_up() {
 async fn every_page_passes_the_accessibility_check() {
     let company = Company::sign_up().await;
     let Some(mut browser) = Browser::start(&company.at.url).await else { return };
-    let faults = browser.does("axe", json!(["/signup", "/login", "/forgot"])).await;
+    let faults = browser.does("axe", json!(["/signup", "/login", "/forgot", "/wall#wall_nothing"])).await;
     assert_eq!(faults, json!([]), "signed out");
     browser.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
     for page in PAGES {

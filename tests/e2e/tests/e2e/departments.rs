@@ -21,7 +21,7 @@ impl Company {
         text(&self.send(Method::POST, "/v1/departments", Some(body)).await["id"])
     }
 
-    async fn place(&self, agent: &str, department: &str) {
+    pub async fn place(&self, agent: &str, department: &str) {
         let path = format!("/v1/agents/{agent}/department");
         self.send(Method::PUT, &path, Some(json!({ "department": department }))).await;
     }
@@ -37,7 +37,7 @@ impl Company {
     }
 
     /// A queue for a skill of its own, and a number that leads there.
-    async fn queue_for(&self, skill: &str) -> String {
+    pub async fn queue_for(&self, skill: &str) -> String {
         self.send(Method::POST, "/v1/skills", Some(json!({ "name": skill }))).await;
         let queue = json!({ "name": skill, "skills": [{ "name": skill, "level": 1 }], "wrap_up_ms": 0 });
         let queue = self.send(Method::POST, "/v1/queues", Some(queue)).await;

@@ -69,7 +69,7 @@ impl Company {
         (colleague, agent)
     }
 
-    async fn forgets_skills(&self, agent: &str) {
+    pub async fn forgets_skills(&self, agent: &str) {
         let path = format!("/v1/agents/{agent}/skills");
         self.send(Method::PUT, &path, Some(json!({ "skills": [] }))).await;
     }

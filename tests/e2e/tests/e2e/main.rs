@@ -2,6 +2,7 @@
 //! call proves audio in both directions by tones.
 
 mod abandoned;
+mod alerts;
 mod browser;
 mod callbacks;
 mod command_line;
@@ -11,6 +12,7 @@ mod desks;
 mod figures;
 mod floor;
 mod live_stream;
+mod loans;
 mod menus;
 mod monitor;
 mod overflow;
@@ -24,6 +26,7 @@ mod skills;
 mod tls;
 mod topics;
 mod transfers;
+mod wallboards;
 mod watch;
 
 use std::time::Duration;

@@ -58,7 +58,8 @@ export type Collection =
   | "categories"
   | "departments"
   | "roles"
-  | "prompts";
+  | "prompts"
+  | "thresholds";
 
 export const documents = <T>(of: Collection) =>
   queryOptions({

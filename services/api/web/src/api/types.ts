@@ -379,11 +379,49 @@ export type LiveAgent = {
   call: string | null;
   /** Asks for a supervisor since then. */
   hand_since_ms: number | null;
+  /** Serves another queue for a time. */
+  loan: { id: string; queue: string; until_ms: number } | null;
+};
+export type Measure = "waiting" | "longest_wait" | "service_level" | "free_agents";
+/** When a queue's figures are for somebody to look at. */
+export type Threshold = Stored & {
+  name: string;
+  queue: string;
+  measure: Measure;
+  at: number;
+  lasts_ms: number;
+  emails: string[];
+  enabled: boolean;
+};
+/** A threshold that is crossed. */
+export type Alert = {
+  id: string;
+  name: string;
+  queue: string;
+  measure: Measure;
+  at: number;
+  value: number;
+  raised_at_ms: number;
+  acknowledged: { by: string; name: string; at_ms: number } | null;
+};
+/** A link to figures of some queues. */
+export type Wallboard = { id: string; name: string; queues: string[]; actor: string; at_ms: number };
+/** A department, how busy its people were in the last hour, and who of it could help a queue. */
+export type Lender = {
+  department: string | null;
+  name: string | null;
+  occupancy: number | null;
+  signed_in: number;
+  free: number;
+  agents: { agent: string; name: string; state: string; suits: boolean; lent_to: string | null }[];
 };
 export type LiveQueue = {
   queue: string;
   waiting: number;
   longest_waiting_since_ms: number;
+  /** Agents who serve it. */
+  signed_in: number;
+  free: number;
   today: Figures;
 };
 export type Live = {
@@ -392,6 +430,7 @@ export type Live = {
   calls: LiveCall[];
   agents: LiveAgent[];
   queues: LiveQueue[];
+  alerts: Alert[];
 };
 /** What is new or changed since the event before, each whole, and what is gone. */
 export type LiveDelta = {
@@ -403,6 +442,8 @@ export type LiveDelta = {
   gone_agents?: string[];
   queues?: LiveQueue[];
   gone_queues?: string[];
+  alerts?: Alert[];
+  gone_alerts?: string[];
 };
 
 export type ReportRow = { key: string; from_ms: number; figures: Figures };

@@ -3,6 +3,7 @@ import { useSyncExternalStore } from "react";
 import { toast } from "@/components/ui/toast";
 import { sentence } from "@/api/words";
 import { Line, type MicrophoneTrouble, microphone, testing, troubleOf } from "./line";
+import { timeOfDay } from "@/format/format";
 import { onDevices } from "./devices";
 import type { FromDesk, FromServer, Ring as RingMessage, Supervision, Target } from "./messages";
 import { PhoneLock } from "./phone-lock";
@@ -203,6 +204,9 @@ class Desk {
         break;
       case "moved":
         toast("info", i18next.t("supervise.moved", { by: message.by, skills: message.skills.join(", ") || "—" }));
+        break;
+      case "lent":
+        toast("info", i18next.t("loan.lent", { by: message.by, queue: message.queue, time: timeOfDay(message.until_ms, i18next.language) }));
         break;
       case "invite_failed":
         toast("bad", i18next.t("parties.failed", { name: message.name }));

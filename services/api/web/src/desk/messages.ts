@@ -11,6 +11,9 @@ export type AgentState = {
   queue: string | null;
   until_ms: number | null;
   deferred: string | null;
+  /** The queue that one serves for a time, and until when. */
+  lent_to: string | null;
+  lent_until_ms: number | null;
 };
 
 export type Offer = {
@@ -80,6 +83,7 @@ export type FromServer =
   | { type: "message"; from: string; text: string; at_ms: number }
   | { type: "listened"; call: string; by: string }
   | { type: "moved"; by: string; skills: string[] }
+  | { type: "lent"; by: string; queue: string; until_ms: number }
   | { type: "refused"; message: string };
 
 export type FromDesk =

@@ -53,7 +53,7 @@ describe("the desk", () => {
   });
 
   it("does not ring again for an offer that was answered, and still knows who called", () => {
-    const state = { type: "state", since_ms: 0, reason: null, call: "call_1", queue: null, until_ms: null, deferred: null } as const;
+    const state = { type: "state", since_ms: 0, reason: null, call: "call_1", queue: null, until_ms: null, deferred: null, lent_to: null, lent_until_ms: null } as const;
     const reloaded = told(hello, { ...state, state: "on_call" }, { type: "offer", ...offer }, ring);
     expect(currentOffer(reloaded)).toBeUndefined();
     expect(reloaded.callers.call_1).toBeDefined();

@@ -127,6 +127,7 @@ export function reduce(view: View, message: FromServer | Wish): View {
     case "sdp":
     case "invite_failed":
     case "moved":
+    case "lent":
       return view;
   }
 }

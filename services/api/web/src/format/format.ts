@@ -32,6 +32,11 @@ export function dateTime(ms: number, language: string, timeZone?: string | null)
   }).format(ms);
 }
 
+/** The time alone, in this computer's zone. */
+export function timeOfDay(ms: number, language: string) {
+  return new Intl.DateTimeFormat(locale(language), { hour: "2-digit", minute: "2-digit" }).format(ms);
+}
+
 /** `datetime-local` value of an instant, in this computer's zone. */
 export function localInput(ms: number) {
   const at = new Date(ms);

@@ -23,6 +23,8 @@ import {
   Waypoints,
   Hash,
   Layers,
+  BellRing,
+  MonitorPlay,
 } from "lucide-react";
 import type { Permission } from "@/api/types";
 import type en from "@/i18n/en";
@@ -50,6 +52,8 @@ export const SETTINGS: Place[] = [
   { to: "/numbers", label: "numbers", icon: Hash, needs: ["config:read"] },
   { to: "/flows", label: "flows", icon: Waypoints, needs: ["config:read"] },
   { to: "/queues", label: "queues", icon: Layers, needs: ["config:read"] },
+  { to: "/thresholds", label: "thresholds", icon: BellRing, needs: ["supervise"] },
+  { to: "/wallboards", label: "wallboards", icon: MonitorPlay, needs: ["supervise"] },
   { to: "/agents", label: "agents", icon: UserCog, needs: ["config:read"] },
   { to: "/users", label: "users", icon: Users, needs: ["users:read"] },
   { to: "/departments", label: "departments", icon: GitFork, needs: ["users:read"] },

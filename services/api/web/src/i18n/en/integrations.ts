@@ -11,6 +11,7 @@ export default {
     all: "All",
     ofCall: "Calls",
     ofAgent: "Agents",
+    ofAlert: "Alerts",
     ofRecording: "Recordings",
     enabled: "On",
     state: "State",

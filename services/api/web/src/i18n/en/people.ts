@@ -48,6 +48,7 @@ export default {
     revokeQuestion: "Revoke the invitation of {{name}}? The link stops working.",
   },
   apiKeys: {
+    oauth: "For OAuth 2.0 (client credentials at /v1/oauth/token) this is the client id; the secret is the one above.",
     lead: "For programs that use the API. What a key may, you choose.",
     none: "No keys yet",
     new: "New key",

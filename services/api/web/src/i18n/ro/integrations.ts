@@ -15,6 +15,7 @@ export default {
     all: "Toate",
     ofCall: "Apeluri",
     ofAgent: "Agenți",
+    ofAlert: "Alerte",
     ofRecording: "Înregistrări",
     enabled: "Pornit",
     state: "Stare",

@@ -54,6 +54,7 @@ export default {
     revokeQuestion: "Revocați invitația pentru {{name}}? Linkul nu mai funcționează.",
   },
   apiKeys: {
+    oauth: "Pentru OAuth 2.0 (client credentials la /v1/oauth/token) acesta este client id; secretul este cel de mai sus.",
     lead: "Pentru programele care folosesc API-ul. Dvs. alegeți ce are voie o cheie.",
     none: "Încă nicio cheie",
     new: "Cheie nouă",

@@ -16,6 +16,7 @@ export default {
     all: "Все",
     ofCall: "Звонки",
     ofAgent: "Операторы",
+    ofAlert: "Оповещения",
     ofRecording: "Записи разговоров",
     enabled: "Включён",
     state: "Состояние",

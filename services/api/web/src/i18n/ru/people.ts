@@ -57,6 +57,7 @@ export default {
     revokeQuestion: "Отозвать приглашение для {{name}}? Ссылка перестанет действовать.",
   },
   apiKeys: {
+    oauth: "Для OAuth 2.0 (client credentials, /v1/oauth/token) это client id, секрет — выше.",
     lead: "Для программ, работающих с API. Что разрешено ключу, выбираете вы.",
     none: "Ключей пока нет",
     new: "Новый ключ",

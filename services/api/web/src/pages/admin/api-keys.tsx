@@ -106,20 +106,22 @@ function KeyForm({ onDone }: { onDone: () => void }) {
   const { t } = useTranslation();
   const me = useMe();
   const client = useQueryClient();
-  const [secret, setSecret] = useState("");
+  const [made, setMade] = useState<{ id: string; secret: string } | null>(null);
   const { form, register, onSubmit, errorOf, problem, busy } = useServerForm({
     schema,
     defaults: { name: "", scopes: ["*"] },
     submit: async (values) => {
-      setSecret((await post<{ secret: string }>("/api-keys", values)).secret);
+      setMade(await post<{ id: string; secret: string }>("/api-keys", values));
       await client.invalidateQueries({ queryKey: ["api-keys"] });
     },
   });
-  if (secret) {
+  if (made) {
     return (
       <div className="flex flex-col gap-3">
         <Notice tone="warn">{t("apiKeys.secret")}</Notice>
-        <Copyable value={secret} testId="api-key-secret" />
+        <Copyable value={made.secret} testId="api-key-secret" />
+        <p className="text-sm text-muted">{t("apiKeys.oauth")}</p>
+        <Copyable value={made.id} testId="api-key-client" />
         <Button className="self-end" onClick={onDone}>
           {t("common.close")}
         </Button>

@@ -57,6 +57,7 @@ const AREAS = [
   ["call", "ofCall"],
   ["agent", "ofAgent"],
   ["recording", "ofRecording"],
+  ["alert", "ofAlert"],
 ] as const;
 
 type BoxesProps = { value: string[]; onChange: (kinds: string[]) => void; error?: string };

@@ -4,11 +4,14 @@ import { useTranslation } from "react-i18next";
 import { Badge, Button, Elapsed, Menu, MenuItem } from "@/components/ui";
 import { desk, useDesk } from "@/desk/desk";
 import { REASONS, stateTone, useStateLabel } from "@/desk/words";
+import { useNames } from "@/api/queries";
+import { timeOfDay } from "@/format/format";
 import { DevicesDialog } from "./devices-dialog";
 
 /** One's state, for how long, and the ways out of it. */
 export function StateBar() {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
+  const names = useNames();
   const { state, link, hand } = useDesk();
   const label = useStateLabel();
   const [busy, setBusy] = useState(false);
@@ -36,6 +39,14 @@ export function StateBar() {
           <span className="text-lg font-medium" aria-hidden>
             <Elapsed since={state.since_ms} testId="state-timer" />
           </span>
+        )}
+        {state?.lent_to && state.lent_until_ms && (
+          <Badge tone="info" data-testid="state-lent">
+            {t("loan.until", {
+              queue: names.queue(state.lent_to),
+              time: timeOfDay(state.lent_until_ms, i18n.language),
+            })}
+          </Badge>
         )}
         {state?.deferred && (
           <span className="text-sm text-warn" data-testid="state-deferred">

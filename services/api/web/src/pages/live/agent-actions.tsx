@@ -4,18 +4,21 @@ import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { request } from "@/api/client";
 import { documents, queryClient } from "@/api/queries";
-import type { Agent, SkillLevel } from "@/api/types";
+import type { Agent, LiveAgent, SkillLevel } from "@/api/types";
 import { useProblemText } from "@/api/words";
 import { Button, Dialog, Field, Menu, MenuItem, MenuLabel, MenuLine, TextArea, toast } from "@/components/ui";
 import { desk } from "@/desk/desk";
 import { SUPERVISIONS } from "@/desk/messages";
 import { REASONS } from "@/desk/words";
 import { SkillLevels } from "../admin/skill-levels";
+import { LoanForm } from "./loan-form";
 
-type Open = "message" | "skills" | null;
+type Open = "message" | "skills" | "loan" | null;
+
+type Props = { agent: string; name: string; call: string | null; loan: LiveAgent["loan"] };
 
 /** What a supervisor can do to an agent, from the row. */
-export function AgentActions({ agent, name, call }: { agent: string; name: string; call: string | null }) {
+export function AgentActions({ agent, name, call, loan }: Props) {
   const { t } = useTranslation();
   const words = useProblemText();
   const [open, setOpen] = useState<Open>(null);
@@ -24,11 +27,20 @@ export function AgentActions({ agent, name, call }: { agent: string; name: strin
     mutationFn: (body: { state: string; reason?: string }) => request("PUT", `/agents/${agent}/state`, { body }),
     onError: (error) => toast("bad", words(error)),
   });
+  const back = useMutation({
+    mutationFn: (id: string) => request("DELETE", `/loans/${id}`),
+    onError: (error) => toast("bad", words(error)),
+  });
   const trigger = (
     <Button look="quiet" size="sm" icon aria-label={t("supervise.actions", { name })} data-testid="agent-actions">
       <Ellipsis aria-hidden className="size-4" />
     </Button>
   );
+  const titles = {
+    message: t("supervise.messageTo", { name }),
+    skills: t("supervise.skillsOf", { name }),
+    loan: t("loan.lendTitle", { name }),
+  };
   return (
     <>
       <Menu trigger={trigger}>
@@ -38,6 +50,15 @@ export function AgentActions({ agent, name, call }: { agent: string; name: strin
         <MenuItem onSelect={() => setOpen("skills")}>
           <span data-testid="supervise-skills">{t("supervise.skills")}</span>
         </MenuItem>
+        {loan ? (
+          <MenuItem onSelect={() => back.mutate(loan.id)}>
+            <span data-testid="loan-end">{t("loan.end")}</span>
+          </MenuItem>
+        ) : (
+          <MenuItem onSelect={() => setOpen("loan")}>
+            <span data-testid="loan-lend">{t("loan.lend")}</span>
+          </MenuItem>
+        )}
         {call && (
           <>
             <MenuLine />
@@ -68,10 +89,11 @@ export function AgentActions({ agent, name, call }: { agent: string; name: strin
       <Dialog
         open={open !== null}
         onClose={close}
-        title={open === "skills" ? t("supervise.skillsOf", { name }) : t("supervise.messageTo", { name })}
+        title={open ? titles[open] : ""}
       >
         {open === "message" && <Message agent={agent} onDone={close} />}
         {open === "skills" && <Skills agent={agent} onDone={close} />}
+        {open === "loan" && <LoanForm agent={agent} onDone={close} />}
       </Dialog>
     </>
   );

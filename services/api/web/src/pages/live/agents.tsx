@@ -4,12 +4,13 @@ import { useMay, useMe, useNames } from "@/api/queries";
 import type { LiveAgent, LiveCall } from "@/api/types";
 import { Badge, type Column, Elapsed, EmptyState, PhoneNumber, Table } from "@/components/ui";
 import { stateTone, useStateLabel } from "@/desk/words";
+import { timeOfDay } from "@/format/format";
 import { AgentActions } from "./agent-actions";
 import { takes } from "./assign";
 import { useAssign } from "./call-actions";
 
 export function AgentTable({ agents, calls }: { agents: LiveAgent[]; calls: LiveCall[] }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const names = useNames();
   const me = useMe();
   const may = useMay()("supervise");
@@ -22,6 +23,14 @@ export function AgentTable({ agents, calls }: { agents: LiveAgent[]; calls: Live
       cell: (agent) => (
         <span className="flex flex-wrap items-center gap-2">
           {names.agent(agent.agent)}
+          {agent.loan && (
+            <Badge tone="info" data-testid="agent-loan">
+              {t("loan.until", {
+                queue: names.queue(agent.loan.queue),
+                time: timeOfDay(agent.loan.until_ms, i18n.language),
+              })}
+            </Badge>
+          )}
           {agent.hand_since_ms !== null && (
             <Badge tone="bad" data-testid="hand">
               <Hand aria-hidden className="size-3.5" />
@@ -56,6 +65,7 @@ export function AgentTable({ agents, calls }: { agents: LiveAgent[]; calls: Live
         <AgentActions
           agent={agent.agent}
           name={names.agent(agent.agent)}
+          loan={agent.loan}
           call={agent.state === "on_call" && agent.agent !== me.agent ? agent.call : null}
         />
       </span>

@@ -10,7 +10,7 @@ it("keeps what did not change, replaces what did, drops what is gone and adds wh
     at_ms: 10,
     calls: [call("a", "queue"), call("b", "queue"), call("c", "talking")],
     agents: [],
-    queues: [],
+    queues: [], alerts: [],
   };
   const delta = { sequence: 2, at_ms: 20, calls: [call("b", "ringing"), call("d", "menu")], gone_calls: ["c"] };
   const after = fold(live, delta);

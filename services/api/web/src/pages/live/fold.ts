@@ -19,5 +19,6 @@ export function fold(live: Live, delta: LiveDelta): Live {
     queues: changed(live.queues, (queue) => queue.queue, delta.queues, delta.gone_queues).toSorted((a, b) =>
       a.queue < b.queue ? -1 : 1,
     ),
+    alerts: changed(live.alerts, (alert) => alert.id, delta.alerts, delta.gone_alerts),
   };
 }

@@ -2,6 +2,7 @@ import { useTranslation } from "react-i18next";
 import { Badge, Card, EmptyState, Notice, Page, Waiting } from "@/components/ui";
 import { useNow } from "@/format/clock";
 import { AgentTable } from "./agents";
+import { AlertBanner } from "./alerts";
 import { CallTable } from "./calls";
 import { QueueTiles } from "./queues";
 import { useLive } from "./stream";
@@ -31,6 +32,7 @@ export function LivePage() {
         <Waiting />
       ) : (
         <>
+          <AlertBanner alerts={live.alerts} />
           {live.queues.length === 0 ? (
             <EmptyState title={t("live.noQueues")} />
           ) : (

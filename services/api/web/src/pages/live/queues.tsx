@@ -1,10 +1,12 @@
 import clsx from "clsx";
-import type { ReactNode } from "react";
+import { UserPlus } from "lucide-react";
+import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useNames } from "@/api/queries";
+import { useMay, useNames } from "@/api/queries";
 import type { LiveQueue } from "@/api/types";
-import { Elapsed } from "@/components/ui";
+import { Button, Dialog, Elapsed } from "@/components/ui";
 import { meanSpan, percent } from "@/format/format";
+import { LoanForm } from "./loan-form";
 
 /** One tile for each queue: who waits now, and how the day went. */
 export function QueueTiles({ queues }: { queues: LiveQueue[] }) {
@@ -24,6 +26,7 @@ function Tile({ queue }: { queue: LiveQueue }) {
   const names = useNames();
   const { today } = queue;
   const waits = queue.waiting > 0;
+  const may = useMay()("supervise");
   return (
     <section
       aria-label={names.queue(queue.queue)}
@@ -31,7 +34,10 @@ function Tile({ queue }: { queue: LiveQueue }) {
       className="rounded-lg border border-line bg-surface p-4"
     >
       <div className="flex items-start justify-between gap-3">
-        <h2 className="min-w-0 truncate font-semibold">{names.queue(queue.queue)}</h2>
+        <div className="flex min-w-0 items-center gap-1">
+          <h2 className="min-w-0 truncate font-semibold">{names.queue(queue.queue)}</h2>
+          {may && <Borrow queue={queue.queue} name={names.queue(queue.queue)} />}
+        </div>
         <div className="text-right">
           <p className={clsx("text-2xl leading-7 font-semibold tabular-nums", waits && "text-warn")}>
             <span data-testid="figure-waiting">{queue.waiting}</span>
@@ -47,7 +53,10 @@ function Tile({ queue }: { queue: LiveQueue }) {
           </p>
         </div>
       </div>
-      <p className="mt-3 mb-1 text-xs text-muted">{t("live.today")}</p>
+      <p className="mt-2 text-sm text-muted" data-testid="figure-free">
+        {t("loan.free", { free: queue.free, all: queue.signed_in })}
+      </p>
+      <p className="mt-2 mb-1 text-xs text-muted">{t("live.today")}</p>
       <dl className="grid grid-cols-5 gap-2">
         <Figure name={t("figure.offered")} id="offered">
           {today.offered}
@@ -66,6 +75,30 @@ function Tile({ queue }: { queue: LiveQueue }) {
         </Figure>
       </dl>
     </section>
+  );
+}
+
+/** Agents of others for this queue. */
+function Borrow({ queue, name }: { queue: string; name: string }) {
+  const { t } = useTranslation();
+  const [open, setOpen] = useState(false);
+  return (
+    <>
+      <Button
+        look="quiet"
+        size="sm"
+        icon
+        aria-label={t("loan.borrow", { name })}
+        title={t("loan.borrow", { name })}
+        onClick={() => setOpen(true)}
+        data-testid="loan-borrow"
+      >
+        <UserPlus aria-hidden className="size-4" />
+      </Button>
+      <Dialog open={open} onClose={() => setOpen(false)} title={t("loan.borrow", { name })}>
+        {open && <LoanForm queue={queue} onDone={() => setOpen(false)} />}
+      </Dialog>
+    </>
   );
 }
 
