@@ -5,11 +5,11 @@ use call::{Effect, Input, Instruction, IvrInput, Message, PlayId, Words};
 use types::{fact::CallEvent, *};
 
 fn last_play(world: &World) -> PlayId {
-    let plays = world.last.iter().filter_map(|effect| match effect {
+    let mut plays = world.last.iter().rev().filter_map(|effect| match effect {
         Effect::Play { play, .. } => Some(*play),
         _ => None,
     });
-    plays.last().expect("something is played")
+    plays.next().expect("something is played")
 }
 
 /// A caller who waited a minute and is to be called back; gone.
@@ -56,7 +56,7 @@ fn who_is_called_back_waited_from_the_beginning_and_has_the_agent_at_the_answer(
         matches!(connected, CallEvent::AgentConnected { wait: told, .. } if told == wait),
         "{connected:?}"
     );
-    let both = vec![(customer.clone(), vec![agent.clone()]), (agent.clone(), vec![customer.clone()])];
+    let both = [(customer.clone(), vec![agent.clone()]), (agent.clone(), vec![customer.clone()])];
     let heard = |e: &Effect| matches!(e, Effect::Hear(hear) if both.iter().all(|one| hear.contains(one)));
     assert!(world.does(heard), "{:?}", world.last);
     assert!(world.does(|e| matches!(e, Effect::Record { left, .. } if *left == customer)));
