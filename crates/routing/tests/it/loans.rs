@@ -26,7 +26,7 @@ fn a_lent_agent_serves_the_other_queue_at_once_and_the_own_one_again_when_the_ti
     w.answers(&urgent).gets(Input::Release { call: urgent }).passes(10_000);
     let own = w.joins(support());
     assert_eq!(w.rings(&own), None, "lent to another queue");
-    w.passes(600_000);
+    w.passes(580_000);
     assert_eq!(w.rings(&own), Some(agent(1)), "back by itself");
     w.answers(&own);
     let urgent = w.joins(vip());
