@@ -44,7 +44,7 @@ function Tile({ queue }: { queue: Board["queues"][number] }) {
   const { t, i18n } = useTranslation();
   const waits = queue.waiting > 0;
   return (
-    <li className="flex flex-col justify-between gap-[2vmin] rounded-lg border border-line bg-surface p-[2.5vmin]" data-testid="wall-queue">
+    <li className="flex flex-col justify-center gap-[2vmin] rounded-lg border border-line bg-surface p-[2.5vmin]" data-testid="wall-queue">
       <h2 className="truncate text-[max(1.25rem,3.5vmin)] font-semibold">{queue.name}</h2>
       <dl className="grid grid-cols-2 gap-[2vmin] sm:grid-cols-3">
         <Figure name={t("live.waiting")} large tone={waits ? "text-warn" : undefined} id="waiting">
