@@ -239,9 +239,9 @@ struct Missed {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Period {
-    /// Milliseconds since 1970.
-    from: i64,
-    to: i64,
+    /// Milliseconds since 1970, the end not included; absent: from the first to the last.
+    from: Option<i64>,
+    to: Option<i64>,
     /// Of this agent.
     #[serde(default)]
     agent: String,
@@ -480,8 +480,8 @@ async fn list_attempts(
         tenant: caller.tenant().into(),
         seen: Some(seen(&app, &caller).await?),
         agent: period.agent,
-        from_ms: period.from,
-        to_ms: period.to,
+        from_ms: period.from.unwrap_or(0),
+        to_ms: period.to.unwrap_or(i64::MAX),
         limit: page.limit(),
         cursor: page.cursor,
     };
