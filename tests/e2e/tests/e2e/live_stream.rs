@@ -89,13 +89,17 @@ async fn with_the_rights_of_who_watches_an_open_live_view_shrinks_and_ends() {
     let company = Company::sign_up().await;
     let number = company.queue_number(true).await;
     let eva = company.colleague("eva", "supervisor").await;
+    let me = eva.get("/v1/me").await;
+    // Who could serve the queue would see who waits in it.
+    let skills = format!("/v1/agents/{}/skills", text(&me["agent"]));
+    company.send(Method::PUT, &skills, Some(json!({ "skills": [] }))).await;
     let caller = company.call(&number, FIRST, Protocol::Udp).await;
     company.until(|live| live_call(live, FIRST).is_some()).await;
     let mut events = eva.live_events("").await;
     let whole = events.next().await.expect("the whole view");
     assert!(live_call(&whole.data, FIRST).is_some(), "{}", whole.data);
 
-    let user = format!("/v1/users/{}", text(&eva.get("/v1/me").await["user"]));
+    let user = format!("/v1/users/{}", text(&me["user"]));
     company.send(Method::PATCH, &user, Some(json!({ "scope": "department" }))).await;
     let anew = async {
         loop {
