@@ -100,9 +100,7 @@ impl Watchman {
 
     fn sight(&self, tenant: &TenantId, watched: &BTreeMap<String, Threshold>, now: Timestamp) -> Sight {
         let inner = self.books.lock();
-        let Some(known) = inner.tenants.get(tenant) else {
-            return Sight { queues: HashMap::new(), levels: HashMap::new() };
-        };
+        let known = inner.tenant(tenant);
         let staff = self.staffing.of(tenant, &known.agents, now);
         let queues =
             live::queues_now(known, &staff).into_iter().map(|row| (row.queue.clone(), row)).collect();

@@ -60,8 +60,7 @@ impl analytics_server::Analytics for Api {
         let question = wire::question(&request, clock::now())?;
         let (rows, positions) = {
             let inner = self.books.lock();
-            let rows = inner.tenants.get(&tenant).map(|tenant| question.answer(&tenant.book));
-            (rows.unwrap_or_default(), inner.positions())
+            (question.answer(&inner.tenant(&tenant).book), inner.positions())
         };
         Ok(Response::new(wire::reply(rows, &positions, question.period.as_of)))
     }
@@ -129,12 +128,8 @@ impl Watcher {
         let company: Option<config::Tenant> = self.view.get(&self.tenant, Kind::Tenant, self.tenant.as_str());
         let now = clock::now();
         let inner = self.books.lock();
-        match inner.tenants.get(&self.tenant) {
-            Some(tenant) => {
-                let staff = self.staffing.of(&self.tenant, &tenant.agents, now);
-                live::view(tenant, &staff, now, live::midnight(company.as_ref(), now))
-            }
-            None => Live { at_ms: now.millis(), ..Live::default() },
-        }
+        let tenant = inner.tenant(&self.tenant);
+        let staff = self.staffing.of(&self.tenant, &tenant.agents, now);
+        live::view(tenant, &staff, now, live::midnight(company.as_ref(), now))
     }
 }

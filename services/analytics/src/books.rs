@@ -105,7 +105,9 @@ pub struct Books {
 
 #[derive(Default)]
 pub struct Inner {
-    pub tenants: HashMap<TenantId, Tenant>,
+    tenants: HashMap<TenantId, Tenant>,
+    /// Of whom no fact was told yet.
+    nothing: Tenant,
     /// The next offset of each partition.
     folded: HashMap<(Topic, u16), u64>,
 }
@@ -151,6 +153,10 @@ impl Books {
 }
 
 impl Inner {
+    pub fn tenant(&self, id: &TenantId) -> &Tenant {
+        self.tenants.get(id).unwrap_or(&self.nothing)
+    }
+
     /// How far the log is folded.
     pub fn positions(&self) -> Vec<Position> {
         let mut positions: Vec<Position> = self

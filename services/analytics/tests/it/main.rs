@@ -283,3 +283,28 @@ async fn a_call_is_seen_from_its_first_fact_and_gone_after_its_last() {
     told.await.expect("the live view follows the log");
     assert_eq!(seen, ["arriving"]);
 }
+
+/// Nobody has called and nobody has signed in yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_live_view_of_a_new_company_has_its_queues() {
+    let mut f = fixture();
+    let queue = QueueId::new(clock::now(), chassis::random::u128());
+    let body = Some(r#"{"name": "Support"}"#.to_owned());
+    let (kind, id, actor) = (config::Kind::Queue, queue.to_string(), "test".to_owned());
+    let fact = fact::ConfigFact { kind, id, version: 1, at: clock::now(), actor, body };
+    let key = format!("{}/{}/{queue}", f.tenant, kind.as_str());
+    f.log.append(Record::new(Topic::Config, &f.tenant, key, codec::encode(&fact))).unwrap();
+    f.report(|_| true).await;
+    let request = WatchRequest { tenant: f.tenant.to_string() };
+    let mut live = f.analytics.watch(request).await.unwrap().into_inner();
+    let told = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            let view = live.message().await.unwrap().unwrap();
+            if !view.queues.is_empty() {
+                return view.queues;
+            }
+        }
+    });
+    let queues = told.await.expect("the queue is there");
+    assert_eq!((queues[0].queue.as_str(), queues[0].signed_in), (queue.as_str(), 0));
+}
