@@ -1,6 +1,6 @@
 //! Names of SIP servers, asked of the DNS (RFC 3263).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -25,6 +25,8 @@ const SEARCH_MAX: Duration = Duration::from_secs(8);
 /// How long an answer is believed, whatever it says of itself.
 const SHORTEST: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(3600);
+
+const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
 
 /// A way to the name servers. Answers are kept for as long as they are valid.
 #[derive(Clone)]
@@ -62,15 +64,17 @@ impl Names {
     /// Asks these name servers; with none those of the system.
     ///
     /// # Errors
-    /// [`Error::Unusable`] when the system's settings cannot be read.
+    /// [`Error::Unusable`] when no resolver can be made of the settings.
     pub fn new(servers: &[SocketAddr]) -> Result<Self, Error> {
         let unusable = |error: NetError| Error::Unusable(error.to_string());
-        let mut builder = match servers.is_empty() {
-            true => TokioResolver::builder_tokio().map_err(unusable)?,
-            false => TokioResolver::builder_with_config(
-                ResolverConfig::from_name_servers(servers.iter().map(name_server).collect()),
-                TokioRuntimeProvider::default(),
-            ),
+        let these = |servers: &[SocketAddr]| {
+            let config = ResolverConfig::from_name_servers(servers.iter().map(name_server).collect());
+            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        };
+        let mut builder = match servers {
+            // Where the system has no settings: as the C library does.
+            [] => TokioResolver::builder_tokio().unwrap_or_else(|_| these(&[LOCAL])),
+            servers => these(servers),
         };
         options(builder.options_mut());
         Ok(Self { dns: builder.build().map_err(unusable)? })
