@@ -61,6 +61,8 @@ impl Router {
     fn keep_for_one(&mut self, call: &CallId, kept: bool) {
         if let Some(caller) = self.callers.get_mut(call) {
             caller.kept_for_one = kept;
+            // An offer by hand that ends now opens the caller to nobody.
+            caller.offers.iter_mut().for_each(|offer| offer.assigned = false);
         }
         self.settle(call);
     }

@@ -100,3 +100,17 @@ fn nobody_is_given_a_caller_who_is_busy_away_or_of_another_company() {
     assert_eq!(w.refused(), Some("not_waiting"));
     assert_eq!(w.places(), waiting);
 }
+
+/// The one to whom the caller was given first is free again, and could serve the queue.
+#[test]
+fn who_rings_at_one_by_hand_is_given_to_another_and_rings_there_alone() {
+    let mut w = World::new(4);
+    w.available(2);
+    let call = w.joins(vip());
+    w.passes(20_000);
+    w.gets(Input::Aux { tenant: tenant(), agent: agent(0), reason: "tea".into(), line: None });
+    w.gives(&call, 2, true);
+    assert_eq!(w.rings(&call), Some(agent(2)));
+    w.gives(&call, 0, true);
+    assert_eq!((w.rings(&call), w.refused()), (Some(agent(0)), None));
+}
