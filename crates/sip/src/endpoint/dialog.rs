@@ -82,20 +82,25 @@ fn route_uri(value: &str) -> Option<Uri> {
     Uri::parse(&value[start..end]).ok()
 }
 
+fn is_sip(uri: &Uri) -> bool {
+    matches!(uri.scheme.as_str(), "sip" | "sips") && !uri.host.is_empty()
+}
+
 /// The first SIP address in Contact: nothing can be sent to another.
 pub(crate) fn contact(headers: &sipx_sip::Headers) -> Option<Uri> {
-    let is_sip = |uri: &Uri| matches!(uri.scheme.as_str(), "sip" | "sips") && !uri.host.is_empty();
     contacts(headers).into_iter().find_map(|c| match c {
         Contact::Address { uri, .. } => Some(uri).filter(is_sip),
         Contact::All => None,
     })
 }
 
-/// The Record-Route values, one per hop, in order of the message.
+/// The Record-Route values, one per hop, in order of the message. What is no SIP
+/// address is no hop.
 pub(crate) fn record_routes(headers: &sipx_sip::Headers) -> Vec<String> {
     let name = sipx_sip::HeaderName::RecordRoute;
     let lines: Vec<String> = headers.get_all(&name).map(|h| crate::uri::text(&h.value())).collect();
-    lines.iter().flat_map(|line| split_list(line)).collect()
+    let hops = lines.iter().flat_map(|line| split_list(line));
+    hops.filter(|hop| route_uri(hop).as_ref().is_some_and(is_sip)).collect()
 }
 
 /// Splits at commas outside quotes and angle brackets.
