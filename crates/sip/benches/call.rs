@@ -43,6 +43,7 @@ fn call(now: Duration, ends: &mut [Endpoint; 2]) {
         from: Party::new(Uri::sip("+40722000111", flow(0).remote)),
         to: Party::new(callee),
         sdp: SDP.into(),
+        routes: Vec::new(),
         headers: Vec::new(),
         credentials: None,
     };

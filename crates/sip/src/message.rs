@@ -153,6 +153,8 @@ pub enum Contact {
         expires: Option<u32>,
         /// The `q` parameter in thousandths, 1000 when absent.
         priority: u16,
+        /// Which device it is, and which of its ways to us (RFC 5626 §4.2).
+        instance: Option<(String, u32)>,
     },
 }
 
@@ -285,11 +287,15 @@ pub(crate) fn contacts(headers: &Headers) -> Vec<Contact> {
 
 fn contact(value: ContactValue) -> Contact {
     let ContactValue::Address(address) = value else { return Contact::All };
-    let number = |name| address.param(name).and_then(|v| text(v).parse::<f32>().ok());
+    let word = |name| address.param(name).map(text);
+    let number = |name| word(name).and_then(|v| v.parse::<f32>().ok());
+    let way = word("reg-id").and_then(|v| v.parse().ok()).filter(|way| *way > 0);
+    let instance = word("+sip.instance").map(|name| name.trim_matches('"').to_owned());
     Contact::Address {
         uri: Uri::from_core(&address.uri),
         expires: number("expires").map(|v| v as u32),
         priority: number("q").map_or(1000, |q| (q.clamp(0.0, 1.0) * 1000.0) as u16),
+        instance: instance.filter(|name| !name.is_empty()).zip(way),
     }
 }
 

@@ -1,12 +1,16 @@
 //! Where registered phones are (RFC 3261 §10.3).
 //!
 //! Who may register is decided before, by digest. A binding remembers the flow
-//! it came over, so a phone behind NAT is reached where it can be reached
-//! (RFC 5626 in spirit; `received` and `rport` do the rest).
+//! it came over, so a phone behind NAT is reached where it can be reached: a
+//! phone that speaks RFC 5626 is told that we do too, and is known by its instance
+//! whatever its contact says. Proxies on the way (RFC 3327) are kept.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use sipx_sip::HeaderName;
+
+use crate::endpoint::hops;
 use crate::message::Contact;
 use crate::{Answer, Flow, Request, Uri};
 
@@ -23,6 +27,8 @@ pub struct Limits {
     pub bindings_max: usize,
     /// Addresses of record with bindings.
     pub records_max: usize,
+    /// Proxies between us and one device.
+    pub path_max: usize,
 }
 
 impl Default for Limits {
@@ -33,6 +39,7 @@ impl Default for Limits {
             expires_default: 300,
             bindings_max: 5,
             records_max: 200_000,
+            path_max: 4,
         }
     }
 }
@@ -48,6 +55,9 @@ pub struct Binding {
     pub expires_at: Duration,
     /// The `q` value in thousandths; higher is preferred.
     pub priority: u16,
+    /// Route values of the proxies on the way there, the next hop first.
+    pub path: Vec<String>,
+    instance: Option<(String, u32)>,
     call_id: String,
     cseq: u32,
 }
@@ -86,7 +96,7 @@ impl Registrar {
             Ok(after) => after,
             Err(answer) => return (answer, Change::Same),
         };
-        let answer = answer(now, &after);
+        let answer = answer(now, &after, request);
         let change = match (before.is_empty(), after.is_empty()) {
             (true, false) => Change::Appeared,
             (false, true) => Change::Vanished,
@@ -100,7 +110,9 @@ impl Registrar {
     /// bindings of the user go.
     pub fn place(&mut self, user: &str, contact: Uri, flow: Flow) -> Change {
         let (call_id, expires_at) = (String::new(), Duration::MAX);
-        let binding = Binding { contact, flow, expires_at, priority: 1_000, call_id, cseq: 0 };
+        let (path, instance) = (Vec::new(), None);
+        let binding =
+            Binding { contact, flow, expires_at, priority: 1_000, path, instance, call_id, cseq: 0 };
         match self.records.insert(user.to_owned(), vec![binding]) {
             Some(before) if !before.is_empty() => Change::Same,
             _ => Change::Appeared,
@@ -134,6 +146,21 @@ impl Registrar {
         gone
     }
 
+    /// Nothing can be sent over this connection any more: what registered over it
+    /// is gone (RFC 5626 §5.4). The users that have no phone left.
+    pub fn flow_failed(&mut self, flow: Flow) -> Vec<String> {
+        let mut gone = Vec::new();
+        self.records.retain(|user, bindings| {
+            let before = bindings.len();
+            bindings.retain(|b| b.flow != flow);
+            if bindings.is_empty() && before > 0 {
+                gone.push(user.clone());
+            }
+            !bindings.is_empty()
+        });
+        gone
+    }
+
     /// Forgets a user whose credentials were taken away.
     pub fn remove(&mut self, user: &str) -> bool {
         self.records.remove(user).is_some()
@@ -151,11 +178,11 @@ impl Registrar {
             let alone = contacts.len() == 1 && default_expires(request) == Some(0);
             return if alone { Ok(Vec::new()) } else { Err(Answer::new(400)) };
         }
-        let (call_id, cseq) = (request.call_id(), cseq(request));
+        let (call_id, cseq, path) = (request.call_id(), cseq(request), self.path(request)?);
         for contact in contacts {
-            let Contact::Address { uri, expires, priority } = contact else { continue };
+            let Contact::Address { uri, expires, priority, instance } = contact else { continue };
             let seconds = self.granted(expires.or_else(|| default_expires(request)))?;
-            let known = bindings.iter().position(|b| same_device(&b.contact, &uri));
+            let known = bindings.iter().position(|b| is_same(b, &uri, instance.as_ref()));
             if known.is_some_and(|at| bindings[at].call_id == call_id && bindings[at].cseq >= cseq) {
                 return Err(Answer::new(500).reason("CSeq out of order"));
             }
@@ -164,11 +191,18 @@ impl Registrar {
             }
             if seconds > 0 {
                 let expires_at = now + Duration::from_secs(seconds.into());
-                let call_id = call_id.clone();
-                bindings.push(Binding { contact: uri, flow, expires_at, priority, call_id, cseq });
+                let (call_id, path) = (call_id.clone(), path.clone());
+                let contact = uri;
+                bindings.push(Binding { contact, flow, expires_at, priority, path, instance, call_id, cseq });
             }
         }
         self.within_limits(bindings)
+    }
+
+    /// The proxies that the request came through (RFC 3327 §5.3).
+    fn path(&self, request: &Request) -> Result<Vec<String>, Answer> {
+        let path = hops(&request.core.headers, &HeaderName::Path);
+        if path.len() > self.limits.path_max { Err(Answer::new(513)) } else { Ok(path) }
     }
 
     fn granted(&self, asked: Option<u32>) -> Result<u32, Answer> {
@@ -207,6 +241,15 @@ impl Registrar {
     }
 }
 
+/// The same device by its instance, where it says one (RFC 5626 §6); it may have
+/// a new contact since its page was loaded again.
+fn is_same(binding: &Binding, contact: &Uri, instance: Option<&(String, u32)>) -> bool {
+    match (&binding.instance, instance) {
+        (Some(before), Some(now)) => before == now,
+        _ => same_device(&binding.contact, contact),
+    }
+}
+
 fn same_device(a: &Uri, b: &Uri) -> bool {
     a.user == b.user && a.host.eq_ignore_ascii_case(&b.host) && a.port == b.port
 }
@@ -220,11 +263,22 @@ fn cseq(request: &Request) -> u32 {
     value.split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
-fn answer(now: Duration, bindings: &[Binding]) -> Answer {
-    bindings.iter().fold(Answer::new(200), |answer, binding| {
+fn answer(now: Duration, bindings: &[Binding], request: &Request) -> Answer {
+    let answer = bindings.iter().fold(Answer::new(200), |answer, binding| {
         let left = binding.expires_at.saturating_sub(now).as_secs();
-        answer.header("Contact", format!("<{}>;expires={left}", binding.contact))
-    })
+        let instance = binding.instance.as_ref();
+        let instance = instance.map(|(name, way)| format!(";+sip.instance=\"{name}\";reg-id={way}"));
+        let contact = &binding.contact;
+        answer.header("Contact", format!("<{contact}>;expires={left}{}", instance.unwrap_or_default()))
+    });
+    let paths = request.headers("Path").into_iter();
+    let answer = paths.fold(answer, |answer, path| answer.header("Path", path));
+    let by_instance = |contact: &Contact| matches!(contact, Contact::Address { instance: Some(_), .. });
+    // RFC 5626 §6: it is told that its flow is what we reach it by.
+    match request.contacts().iter().any(by_instance) {
+        true => answer.header("Supported", "path, outbound").header("Require", "outbound"),
+        false => answer,
+    }
 }
 
 #[cfg(test)]
@@ -267,6 +321,42 @@ mod tests {
         let all = "Contact: *\r\nExpires: 0\r\n";
         let (answer, change) = registrar.register(NOW, "ana", &register(3, all), flow());
         assert_eq!((answer, change), (Answer::new(200), Change::Vanished));
+    }
+
+    #[test]
+    fn a_phone_in_a_browser_is_the_same_after_its_page_was_loaded_again() {
+        let mut registrar = Registrar::default();
+        let contact = |host: &str| {
+            format!(
+                "Contact: <sip:x@{host}.invalid;transport=ws>;reg-id=1;+sip.instance=\"<urn:uuid:7>\"\r\n\
+                 Expires: 60\r\n"
+            )
+        };
+        let (answer, _) = registrar.register(NOW, "ana", &register(1, &contact("one")), flow());
+        let header = |name: &str| answer.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
+        assert_eq!(header("Require"), Some("outbound"));
+        let bound = "<sip:x@one.invalid;transport=ws>;expires=60;+sip.instance=\"<urn:uuid:7>\";reg-id=1";
+        assert_eq!(header("Contact"), Some(bound));
+        let other = Flow { protocol: Protocol::Wss, remote: "192.0.2.8:40000".parse().unwrap() };
+        registrar.register(NOW, "ana", &register(2, &contact("two")), other);
+        let bindings = registrar.bindings(NOW, "ana");
+        assert_eq!((bindings.len(), bindings[0].flow), (1, other));
+        assert!(registrar.flow_failed(flow()).is_empty());
+        assert_eq!(registrar.flow_failed(other), ["ana"], "nothing else reaches it");
+        assert!(registrar.bindings(NOW, "ana").is_empty());
+    }
+
+    #[test]
+    fn the_proxies_on_the_way_are_kept_and_too_many_are_refused() {
+        let mut registrar = Registrar::default();
+        let lines = "Contact: <sip:ana@10.0.0.9>\r\nPath: <sip:p1.example;lr>, <sip:p2.example;lr>\r\n";
+        let (answer, _) = registrar.register(NOW, "ana", &register(1, lines), flow());
+        assert!(answer.headers.contains(&("Path".into(), "<sip:p1.example;lr>, <sip:p2.example;lr>".into())));
+        let path = &registrar.bindings(NOW, "ana")[0].path;
+        assert_eq!(*path, ["<sip:p1.example;lr>", "<sip:p2.example;lr>"]);
+        let many = format!("Contact: <sip:ana@10.0.0.9>\r\n{}", "Path: <sip:p.example;lr>\r\n".repeat(5));
+        let (answer, _) = registrar.register(NOW, "ana", &register(2, &many), flow());
+        assert_eq!(answer.code, 513);
     }
 
     #[test]

@@ -108,6 +108,17 @@ pub struct Audio {
     pub direction: Direction,
 }
 
+/// Whether the writer speaks WebRTC: SRTP by DTLS over ICE (RFC 8827).
+pub fn is_webrtc(sdp: &[u8]) -> bool {
+    let mut lines = sdp.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let begins = |with: &[u8]| lines.clone().any(|line| line.starts_with(with));
+    begins(b"a=ice-ufrag:") && begins(b"a=fingerprint:") && {
+        lines.any(|line| {
+            line.starts_with(b"m=audio ") && line.windows(17).any(|part| part == b"UDP/TLS/RTP/SAVPF")
+        })
+    }
+}
+
 impl Audio {
     /// Reads the first audio stream that is not refused. A connection address
     /// of 0.0.0.0 is the old way to hold (RFC 2543).
@@ -200,6 +211,17 @@ fn fixed(payload: u8) -> Option<Codec> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_browser_is_known_by_its_offer() {
+        let head = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
+        let plain = format!("{head}m=audio 9 RTP/AVP 8\r\n");
+        let secure = "a=ice-ufrag:x\r\na=ice-pwd:y\r\na=fingerprint:sha-256 00\r\n";
+        let browser = format!("{head}m=audio 9 UDP/TLS/RTP/SAVPF 8\r\n{secure}");
+        assert!(is_webrtc(browser.as_bytes()) && !is_webrtc(plain.as_bytes()));
+        let without_ice = browser.replace("a=ice-ufrag:x\r\n", "");
+        assert!(!is_webrtc(without_ice.as_bytes()), "nobody could be reached without ICE");
+    }
     use proptest::prelude::*;
 
     fn ours() -> Audio {

@@ -34,6 +34,9 @@ pub trait Tap: Send {
 
     /// A message that could not even be queued.
     fn unsent(&mut self, _flow: Flow) {}
+
+    /// The connection of this flow is gone.
+    fn broken(&mut self, _flow: Flow) {}
 }
 
 /// Nobody looks.
@@ -80,6 +83,11 @@ impl Stack {
         self.transport.tls_address()
     }
 
+    /// See [`Transport::websocket_addresses`].
+    pub fn websocket_addresses(&self) -> [Option<SocketAddr>; 2] {
+        self.transport.websocket_addresses()
+    }
+
     /// See [`Transport::identity`].
     pub fn identity(&mut self, verify: Verify) -> Identity {
         self.transport.identity(verify)
@@ -101,7 +109,10 @@ impl Stack {
                     self.endpoint.receive(now, flow, bytes);
                 }
                 Some(Arrival::Message(..)) => {}
-                Some(Arrival::Broken(flow)) => self.endpoint.flow_failed(now, flow),
+                Some(Arrival::Broken(flow)) => {
+                    tap.broken(flow);
+                    self.endpoint.flow_failed(now, flow);
+                }
                 None => return,
             }
             next = self.transport.try_next();

@@ -1,4 +1,4 @@
-//! UDP, TCP and TLS sockets under a SIP endpoint, of a phone or of the edge.
+//! UDP, TCP, TLS and WebSocket sockets under a SIP endpoint, of a phone or of the edge.
 //!
 //! Datagrams are read where they are used, without a queue between. Each
 //! connection has a task ([`crate::connection`]). A socket on `[::]` serves both
@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::connection::{FromConnection, Limits, Wire, prepare};
 use crate::tls::{self, Certificate, Peer, Verify};
+use crate::ws::{self, Doors, Guest};
 
 /// What arrived.
 #[derive(Debug)]
@@ -30,13 +31,15 @@ pub enum Arrival {
     Broken(Flow),
 }
 
-/// The sockets of one endpoint: UDP and TCP on the same address, TLS on another.
+/// The sockets of one endpoint: UDP and TCP on the same address, TLS and WebSockets
+/// on others.
 #[derive(Debug)]
 pub struct Transport {
     udp: UdpSocket,
     address: SocketAddr,
     listener: TcpListener,
     secure: Option<Secure>,
+    websockets: Doors,
     limits: Limits,
     connections: HashMap<Flow, Connection>,
     /// Whom we connect to by TLS.
@@ -99,6 +102,7 @@ impl Transport {
             udp,
             listener,
             secure: None,
+            websockets: Doors::default(),
             limits,
             connections: HashMap::new(),
             peers: BTreeMap::new(),
@@ -118,6 +122,16 @@ impl Transport {
         Ok(())
     }
 
+    /// Takes WebSockets at `listen` (RFC 7118).
+    pub async fn listen_ws(&mut self, listen: SocketAddr) -> io::Result<()> {
+        self.websockets.open(listen).await
+    }
+
+    /// Takes WebSockets under TLS at `listen` with this certificate.
+    pub async fn listen_wss(&mut self, listen: SocketAddr, certificate: &Arc<Certificate>) -> io::Result<()> {
+        self.websockets.open_tls(listen, certificate).await
+    }
+
     /// The bound address.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -126,6 +140,11 @@ impl Transport {
     /// Where TLS connections are taken, if they are.
     pub fn tls_address(&self) -> Option<SocketAddr> {
         self.secure.as_ref()?.listener.local_addr().ok()
+    }
+
+    /// Where WebSockets are taken, without TLS and with it, if they are.
+    pub fn websocket_addresses(&self) -> [Option<SocketAddr>; 2] {
+        self.websockets.addresses()
     }
 
     /// The number of a peer that we may connect to by TLS. When there are too many
@@ -163,6 +182,10 @@ impl Transport {
                 },
                 accepted = accept_secure(self.secure.as_ref()) => match accepted {
                     Ok((stream, remote)) => self.accept_tls(stream, canonical(remote)),
+                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                },
+                accepted = self.websockets.accept() => match accepted {
+                    Ok(guest) => self.accept_websocket(guest),
                     Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
                 },
                 Some(arrival) = self.arrivals.recv() => {
@@ -250,6 +273,15 @@ impl Transport {
         });
     }
 
+    fn accept_websocket(&mut self, guest: Guest) {
+        let remote = canonical(guest.remote);
+        if self.has_room_for(remote.ip()) {
+            prepare(&guest.stream);
+            let flow = Flow { protocol: guest.protocol(), remote };
+            self.spawn(flow, |wire| ws::serve(wire, guest.stream, guest.acceptor));
+        }
+    }
+
     /// False when there may not be one more, or nobody can be there.
     fn connect(&mut self, flow: Flow, first: Bytes) -> bool {
         if self.connections.len() >= self.limits.connections_max {
@@ -263,6 +295,7 @@ impl Transport {
                 }
             }),
             // Who connected to us cannot be connected to.
+            Protocol::Ws | Protocol::Wss => self.spawn(flow, |_| std::future::ready(())),
             Protocol::Tls(Identity(number)) => {
                 let peer = self.peers.get(&number).cloned();
                 self.spawn(flow, |wire| async move {

@@ -170,6 +170,7 @@ impl Phone {
             from: caller,
             to: Party::new(callee),
             sdp: line.offer(Direction::SendRecv),
+            routes: Vec::new(),
             headers: dial.headers,
             credentials: dial.credentials,
         };
@@ -227,6 +228,11 @@ pub struct Registration {
 }
 
 impl Registration {
+    /// The name that is registered.
+    pub fn username(&self) -> &str {
+        &self.book.credentials.username
+    }
+
     /// Takes the phone off the registrar.
     pub async fn unregister(mut self) -> Result<(), Error> {
         self.task.abort();

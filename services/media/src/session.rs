@@ -145,8 +145,11 @@ impl Session {
             Kind::Rtp => self.rtp_leg(now, slot, &add.offer, random, io)?,
             Kind::Webrtc => {
                 let mut web = Box::new(Web::new(now, io)?);
-                let answer = web.answer(now, &add.offer, io)?;
-                (Via::Web(web), answer)
+                let sdp = match add.offer.as_str() {
+                    "" => web.offer(now, io)?,
+                    offer => web.answer(now, offer, io)?,
+                };
+                (Via::Web(web), sdp)
             }
         };
         self.legs[slot] = Some(Leg::new(now, add.leg.clone(), via, random));
@@ -210,9 +213,7 @@ impl Session {
             (Via::Rtp(wire), true) => wire.answer(&set.sdp, preferred)?,
             (Via::Rtp(wire), false) => return wire.accept(&set.sdp),
             (Via::Web(web), true) => web.answer(now, &set.sdp, io)?,
-            (Via::Web(_), false) => {
-                return Err(Error::BadSdp("webrtc legs offer, they do not answer".into()));
-            }
+            (Via::Web(web), false) => return web.accept(now, &set.sdp, io),
         };
         io.tell(&self.id, op, event::What::LegAnswer(LegAnswer { leg: set.leg, sdp: answer }));
         Ok(())

@@ -6,9 +6,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration, time::Instant};
 use rtp::{Law, outbound::Stamp};
 use str0m::{
     Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig,
-    change::SdpOffer,
+    change::{SdpAnswer, SdpOffer, SdpPendingOffer},
     format::{Codec, FormatParams},
-    media::{Frequency, MediaKind, Mid, Pt},
+    media::{Direction, Frequency, MediaKind, Mid, Pt},
     net::{Protocol, Receive},
     rtp::{RtpPacket, RtpWrite},
     stats::RemoteIngressStats,
@@ -29,6 +29,8 @@ const EVENT: u8 = 126;
 pub struct Web {
     rtc: Rtc,
     mid: Option<Mid>,
+    /// Our offer, until it is answered.
+    offered: Option<SdpPendingOffer>,
     laws: Vec<(u8, Law)>,
     event: Option<u8>,
     connected: bool,
@@ -64,7 +66,34 @@ impl Web {
         let candidate = Candidate::host(io.browser_address, "udp").map_err(internal)?;
         rtc.add_local_candidate(candidate);
         let due = io.instant(now);
-        Ok(Self { rtc, mid: None, laws: vec![], event: None, connected: false, due })
+        Ok(Self { rtc, mid: None, offered: None, laws: vec![], event: None, connected: false, due })
+    }
+
+    /// Our offer of sound both ways, to a browser that is called.
+    pub fn offer(&mut self, now: Duration, io: &mut Io) -> Result<String> {
+        self.rtc.handle_input(Input::Timeout(io.instant(now))).map_err(internal)?;
+        self.drive(io)?;
+        let mut changes = self.rtc.sdp_api();
+        let mid = changes.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
+        let (offer, pending) = changes.apply().ok_or_else(|| internal("nothing to offer"))?;
+        (self.mid, self.offered) = (Some(mid), Some(pending));
+        self.drive(io)?;
+        Ok(offer.to_sdp_string())
+    }
+
+    /// Takes the answer to our offer; what is said again later changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::BadSdp`] or [`Error::NoCommonCodec`].
+    pub fn accept(&mut self, now: Duration, answer: &str, io: &mut Io) -> Result<()> {
+        let bad = |e: String| Error::BadSdp(e);
+        let Some(pending) = self.offered.take() else { return Ok(()) };
+        let answer = SdpAnswer::from_sdp_string(answer).map_err(|e| bad(e.to_string()))?;
+        self.rtc.handle_input(Input::Timeout(io.instant(now))).map_err(internal)?;
+        self.drive(io)?;
+        self.rtc.sdp_api().accept_answer(pending, answer).map_err(|e| bad(e.to_string()))?;
+        self.drive(io)?;
+        self.learn_payloads()
     }
 
     /// Answers the browser's offer, first or later.

@@ -251,8 +251,22 @@ impl Edge {
             Verdict::Granted => {
                 let (answer, change) = self.registrar.register(now, &user, request, flow);
                 let _ = self.stack.endpoint.respond(now, id, &answer);
+                if answer.code == 200 && flow.protocol.is_stream() {
+                    self.follow(now, &user, flow);
+                }
                 self.registered(&directory, &user, change);
             }
+        }
+    }
+
+    /// A phone that is in a call connected anew: what we say next goes there.
+    fn follow(&mut self, now: Duration, user: &str, flow: Flow) {
+        let here = self.registrar.bindings(now, user).into_iter().filter(|binding| binding.flow == flow);
+        let contacts: Vec<_> = here.map(|binding| binding.contact).collect();
+        let legs: Vec<_> =
+            self.phones.iter().filter(|(_, name)| *name == user).map(|(leg, _)| *leg).collect();
+        for (leg, contact) in legs.iter().flat_map(|leg| contacts.iter().map(move |at| (*leg, at))) {
+            self.stack.endpoint.moved(leg, contact, flow);
         }
     }
 

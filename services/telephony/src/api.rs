@@ -26,14 +26,18 @@ pub struct Api {
     pub address: SocketAddr,
     /// Where peers reach us by TLS, if they can.
     pub tls: Option<SocketAddr>,
+    /// The same by WebSocket, without TLS and with it.
+    pub ws: Option<SocketAddr>,
+    pub wss: Option<SocketAddr>,
 }
 
 #[tonic::async_trait]
 impl Contract for Api {
     async fn r#where(&self, _: Request<WhereRequest>) -> Result<Response<WhereReply>, Status> {
         let address = self.address.to_string();
-        let tls = self.tls.map(|tls| tls.to_string()).unwrap_or_default();
-        Ok(Response::new(WhereReply { udp: address.clone(), tcp: address, tls }))
+        let text = |at: Option<SocketAddr>| at.map(|at| at.to_string()).unwrap_or_default();
+        let [tls, ws, wss] = [self.tls, self.ws, self.wss].map(text);
+        Ok(Response::new(WhereReply { udp: address.clone(), tcp: address, tls, ws, wss }))
     }
 
     async fn hang_up(&self, request: Request<HangUpRequest>) -> Result<Response<HangUpReply>, Status> {

@@ -20,6 +20,8 @@ pub struct Config {
     pub public_address: String,
     pub other_address: String,
     pub tls_listen: String,
+    pub ws_listen: String,
+    pub wss_listen: String,
     pub certificate_file: PathBuf,
     pub private_key_file: PathBuf,
     pub realm: String,
@@ -85,13 +87,27 @@ impl Config {
         Ok(given.map(|text| text.parse()).transpose()?)
     }
 
-    /// Where TLS is received and by what certificate, if it is.
-    pub fn tls(&self) -> anyhow::Result<Option<(SocketAddr, Arc<Certificate>)>> {
-        if self.tls_listen.is_empty() {
+    /// Where TLS is received, if it is.
+    pub fn tls(&self) -> anyhow::Result<Option<SocketAddr>> {
+        place(&self.tls_listen, "tls_listen")
+    }
+
+    /// Where WebSockets are taken, if they are.
+    pub fn ws(&self) -> anyhow::Result<Option<SocketAddr>> {
+        place(&self.ws_listen, "ws_listen")
+    }
+
+    /// Where WebSockets under TLS are taken, if they are.
+    pub fn wss(&self) -> anyhow::Result<Option<SocketAddr>> {
+        place(&self.wss_listen, "wss_listen")
+    }
+
+    /// Our certificate, where anything is received under TLS.
+    pub fn certificate(&self) -> anyhow::Result<Option<Arc<Certificate>>> {
+        if self.tls_listen.is_empty() && self.wss_listen.is_empty() {
             return Ok(None);
         }
-        let certificate = Certificate::open(&self.certificate_file, &self.private_key_file)?;
-        Ok(Some((self.tls_listen.parse().context("tls_listen")?, certificate)))
+        Ok(Some(Certificate::open(&self.certificate_file, &self.private_key_file)?))
     }
 
     /// The limits of the guard against scanners.
@@ -102,6 +118,11 @@ impl Config {
             ..sip::guard::Limits::default()
         }
     }
+}
+
+fn place(listen: &str, setting: &'static str) -> anyhow::Result<Option<SocketAddr>> {
+    let given = Some(listen).filter(|text| !text.is_empty());
+    given.map(str::parse).transpose().context(setting)
 }
 
 /// The source address of the route to the outside; no packet is sent.

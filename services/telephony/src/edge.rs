@@ -104,11 +104,19 @@ pub struct Commands(mpsc::Receiver<Command>);
 pub async fn listen(config: &Config) -> anyhow::Result<(Transport, Option<Arc<Certificate>>)> {
     let limits = Limits { receive_buffer: config.receive_buffer, ..Limits::default() };
     let mut transport = Transport::bind(config.sip_listen, limits).await?;
-    let tls = config.tls()?;
+    let certificate = config.certificate()?;
+    let tls = config.tls()?.zip(certificate.clone());
+    let wss = config.wss()?.zip(certificate.clone());
     if let Some((listen, certificate)) = &tls {
         transport.listen_tls(*listen, certificate).await.context("tls_listen")?;
     }
-    Ok((transport, tls.map(|(_, certificate)| certificate)))
+    if let Some(listen) = config.ws()? {
+        transport.listen_ws(listen).await.context("ws_listen")?;
+    }
+    if let Some((listen, certificate)) = &wss {
+        transport.listen_wss(*listen, certificate).await.context("wss_listen")?;
+    }
+    Ok((transport, certificate))
 }
 
 impl Edge {
@@ -126,6 +134,8 @@ impl Edge {
         settings.session = Some(config.session());
         settings.other_host = config.other()?;
         settings.tls_port = transport.tls_address().map_or(0, |address| address.port());
+        let websockets = transport.websocket_addresses().map(|at| at.map_or(0, |address| address.port()));
+        [settings.ws_port, settings.wss_port] = websockets;
         let tokens = Tokens::new(chassis::random::key());
         Ok(Self {
             stack: Stack::new(Endpoint::new(settings, chassis::random::key()), transport),
@@ -158,7 +168,10 @@ impl Edge {
             let due = self.drain();
             let due = self.stack.at(due);
             tokio::select! {
-                arrival = self.stack.arrival() => self.stack.receive(arrival, &mut self.gate),
+                arrival = self.stack.arrival() => {
+                    self.stack.receive(arrival, &mut self.gate);
+                    self.let_go_of_broken();
+                }
                 Some(command) = commands.0.recv() => self.command(command, &mut commands),
                 () = tokio::time::sleep_until(due) => {}
                 _ = look.tick() => self.look(),
@@ -201,6 +214,17 @@ impl Edge {
                 self.carriers.answered(now, id, code, response.as_ref(), &self.stack.endpoint);
             }
             event => self.on_leg_event(now, event),
+        }
+    }
+
+    /// Phones whose connections are gone are gone until they register anew.
+    fn let_go_of_broken(&mut self) {
+        for flow in std::mem::take(&mut self.gate.broken) {
+            let gone = self.registrar.flow_failed(flow);
+            if !gone.is_empty() {
+                let directory = self.directory.borrow().clone();
+                gone.iter().for_each(|user| self.phone_vanished(&directory, user));
+            }
         }
     }
 

@@ -25,6 +25,8 @@ pub struct Gate {
     pub probes: Guard,
     pub proven: Proven,
     pub ladders: Ladders,
+    /// Connections that are gone; whoever was reached by them is not there any more.
+    pub broken: Vec<Flow>,
     directory: watch::Receiver<Arc<Directory>>,
     never_silenced: Blocks<()>,
 }
@@ -43,6 +45,7 @@ impl Gate {
             probes: Guard::new(config.guard()),
             proven: Proven::default(),
             ladders: Ladders::default(),
+            broken: Vec::new(),
             directory,
         }
     }
@@ -84,6 +87,11 @@ impl Tap for Gate {
 
     fn unsent(&mut self, _: Flow) {
         metrics::counter!("telephony_sends_failed_total").increment(1);
+    }
+
+    /// Taken by the edge after each batch of arrivals.
+    fn broken(&mut self, flow: Flow) {
+        self.broken.push(flow);
     }
 }
 

@@ -201,14 +201,20 @@ impl Session {
         session
     }
 
-    /// Adds a party that speaks plain RTP. Without an offer the gateway makes one.
-    pub async fn add_rtp(&mut self, leg: &LegId, offer: Option<&[u8]>) -> u64 {
-        self.add(leg, Kind::Rtp, offer.unwrap_or_default()).await
+    /// Adds a party that speaks plain RTP; the gateway makes the offer.
+    pub async fn add_rtp(&mut self, leg: &LegId) -> u64 {
+        self.add(leg, Kind::Rtp, &[]).await
     }
 
-    /// Adds a browser, from its offer.
+    /// Adds a browser, from its offer. Without one the gateway makes one.
     pub async fn add_browser(&mut self, leg: &LegId, offer: &[u8]) -> u64 {
         self.add(leg, Kind::Webrtc, offer).await
+    }
+
+    /// Adds who offered in SIP, by whatever the offer is of.
+    pub async fn add_offered(&mut self, leg: &LegId, offer: &[u8]) -> u64 {
+        let kind = if sip::sdp::is_webrtc(offer) { Kind::Webrtc } else { Kind::Rtp };
+        self.add(leg, kind, offer).await
     }
 
     async fn add(&mut self, leg: &LegId, kind: Kind, offer: &[u8]) -> u64 {

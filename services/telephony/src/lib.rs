@@ -53,6 +53,8 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     let (transport, certificate) = edge::listen(&config).await?;
     let address = SocketAddr::new(config.address()?, transport.address().port());
     let tls = transport.tls_address().map(|tls| SocketAddr::new(address.ip(), tls.port()));
+    let websockets = transport.websocket_addresses();
+    let [ws, wss] = websockets.map(|at| at.map(|at| SocketAddr::new(address.ip(), at.port())));
 
     // The streams to our peers outlive the drain: running calls need them.
     let stop = Drain::new();
@@ -86,7 +88,7 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     tracing::info!(%address, "sip edge listens");
 
     let ending = tokio::spawn(end(config.drain_wait_ms, shared.clone(), drain, stop.clone()));
-    let api = EdgeServer::new(api::Api { shared, address, tls });
+    let api = EdgeServer::new(api::Api { shared, address, tls, ws, wss });
     let routes = tonic::service::Routes::new(api);
     let served = chassis::grpc::serve(deps.listener, routes, deps.credentials, stop.clone()).await;
     stop.start();

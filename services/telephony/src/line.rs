@@ -7,6 +7,7 @@ use bytes::Bytes;
 use chassis::{Credentials, grpc::Channel};
 use proto::line::v1::line_client::LineClient;
 use proto::line::v1::{Ended, Held, Muted, Ring, Sdp, Talking, ToLine, to_line};
+use sip::registrar::Binding;
 use sip::{OutboundInvite, Party, Uri};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -44,9 +45,19 @@ pub enum Device {
     Phone {
         username: String,
         leg: Option<PhoneLeg>,
+        /// The agent's further phones while they ring: the first to answer has the call.
+        others: Vec<PhoneLeg>,
+        /// Its sound is WebRTC.
+        in_browser: bool,
     },
     /// A number outside.
     Trunk(Box<Dialling>),
+}
+
+impl Device {
+    pub fn phone(username: String, leg: Option<PhoneLeg>, in_browser: bool) -> Self {
+        Self::Phone { username, leg, others: Vec::new(), in_browser }
+    }
 }
 
 impl Line {
@@ -86,9 +97,38 @@ impl Line {
         self.tell(to_line::What::Ended(Ended { cause })).await;
     }
 
-    /// Whether this is the phone's leg.
+    /// Whether this is the phone's leg, or of one that rings beside it.
     pub fn is_phone(&self, leg: sip::LegId) -> bool {
-        self.sip_leg() == Some(leg)
+        let beside = |others: &[PhoneLeg]| others.iter().any(|other| other.leg() == leg);
+        let beside = matches!(&self.device, Device::Phone { others, .. } if beside(others));
+        self.sip_leg() == Some(leg) || beside
+    }
+
+    /// Whether several phones ring.
+    pub fn rings_many(&self) -> bool {
+        matches!(&self.device, Device::Phone { others, .. } if !others.is_empty())
+    }
+
+    /// This phone answered: the others stop to ring.
+    pub fn won(&mut self, winner: sip::LegId) {
+        let Device::Phone { leg, others, .. } = &mut self.device else { return };
+        if let Some(at) = others.iter().position(|other| other.leg() == winner) {
+            *leg = Some(others.swap_remove(at));
+        }
+        others.clear();
+    }
+
+    /// This phone does not ring any more; whether another does.
+    pub fn lost(&mut self, loser: sip::LegId) -> bool {
+        let Device::Phone { leg, others, .. } = &mut self.device else { return false };
+        others.retain(|other| other.leg() != loser);
+        if leg.as_ref().is_some_and(|leg| leg.leg() == loser) {
+            let next = others.pop();
+            let rings = next.is_some();
+            *leg = next.or(leg.take());
+            return rings;
+        }
+        true
     }
 
     fn sip_leg(&self) -> Option<sip::LegId> {
@@ -194,35 +234,52 @@ pub struct Caller {
     pub name: Option<String>,
 }
 
-/// Sends INVITE to the preferred phone of a user. `None`: none is registered.
-pub async fn ring_phone(
+/// Whether the phone that the user prefers, or registered last, is one in a browser.
+pub async fn phone_in_browser(edge: &Handle, username: String) -> bool {
+    let preferred = move |edge: &mut Edge, now| {
+        edge.registrar.bindings(now, &username).first().map(|b| b.flow.protocol.is_websocket())
+    };
+    edge.ask(preferred).await.flatten().unwrap_or_default()
+}
+
+/// Sends INVITE to the phones of a user that take this description: those in
+/// browsers, or the others. Empty: none is registered.
+pub async fn ring_phones(
     edge: &Handle,
     of: (TenantId, CallId),
-    username: String,
+    (username, in_browser): (String, bool),
     caller: Caller,
     sdp: Bytes,
     signals: mpsc::Sender<Signal>,
-) -> Option<PhoneLeg> {
+) -> Vec<PhoneLeg> {
     let invite = move |edge: &mut Edge, now| {
-        let binding = edge.registrar.bindings(now, &username).into_iter().next()?;
-        let mut from = Party::new(Uri { scheme: "sip".to_owned(), ..binding.contact.clone() });
-        from.uri.user = Some(caller.number).filter(|n| !n.is_empty());
-        from.uri.params.clear();
-        from.display = caller.name;
-        let invite = OutboundInvite {
-            flow: binding.flow,
-            uri: binding.contact.clone(),
-            from,
-            to: Party::new(binding.contact),
-            sdp,
-            headers: Vec::new(),
-            credentials: None,
-        };
-        let leg = edge.stack.endpoint.invite(now, invite).ok()?;
-        edge.adopt(leg, &of.0, &of.1, signals);
-        edge.phones.insert(leg, username);
-        Some(leg)
+        let mut bindings = edge.registrar.bindings(now, &username);
+        bindings.retain(|binding| binding.flow.protocol.is_websocket() == in_browser);
+        let rings = bindings.into_iter().filter_map(|binding| {
+            let leg = edge.stack.endpoint.invite(now, invitation(binding, &caller, sdp.clone())).ok()?;
+            edge.adopt(leg, &of.0, &of.1, signals.clone());
+            edge.phones.insert(leg, username.clone());
+            Some(leg)
+        });
+        rings.collect::<Vec<_>>()
     };
-    let leg = edge.ask(invite).await.flatten()?;
-    Some(PhoneLeg::new(edge.clone(), leg))
+    let legs = edge.ask(invite).await.unwrap_or_default();
+    legs.into_iter().map(|leg| PhoneLeg::new(edge.clone(), leg)).collect()
+}
+
+fn invitation(binding: Binding, caller: &Caller, sdp: Bytes) -> OutboundInvite {
+    let mut from = Party::new(Uri { scheme: "sip".to_owned(), ..binding.contact.clone() });
+    from.uri.user = Some(caller.number.clone()).filter(|n| !n.is_empty());
+    from.uri.params.clear();
+    from.display.clone_from(&caller.name);
+    OutboundInvite {
+        flow: binding.flow,
+        uri: binding.contact.clone(),
+        from,
+        to: Party::new(binding.contact),
+        sdp,
+        routes: binding.path,
+        headers: Vec::new(),
+        credentials: None,
+    }
 }

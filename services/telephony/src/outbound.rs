@@ -232,6 +232,7 @@ pub async fn invite(
             from: Party::new(from.clone()),
             to: Party::new(callee),
             sdp,
+            routes: Vec::new(),
             // RFC 3325: who we vouch for, towards a carrier that trusts us.
             headers: vec![("P-Asserted-Identity".to_owned(), format!("<{from}>"))],
             credentials,

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import { buildSync } from "esbuild";
 import { chromium } from "playwright-core";
 
 const SOON = 30_000;
@@ -26,7 +27,12 @@ const browser = await chromium.launch({
     "--allow-loopback-in-peer-connection",
   ],
 });
-const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: "en-GB" });
+const context = await browser.newContext({
+  viewport: { width: 1440, height: 900 },
+  locale: "en-GB",
+  // The certificate of SIP over WebSocket is the story's own.
+  ignoreHTTPSErrors: true,
+});
 await context.grantPermissions(["microphone"], { origin: base });
 await context.addInitScript(() => localStorage.setItem("trunkline.e2e", "1"));
 const page = await context.newPage();
@@ -118,7 +124,104 @@ async function faults(path, scheme) {
   return result.violations.map((fault) => `${path} ${scheme}: ${fault.id} at ${fault.nodes[0].target}`);
 }
 
+// JsSIP as one script for the page.
+function jssip() {
+  const entry = createRequire(import.meta.url).resolve("jssip");
+  const built = buildSync({ entryPoints: [entry], bundle: true, format: "iife", globalName: "JsSIP", write: false });
+  return `${built.outputFiles[0].text}; window.JsSIP = JsSIP;`;
+}
+
+// Waits for something of the page's SIP phone.
+const phone = async (what) => {
+  const found = await page.waitForFunction(what, undefined, { timeout: SOON });
+  return found.jsonValue();
+};
+
 const actions = {
+  /** A SIP phone in the page, which is none of ours: JsSIP, registered. */
+  async sip_phone({ url, user, password }) {
+    await page.goto(`${base}/login`);
+    await page.evaluate(jssip());
+    return page.evaluate(
+      ({ url, user, password, limit }) =>
+        new Promise((resolve, reject) => {
+          const sockets = [new window.JsSIP.WebSocketInterface(url)];
+          const uri = `sip:${user}@localhost`;
+          const ua = new window.JsSIP.UA({ sockets, uri, password, register_expires: 60 });
+          const phone = { ua, session: null, over: null, from: null };
+          window.__phone = phone;
+          const listen = (connection) =>
+            connection.addEventListener("track", ({ track }) => {
+              const remoteStream = new MediaStream([track]);
+              // Chromium gives sound of a peer to others only while it is played.
+              const player = new Audio();
+              player.srcObject = remoteStream;
+              void player.play();
+              window.__trunkline = { remoteStream };
+            });
+          ua.on("newRTCSession", ({ session, originator }) => {
+            Object.assign(phone, { session, over: null, from: null });
+            if (originator === "remote") phone.from = session.remote_identity.uri.user;
+            if (session.connection) listen(session.connection);
+            else session.on("peerconnection", ({ peerconnection }) => listen(peerconnection));
+            for (const end of ["ended", "failed"]) {
+              session.on(end, ({ originator, cause }) => {
+                phone.over = `${originator}: ${cause}`;
+              });
+            }
+          });
+          ua.on("registered", () => resolve(ua.contact.uri.toString()));
+          ua.on("registrationFailed", ({ cause }) => reject(new Error(`registration: ${cause}`)));
+          setTimeout(() => reject(new Error("never registered")), limit);
+          ua.start();
+        }),
+      { url, user, password, limit: SOON },
+    );
+  },
+  /** The number that rings the phone. */
+  async sip_rings() {
+    return phone(() => window.__phone.from);
+  },
+  async sip_answers() {
+    await page.evaluate(() => window.__phone.session.answer({ mediaConstraints: { audio: true, video: false } }));
+    await phone(() => window.__phone.session.isEstablished());
+  },
+  async sip_calls(user) {
+    await page.evaluate((user) => {
+      window.__phone.ua.call(`sip:${user}@localhost`, { mediaConstraints: { audio: true, video: false } });
+    }, user);
+    await phone(() => window.__phone.session !== null);
+  },
+  async sip_talks() {
+    await phone(() => window.__phone.session.isEstablished());
+  },
+  async sip_holds(on) {
+    await page.evaluate(
+      (on) =>
+        new Promise((resolve, reject) => {
+          const { session } = window.__phone;
+          if (!(on ? session.hold({}, resolve) : session.unhold({}, resolve))) reject(new Error("not now"));
+        }),
+      on,
+    );
+  },
+  async sip_hangs_up() {
+    await page.evaluate(() => window.__phone.session.terminate());
+  },
+  /** Who ended the call, and why. */
+  async sip_over() {
+    return phone(() => window.__phone.over);
+  },
+  /** The network goes away without a word, and comes back. */
+  async sip_reconnects() {
+    await page.evaluate(
+      () =>
+        new Promise((resolve) => {
+          window.__phone.ua.once("registered", resolve);
+          window.__phone.ua.transport.socket._ws.close();
+        }),
+    );
+  },
   async log_in({ email, password }) {
     await page.goto(`${base}/login`);
     await page.locator("input[type=email]").fill(email);

@@ -117,7 +117,9 @@ impl Endpoint {
         let port = match flow.protocol {
             Protocol::Udp => config.udp_port,
             Protocol::Tls(_) if config.tls_port != 0 => config.tls_port,
-            Protocol::Tcp | Protocol::Tls(_) => config.tcp_port,
+            Protocol::Ws if config.ws_port != 0 => config.ws_port,
+            Protocol::Wss if config.wss_port != 0 => config.wss_port,
+            Protocol::Tcp | Protocol::Tls(_) | Protocol::Ws | Protocol::Wss => config.tcp_port,
         };
         let other = config.other_host.filter(|_| flow.remote.is_ipv4() != config.host.is_ipv4());
         SocketAddr::new(other.unwrap_or(config.host), port)
@@ -129,7 +131,7 @@ impl Endpoint {
         let uri = Uri::sip(&self.config.contact_user, self.sent_by(flow));
         match flow.protocol {
             Protocol::Udp => uri,
-            protocol => uri.with_param("transport", protocol.name()),
+            protocol => uri.with_param("transport", protocol.transport()),
         }
     }
 }

@@ -162,7 +162,7 @@ impl Endpoint {
             to: &invite.to.to_string(),
             call_id: &call_id,
             cseq: 1,
-            routes: &[],
+            routes: &invite.routes,
             headers: &headers,
             sdp: Some(invite.sdp.clone()),
         })?;
@@ -183,6 +183,17 @@ impl Endpoint {
             }
         }
         Ok(id)
+    }
+
+    /// The peer of a leg says by a registration that it is at another connection
+    /// now, by the contact that it is known by (RFC 5626 §4.3).
+    pub fn moved(&mut self, id: LegId, contact: &Uri, flow: super::Flow) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let target = &leg.dialog.target;
+        let same = (&target.user, &target.host, target.port) == (&contact.user, &contact.host, contact.port);
+        if same && leg.dialog.flow.protocol.is_stream() {
+            leg.dialog.flow = flow;
+        }
     }
 
     pub(super) fn set_inviting(&mut self, id: LegId, key: &Key) {

@@ -54,6 +54,10 @@ impl Dialog {
         if self.flow.protocol.is_stream() {
             return self.flow;
         }
+        // RFC 5626 §4.3: it wants to be reached by the flow that it opened.
+        if self.target.param("ob").is_some() {
+            return self.flow;
+        }
         let routed = self.routes.first().and_then(|r| route_uri(r));
         let Some(address) = routed.as_ref().unwrap_or(&self.target).address() else {
             return self.flow;
@@ -97,8 +101,12 @@ pub(crate) fn contact(headers: &sipx_sip::Headers) -> Option<Uri> {
 /// The Record-Route values, one per hop, in order of the message. What is no SIP
 /// address is no hop.
 pub(crate) fn record_routes(headers: &sipx_sip::Headers) -> Vec<String> {
-    let name = sipx_sip::HeaderName::RecordRoute;
-    let lines: Vec<String> = headers.get_all(&name).map(|h| crate::uri::text(&h.value())).collect();
+    hops(headers, &sipx_sip::HeaderName::RecordRoute)
+}
+
+/// The SIP addresses of a header that lists proxies.
+pub(crate) fn hops(headers: &sipx_sip::Headers, name: &sipx_sip::HeaderName) -> Vec<String> {
+    let lines: Vec<String> = headers.get_all(name).map(|h| crate::uri::text(&h.value())).collect();
     let hops = lines.iter().flat_map(|line| split_list(line));
     hops.filter(|hop| route_uri(hop).as_ref().is_some_and(is_sip)).collect()
 }
@@ -166,6 +174,8 @@ mod tests {
         assert_eq!(nat.next_hop().remote, "203.0.113.7:41000".parse().unwrap());
         let open = dialog(&[], "sip:x@198.51.100.1:5070", "192.0.2.1:5060");
         assert_eq!(open.next_hop().remote, "198.51.100.1:5070".parse().unwrap());
+        let own_flow = dialog(&[], "sip:x@198.51.100.1:5070;ob", "192.0.2.1:5060");
+        assert_eq!(own_flow.next_hop().remote, "192.0.2.1:5060".parse().unwrap());
         let named = dialog(&[], "sip:x@carrier.example", "192.0.2.1:5060");
         assert_eq!(named.next_hop().remote, "192.0.2.1:5060".parse().unwrap());
     }

@@ -32,6 +32,7 @@ use crate::message::Message;
 use crate::read::{Refusal, read};
 use crate::{Party, Tokens, Uri};
 
+pub(crate) use dialog::hops;
 pub use event::{Ended, Event, IncomingInvite};
 pub use flow::{Flow, Identity, Protocol};
 use leg::Leg;
@@ -75,6 +76,10 @@ pub struct Config {
     pub tcp_port: u16,
     /// The advertised TLS port; 0: nobody can connect to us by TLS.
     pub tls_port: u16,
+    /// The advertised ports of WebSockets, without TLS and with it; 0: none there.
+    pub ws_port: u16,
+    /// See `ws_port`.
+    pub wss_port: u16,
     /// The user part of our Contact.
     pub contact_user: String,
     /// User-Agent and Server.
@@ -98,6 +103,8 @@ impl Config {
             udp_port: address.port(),
             tcp_port: address.port(),
             tls_port: 0,
+            ws_port: 0,
+            wss_port: 0,
             contact_user: "trunkline".to_owned(),
             agent: "Trunkline".to_owned(),
             legs_max: 20_000,
@@ -144,6 +151,8 @@ pub struct OutboundInvite {
     pub to: Party,
     /// The offer.
     pub sdp: Bytes,
+    /// Route values, the next hop first.
+    pub routes: Vec<String>,
     /// Header lines to add.
     pub headers: Vec<(String, String)>,
     /// For a peer that answers 401 or 407.

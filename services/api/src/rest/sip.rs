@@ -16,7 +16,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(sip_server))
 }
 
-/// Where carriers and phones send SIP, each as `host:port`.
+/// Where carriers and phones send SIP, each as `host:port`; by WebSocket as `ws://host:port`.
 #[derive(Serialize, ToSchema)]
 struct SipServer {
     udp: String,
@@ -24,6 +24,12 @@ struct SipServer {
     /// Absent: not by TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<String>,
+    /// Absent: not by WebSocket without TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ws: Option<String>,
+    /// Absent: not by WebSocket under TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wss: Option<String>,
 }
 
 #[utoipa::path(get, path = "/v1/sip-server", operation_id = "getSipServer", tag = "trunks",
@@ -31,6 +37,7 @@ struct SipServer {
 async fn sip_server(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<SipServer>> {
     caller.may(Permission::Directory)?;
     let place = app.telephony().r#where(WhereRequest {}).await?.into_inner();
-    let tls = Some(place.tls).filter(|tls| !tls.is_empty());
-    Ok(Json(SipServer { udp: place.udp, tcp: place.tcp, tls }))
+    let given = |at: String, scheme: &str| (!at.is_empty()).then(|| format!("{scheme}{at}"));
+    let (ws, wss) = (given(place.ws, "ws://"), given(place.wss, "wss://"));
+    Ok(Json(SipServer { udp: place.udp, tcp: place.tcp, tls: given(place.tls, ""), ws, wss }))
 }

@@ -9,7 +9,7 @@ use types::{AgentId, HangupCause, LegId, Millis, OfferOutcome, QueueId, Reservat
 use super::{Calling, Driver, MEDIA_TIMEOUT_MS, PhoneLeg, Signal};
 use crate::events;
 use crate::ivr;
-use crate::line::{Device, Line};
+use crate::line::{Device, Line, phone_in_browser};
 use crate::queue::Wish;
 
 impl Driver {
@@ -125,7 +125,10 @@ impl Driver {
             self.media = Some(media);
             return;
         }
-        media.add_rtp(&leg, self.offer.take().as_deref()).await;
+        match self.offer.take() {
+            Some(offer) => media.add_offered(&leg, &offer).await,
+            None => media.add_rtp(&leg).await,
+        };
         self.media = Some(media);
         self.media_due = Some(chassis::clock::now() + MEDIA_TIMEOUT_MS);
     }
@@ -234,10 +237,14 @@ impl Driver {
         let device = match line.split_once(':') {
             Some(("web", address)) => self.ring_browser(address, &leg, &agent, &reservation),
             Some(("sip", username)) => {
+                let in_browser = phone_in_browser(&self.shared.edge, username.to_owned()).await;
                 if let Some(media) = &mut self.media {
-                    media.add_rtp(&leg, None).await;
+                    match in_browser {
+                        true => media.add_browser(&leg, &[]).await,
+                        false => media.add_rtp(&leg).await,
+                    };
                 }
-                Some(Device::Phone { username: username.to_owned(), leg: None })
+                Some(Device::phone(username.to_owned(), None, in_browser))
             }
             _ => None,
         };
@@ -254,9 +261,10 @@ impl Driver {
     async fn take_own(&mut self, leg: LegId, own: Calling) {
         let Calling { username, leg: phone, offer } = own;
         if let Some(media) = &mut self.media {
-            media.add_rtp(&leg, Some(&offer)).await;
+            media.add_offered(&leg, &offer).await;
         }
-        let mut line = Line::new(Device::Phone { username, leg: Some(phone) });
+        let in_browser = sip::sdp::is_webrtc(&offer);
+        let mut line = Line::new(Device::phone(username, Some(phone), in_browser));
         line.remote = Some(offer);
         self.lines.insert(leg, line);
     }

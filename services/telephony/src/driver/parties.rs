@@ -141,7 +141,7 @@ impl Driver {
         let dialling = Dialling::new(number, ways);
         self.lines.insert(leg.clone(), Line::new(Device::Trunk(Box::new(dialling))));
         if let Some(media) = &mut self.media {
-            media.add_rtp(&leg, None).await;
+            media.add_rtp(&leg).await;
         }
     }
 

@@ -88,9 +88,13 @@ impl Driver {
         };
         let party = party.ok_or(481_u16)?;
         let line = self.lines.get(&party).ok_or(481_u16)?;
-        let own = matches!(&line.device, Device::Phone { username, .. } if *username == dialled.username);
-        if !own || !line.accepted {
+        let Device::Phone { username, in_browser, .. } = &line.device else { return Err(403) };
+        if *username != dialled.username || !line.accepted {
             return Err(403);
+        }
+        // The sound of a browser cannot go back to a first dialog: each is a peer of its own.
+        if *in_browser || dialled.offer.as_deref().is_some_and(sip::sdp::is_webrtc) {
+            return Err(488);
         }
         if line.second.is_some() {
             return Err(486);

@@ -11,7 +11,7 @@ use types::fact::{Figures, Heard};
 use types::{HangupCause, LegId, OfferOutcome};
 
 use super::{Driver, Signal};
-use crate::line::{Caller, Device, Line, ring_phone};
+use crate::line::{Caller, Device, Line, ring_phones};
 
 impl Driver {
     pub(super) async fn on_signal(&mut self, signal: Signal) {
@@ -100,7 +100,14 @@ impl Driver {
             return self.on_own_phone(leg, &event).await;
         };
         match event {
-            Event::Answered { response, .. } => self.phone_answered(party, response.sdp()).await,
+            Event::Answered { response, .. } => {
+                if let Some(line) = self.lines.get_mut(&party) {
+                    line.won(leg);
+                }
+                self.phone_answered(party, response.sdp()).await;
+            }
+            // Of several that ring nobody knows which will answer.
+            Event::Progress { .. } if self.lines.get(&party).is_some_and(Line::rings_many) => {}
             Event::Progress { response, .. } => self.phone_progress(party, response.sdp()).await,
             Event::Refer { replaces: Some(other), .. } => {
                 match self.second_party(other) == Some(party.clone()) {
@@ -114,7 +121,9 @@ impl Driver {
             }
             Event::Failed { code, .. } => {
                 let outcome = match code {
+                    // The agent says no by one phone for all of them.
                     486 | 600 | 603 => OfferOutcome::Declined,
+                    _ if self.lines.get_mut(&party).is_some_and(|line| line.lost(leg)) => return,
                     _ => OfferOutcome::DeviceOffline,
                 };
                 self.input(Input::LineRefused { leg: party, outcome }).await;
@@ -247,7 +256,7 @@ impl Driver {
     async fn line_ready(&mut self, party: LegId, sdp: String) {
         let Some(line) = self.lines.get_mut(&party) else { return };
         let was_ready = std::mem::replace(&mut line.ready, true);
-        let username = match &line.device {
+        let phones = match &line.device {
             Device::Browser(_) => {
                 // Once more when the page was loaded anew.
                 line.answer(&sdp).await;
@@ -263,18 +272,19 @@ impl Driver {
                 let own = own.leg();
                 return self.own_phone_ready(party, own, sdp.into()).await;
             }
-            Device::Phone { username, .. } => username.clone(),
+            Device::Phone { username, in_browser, .. } => (username.clone(), *in_browser),
         };
         let ledger = self.call.ledger();
         let caller = Caller { number: ledger.from.clone(), name: ledger.caller_name.clone() };
         let (edge, signals) = (self.shared.edge.clone(), self.signals.clone());
         let of = (self.tenant.clone(), ledger.call.clone());
-        let rung = ring_phone(&edge, of, username, caller, sdp.into(), signals).await;
-        let offline = rung.is_none();
+        let mut rung = ring_phones(&edge, of, phones, caller, sdp.into(), signals).await.into_iter();
+        let first = rung.next();
+        let offline = first.is_none();
         if let Some(line) = self.lines.get_mut(&party)
-            && let Device::Phone { leg, .. } = &mut line.device
+            && let Device::Phone { leg, others, .. } = &mut line.device
         {
-            *leg = rung;
+            (*leg, *others) = (first, rung.collect());
         }
         if offline {
             let outcome = OfferOutcome::DeviceOffline;

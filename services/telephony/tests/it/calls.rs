@@ -191,6 +191,50 @@ async fn a_registered_phone_rings_answers_and_the_caller_hangs_up() {
 }
 
 #[tokio::test]
+async fn all_phones_of_an_agent_ring_and_the_first_to_answer_has_the_call() {
+    let world = World::new(by_address("127.0.0.1")).await;
+    let desk = world.ana_registers(Protocol::Udp).await;
+    let mobile = world.ana_registers(Protocol::Tcp).await;
+    let gone = world.ana_registers(Protocol::Udp).await;
+    let refuses = world.ana_registers(Protocol::Udp).await;
+    drop(gone);
+    world.flow_queues();
+    let caller = world.phone(Protocol::Udp).await;
+    let call = caller.call(Dial::new(world.edge, NUMBER).from("0722000111")).await.unwrap();
+    world.queue_reserves_ana().await;
+    let ringing = desk.0.incoming(SOON).await.unwrap();
+    ringing.ring().await.unwrap();
+    // One that cannot take it does not end it for the others.
+    refuses.0.incoming(SOON).await.unwrap().reject(480).await.unwrap();
+    let agent = mobile.0.incoming(SOON).await.unwrap().answer().await.unwrap();
+    assert_eq!(ringing.wait_ended(SOON).await.unwrap(), Over::Cancelled);
+    call.hang_up().await.unwrap();
+    assert_eq!(agent.wait_ended(SOON).await.unwrap(), Over::ByPeer(None));
+    let facts = world.facts().await;
+    let CallEvent::Ended { by, stage, .. } = &facts.last().unwrap().event else { panic!() };
+    assert_eq!((*by, *stage), (Party::Caller, Stage::Talking));
+}
+
+#[tokio::test]
+async fn who_refuses_by_one_phone_refuses_by_all() {
+    let world = World::new(by_address("127.0.0.1")).await;
+    let desk = world.ana_registers(Protocol::Udp).await;
+    let (_call, ringing, _mobile) = world.ringing_at_ana(NUMBER).await;
+    let other = desk.0.incoming(SOON).await.unwrap();
+    other.ring().await.unwrap();
+    ringing.reject(603).await.unwrap();
+    assert_eq!(other.wait_ended(SOON).await.unwrap(), Over::Cancelled);
+    let outcome = world
+        .peers
+        .queue("outcome", |r| match &r.what {
+            Some(caller_request::What::OfferEnded(ended)) => Some(ended.outcome.clone()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(outcome, "declined");
+}
+
+#[tokio::test]
 async fn without_auto_connect_the_caller_pays_only_when_an_agent_answers() {
     let world = World::new(by_address("127.0.0.1")).await;
     let (call, ringing, _ana) = world.ringing_at_ana(QUIET_NUMBER).await;

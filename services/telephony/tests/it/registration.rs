@@ -35,6 +35,19 @@ async fn a_phone_registers_with_digest_and_its_agent_becomes_available() {
 }
 
 #[tokio::test]
+async fn a_phone_whose_connection_is_gone_is_not_there_any_more() {
+    let world = World::new(by_address("203.0.113.0/24")).await;
+    let phone = world.phone(Protocol::Tcp).await;
+    let registration = phone.register(world.edge, "ana", "pass").await.unwrap();
+    drop((registration, phone));
+    let agent = world.agent.to_string();
+    world
+        .peers
+        .attend("offline", |r| (r.session == agent && matches!(r.what, Some(What::Offline(_)))).then_some(()))
+        .await;
+}
+
+#[tokio::test]
 async fn a_wrong_password_and_an_unknown_name_are_refused() {
     let world = World::new(by_address("203.0.113.0/24")).await;
     let phone = world.phone(Protocol::Udp).await;

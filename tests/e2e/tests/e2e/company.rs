@@ -24,6 +24,8 @@ pub struct Company {
 }
 
 pub const PASSWORD: &str = "correct horse battery";
+/// Of every SIP phone.
+const PHONE_PASSWORD: &str = "secret phone";
 
 /// A SIP phone that an agent is registered with.
 pub struct AgentPhone {
@@ -192,7 +194,7 @@ impl Company {
         let path = format!("/v1/agents/{agent}");
         let mut profile = body(&self.get(&path).await);
         profile["skills"] = skills;
-        profile["phone"] = json!({ "username": username, "password": "secret phone", "contact": contact });
+        profile["phone"] = json!({ "username": username, "password": PHONE_PASSWORD, "contact": contact });
         self.send(Method::PUT, &path, Some(profile)).await;
     }
 
@@ -204,6 +206,15 @@ impl Company {
         let registration = self.register(&phone, username).await;
         self.is_there(&agent).await;
         AgentPhone { phone, agent, registration }
+    }
+
+    /// A colleague whose phone is a program that is not ours: the agent, and the
+    /// name and password of the phone.
+    pub async fn agent_with_foreign_phone(&self, name: &str) -> (String, String, &'static str) {
+        let (agent, username) = self.agent_with(name, "general", Value::Null).await;
+        // The edge must know the phone before it registers: strangers are soon not answered.
+        self.in_force().await;
+        (agent, username, PHONE_PASSWORD)
     }
 
     /// Waits until what was saved of queues and agents decides about callers:
@@ -219,7 +230,7 @@ impl Company {
         drop((phone, registration));
     }
 
-    async fn is_there(&self, agent: &str) {
+    pub async fn is_there(&self, agent: &str) {
         self.until(|live| live_agent(live, agent).is_some_and(|row| row["state"] != "offline")).await;
     }
 
@@ -270,7 +281,7 @@ impl Company {
     async fn register(&self, phone: &Phone, username: &str) -> Registration {
         for wait in [200, 300, 500, 1_000] {
             tokio::time::sleep(Duration::from_millis(wait)).await;
-            if let Ok(registration) = phone.register(self.at.sip, username, "secret phone").await {
+            if let Ok(registration) = phone.register(self.at.sip, username, PHONE_PASSWORD).await {
                 return registration;
             }
         }

@@ -4,6 +4,7 @@
 mod abandoned;
 mod alerts;
 mod browser;
+mod browser_phones;
 mod callbacks;
 mod command_line;
 mod company;

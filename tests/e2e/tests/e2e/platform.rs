@@ -37,6 +37,8 @@ pub fn platform() -> &'static Running {
                     private_networks = ["127.0.0.0/8"]
                     [telephony]
                     tls_listen = "127.0.0.1:0"
+                    wss_listen = "127.0.0.1:0"
+                    ws_listen = "127.0.0.1:0"
                     [tenancy]
                     webhook_private_addresses = true
                 };

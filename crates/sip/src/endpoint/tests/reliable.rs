@@ -11,6 +11,7 @@ impl Wire {
             from: Party::new(Uri::sip("alice", address(ALICE))),
             to: Party::new(Uri::sip("+3612345", address(BOB))),
             sdp: audio().write(1, 1).into(),
+            routes: Vec::new(),
             headers: vec![("Require".into(), "100rel".into())],
             credentials: None,
         };

@@ -123,6 +123,7 @@ impl Wire {
             from: Party::new(Uri::sip("alice", address(ALICE))),
             to: Party::new(Uri::sip("+3612345", address(BOB))),
             sdp: audio().write(1, 1).into(),
+            routes: Vec::new(),
             headers: vec![("X-Test".into(), "1".into())],
             credentials,
         };

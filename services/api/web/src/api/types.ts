@@ -462,7 +462,7 @@ export type Directory = {
 };
 
 /** Where carriers and phones send SIP, each as host:port. */
-export type SipServer = { udp: string; tcp: string; tls?: string };
+export type SipServer = { udp: string; tcp: string; tls?: string; ws?: string; wss?: string };
 
 export type TestCall = {
   id: string;

@@ -14,11 +14,13 @@ export function SipAddress() {
   });
   return (
     <Loaded query={server}>
-      {({ udp, tcp, tls }) => (
+      {({ udp, tcp, tls, ws, wss }) => (
         <ul className="flex flex-col gap-1">
           {[
             ...(udp === tcp ? [{ at: udp, by: "UDP, TCP" }] : [{ at: udp, by: "UDP" }, { at: tcp, by: "TCP" }]),
             ...(tls ? [{ at: tls, by: "TLS" }] : []),
+            ...(wss ? [{ at: wss, by: "WSS" }] : []),
+            ...(ws ? [{ at: ws, by: "WS" }] : []),
           ].map(
             ({ at, by }) => (
               <li key={by} className="flex flex-wrap items-center gap-2">

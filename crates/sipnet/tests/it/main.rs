@@ -1,0 +1,3 @@
+//! Transports over real sockets.
+
+mod websocket;
