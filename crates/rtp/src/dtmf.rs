@@ -1,6 +1,10 @@
 //! Keys: telephone-events (RFC 4733) and in-band tones (ITU-T Q.23, Q.24).
 
-use crate::{Error, RATE, goertzel::tone_level, tone::Sine};
+use crate::{
+    Error, RATE,
+    goertzel::{loudness, tone_levels},
+    tone::Sine,
+};
 
 /// The keys in the order of their event codes (RFC 4733 table 3).
 const KEYS: &[u8; 16] = b"0123456789*#ABCD";
@@ -179,6 +183,10 @@ impl Detector {
 }
 
 fn key_in(block: &[i16]) -> Option<char> {
+    // Most blocks are spared the search: two tones that count are louder than this.
+    if loudness(block) < LEVEL_MIN / 2.0 {
+        return None;
+    }
     let (row, low) = strongest(block, &LOW)?;
     let (column, high) = strongest(block, &HIGH)?;
     let twist = low.max(high) / low.min(high);
@@ -186,7 +194,7 @@ fn key_in(block: &[i16]) -> Option<char> {
 }
 
 fn strongest(block: &[i16], group: &[f64; 4]) -> Option<(usize, f64)> {
-    let levels = group.map(|hz| tone_level(block, hz));
+    let levels = tone_levels(block, group);
     let (at, level) = levels.into_iter().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))?;
     let others = levels.iter().enumerate().filter(|(n, _)| *n != at).map(|(_, l)| *l);
     (level >= LEVEL_MIN && others.fold(0.0, f64::max) * STANDS_OUT < level).then_some((at, level))

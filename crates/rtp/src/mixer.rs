@@ -5,10 +5,11 @@ use crate::{FRAME, Frame};
 /// Parties in one conference at most: one bit each.
 pub const PARTIES_MAX: usize = 32;
 
-/// The matrix: a row per listener, a bit per speaker.
+/// The matrix: a row per listener, a bit per speaker; and the other way round.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Matrix {
     hears: [u32; PARTIES_MAX],
+    heard_by: [u32; PARTIES_MAX],
 }
 
 impl Matrix {
@@ -26,8 +27,9 @@ impl Matrix {
         if listener == speaker || listener >= PARTIES_MAX || speaker >= PARTIES_MAX {
             return;
         }
-        let bit = 1 << speaker;
-        self.hears[listener] = if hears { self.hears[listener] | bit } else { self.hears[listener] & !bit };
+        let put = |row: u32, bit: usize| if hears { row | 1 << bit } else { row & !(1 << bit) };
+        self.hears[listener] = put(self.hears[listener], speaker);
+        self.heard_by[speaker] = put(self.heard_by[speaker], listener);
     }
 
     pub fn hears(&self, listener: usize, speaker: usize) -> bool {
@@ -37,20 +39,29 @@ impl Matrix {
     /// Forgets a party in both directions.
     pub fn remove(&mut self, party: usize) {
         if party < PARTIES_MAX {
-            self.hears[party] = 0;
-            self.hears.iter_mut().for_each(|row| *row &= !(1 << party));
+            (self.hears[party], self.heard_by[party]) = (0, 0);
+            self.hears.iter_mut().chain(&mut self.heard_by).for_each(|row| *row &= !(1 << party));
         }
     }
 
     /// Whom `listener` hears.
-    pub fn speakers(&self, listener: usize) -> impl Iterator<Item = usize> + '_ {
-        (0..PARTIES_MAX).filter(move |speaker| self.hears(listener, *speaker))
+    pub fn speakers(&self, listener: usize) -> impl Iterator<Item = usize> + use<> {
+        bits(self.hears.get(listener).copied().unwrap_or_default())
     }
 
     /// Who hears `speaker`.
-    pub fn listeners(&self, speaker: usize) -> impl Iterator<Item = usize> + '_ {
-        (0..PARTIES_MAX).filter(move |listener| self.hears(*listener, speaker))
+    pub fn listeners(&self, speaker: usize) -> impl Iterator<Item = usize> + use<> {
+        bits(self.heard_by.get(speaker).copied().unwrap_or_default())
     }
+}
+
+/// The numbers of the bits that are set.
+fn bits(mut row: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lowest = row.trailing_zeros();
+        row &= row.wrapping_sub(1);
+        (lowest < u32::BITS).then_some(lowest as usize)
+    })
 }
 
 /// A sum of frames that clips only when it is read.

@@ -77,20 +77,24 @@ impl Recorder {
     pub fn record(&mut self, now: Duration, channel: Channel, stream: (u32, u32), law: Law, payload: &[u8]) {
         let (ssrc, timestamp) = stream;
         let position = self.position(now, (channel, ssrc), timestamp, payload.len());
-        for (n, octet) in payload.iter().enumerate() {
-            let at = position + n as i64 - self.base as i64;
-            if (0..2 * (SEGMENT + STRAY) as i64).contains(&at) {
-                self.write(at as usize * 2 + channel as usize, law.transcode(*octet, self.law));
-            }
-        }
+        // What lies before this segment is cut off, and what lies far behind it.
+        let at = position - self.base as i64;
+        let early = at.min(0).unsigned_abs() as usize;
+        let room = (2 * (SEGMENT + STRAY) as i64 - at).max(0) as usize;
+        let Some(octets) = payload.get(early..payload.len().min(room)) else { return };
+        self.write(at.max(0) as usize, channel, law, octets);
     }
 
-    fn write(&mut self, at: usize, octet: u8) {
-        if self.buffer.len() <= at {
-            self.buffer.resize(at / 2 * 2 + 2, self.law.silence());
+    fn write(&mut self, at: usize, channel: Channel, law: Law, octets: &[u8]) {
+        let (silence, end) = (self.law.silence(), 2 * (at + octets.len()));
+        if self.buffer.len() < end {
+            self.buffer.resize(end, silence);
         }
-        let slot = &mut self.buffer[at];
-        *slot = if *slot == self.law.silence() { octet } else { add(self.law, *slot, octet) };
+        let slots = self.buffer[2 * at..end].iter_mut().skip(channel as usize).step_by(2);
+        for (slot, octet) in slots.zip(octets) {
+            let octet = law.transcode(*octet, self.law);
+            *slot = if *slot == silence { octet } else { add(self.law, *slot, octet) };
+        }
     }
 
     /// Where a packet belongs; by arrival when its stream is new or its clock jumped.
