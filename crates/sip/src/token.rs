@@ -27,6 +27,14 @@ impl Tokens {
         hex(&self.block()[..8])
     }
 
+    /// A short token that is always the same for the same text.
+    pub fn of(&self, text: &str) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.seed);
+        hash.update(text);
+        hex(&hash.finalize()[..8])
+    }
+
     /// The next 32 random bytes.
     pub fn block(&mut self) -> [u8; 32] {
         self.counter += 1;
@@ -66,6 +74,8 @@ mod tests {
         assert_ne!(first, a.long());
         assert_eq!(first.len(), 32);
         assert_eq!(a.short().len(), 16);
+        assert_eq!(a.of("text"), b.of("text"));
+        assert_ne!(a.of("text"), a.of("other"));
     }
 
     #[test]

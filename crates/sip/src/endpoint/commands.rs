@@ -52,6 +52,7 @@ impl Endpoint {
         if !(101..200).contains(&answer.code) {
             return Err(Error::Malformed("status code"));
         }
+        self.offered.remove(&id);
         if leg.reliable.is_some() {
             return self.progress_reliably(now, id, answer);
         }
@@ -59,6 +60,12 @@ impl Endpoint {
         let tag = leg.dialog.local_tag.clone();
         self.answer_with(now, &key, &request, answer, &tag);
         Ok(())
+    }
+
+    /// The first answer to this INVITE depends on somebody else, such as a callee who
+    /// is rung: it does not count among those that wait for us.
+    pub fn excuse(&mut self, id: LegId) {
+        self.offered.remove(&id);
     }
 
     /// Answers an INVITE with 200 and repeats it until the ACK. Where the caller has
@@ -98,6 +105,7 @@ impl Endpoint {
     }
 
     fn send_final(&mut self, now: Duration, id: LegId, answer: &Answer) -> Result<(), Error> {
+        self.offered.remove(&id);
         let leg = self.legs.get_mut(&id).ok_or(Error::NoLeg)?;
         let pending = leg.pending.take().ok_or(Error::WrongState("nothing to answer"))?;
         let (tag, flow) = (leg.dialog.local_tag.clone(), leg.dialog.flow);

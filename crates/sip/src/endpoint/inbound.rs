@@ -14,6 +14,11 @@ use crate::message::{from, header, to};
 use crate::read::ALLOW;
 use crate::{Answer, Replaces, Request, Uri};
 
+/// How long a peer is to leave us alone when calls come faster than we answer. A
+/// carrier that obeys stops all its calls meanwhile: not longer than it takes to
+/// answer those that wait.
+const RETRY_AFTER_S: &str = "1";
+
 impl Endpoint {
     pub(super) fn on_wire_request(&mut self, now: Duration, flow: Flow, request: Request) {
         let core = request.core;
@@ -22,6 +27,11 @@ impl Endpoint {
         if is_new && self.transactions.is_full() {
             self.counters.refused += 1;
             let busy = Answer::new(503).header("Retry-After", "5");
+            return self.answer_without_transaction(flow, &core, &busy);
+        }
+        if is_new && self.offered.len() >= self.config.offered_max && is_first_invite(&core) {
+            self.counters.shed += 1;
+            let busy = Answer::new(503).header("Retry-After", RETRY_AFTER_S);
             return self.answer_without_transaction(flow, &core, &busy);
         }
         match self.transactions.receive(Message::Request(core), flow.protocol) {
@@ -38,8 +48,11 @@ impl Endpoint {
         }
     }
 
+    /// Nothing is remembered: the same request gets the same answer (RFC 3261 §8.2.7),
+    /// and its ACK belongs to nobody.
     fn answer_without_transaction(&mut self, flow: Flow, request: &Core, answer: &Answer) {
-        let tag = self.tokens.short();
+        let value = |name| header(&request.headers, name).unwrap_or_default();
+        let tag = self.tokens.of(&(value("Via") + &value("Call-ID")));
         if let Ok(response) = self.build_response(request, answer, &tag, flow) {
             self.transmit(flow, Message::Response(response).to_bytes());
         }
@@ -94,6 +107,7 @@ impl Endpoint {
             transaction.owner = Owner::Invite(leg);
         }
         self.tags.insert(local_tag, leg);
+        self.offered.insert(leg);
         let request = Request { core: request };
         let session = Session::offered(request.sdp());
         let reliable = reliable::required(&request.core, &mut self.tokens);
@@ -309,6 +323,11 @@ impl Endpoint {
     pub(super) fn answer_unanswered(&mut self, now: Duration, id: RequestId) {
         let _ = self.respond(now, id, &Answer::new(500));
     }
+}
+
+/// A new call, not a change of one that is up.
+fn is_first_invite(request: &Core) -> bool {
+    request.method == Method::Invite && to(&request.headers).is_none_or(|to| to.tag.is_none())
 }
 
 /// The answer to OPTIONS: what we can do (RFC 3261 §11.2).

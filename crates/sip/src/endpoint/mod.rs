@@ -22,7 +22,7 @@ mod reliable;
 mod session;
 mod transactions;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -86,6 +86,9 @@ pub struct Config {
     pub agent: String,
     /// Legs at the same time; more are answered with 503.
     pub legs_max: usize,
+    /// INVITEs of peers that wait for our first answer at the same time; more are
+    /// answered with 503: all would be late.
+    pub offered_max: usize,
     /// Transactions at the same time; more requests are answered with 503.
     pub transactions_max: usize,
     /// Protocol timers.
@@ -108,6 +111,7 @@ impl Config {
             contact_user: "trunkline".to_owned(),
             agent: "Trunkline".to_owned(),
             legs_max: 20_000,
+            offered_max: 20_000,
             transactions_max: 200_000,
             timing: Timing::default(),
             session: Some(SessionTimes::default()),
@@ -208,6 +212,8 @@ pub struct Counters {
     pub dropped: u64,
     /// Messages refused with an error at once.
     pub refused: u64,
+    /// INVITEs refused because too many waited for their first answer.
+    pub shed: u64,
 }
 
 /// The SIP engine. See the module's text.
@@ -217,6 +223,8 @@ pub struct Endpoint {
     tokens: Tokens,
     transactions: Transactions,
     legs: HashMap<LegId, Leg>,
+    /// Legs of peers that wait for our first answer.
+    offered: HashSet<LegId>,
     /// Our tag in each dialog, to its leg.
     tags: HashMap<String, LegId>,
     /// When to look at which leg's session.
@@ -236,6 +244,7 @@ impl Endpoint {
             tokens: Tokens::new(seed),
             config,
             legs: HashMap::new(),
+            offered: HashSet::new(),
             tags: HashMap::new(),
             sessions: BTreeSet::new(),
             requests: HashMap::new(),
@@ -314,6 +323,7 @@ impl Endpoint {
     }
 
     fn remove_leg(&mut self, id: LegId) -> Option<Leg> {
+        self.offered.remove(&id);
         let leg = self.legs.remove(&id)?;
         self.tags.remove(&leg.dialog.local_tag);
         self.forget_session(id, &leg.session);

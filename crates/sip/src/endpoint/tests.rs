@@ -332,6 +332,57 @@ fn what_is_too_much_is_answered_503() {
 }
 
 #[test]
+fn when_too_many_wait_for_an_answer_new_calls_are_refused_and_those_up_go_on() {
+    let mut wire = Wire::new(Protocol::Udp);
+    let (talking, _) = wire.talking();
+    wire.ends[BOB].config.offered_max = 2;
+    for _ in 0..5 {
+        wire.alice_calls();
+    }
+    wire.run_ms(100);
+    let waiting = [wire.bob_rings(), wire.bob_rings()];
+    for _ in 0..3 {
+        let Event::Failed { code, response, .. } = wire.event(ALICE) else { panic!() };
+        assert_eq!((code, response.unwrap().header("Retry-After").as_deref()), (503, Some("1")));
+    }
+    assert!(wire.events[BOB].is_empty(), "the owner is not troubled by those");
+    assert_eq!((wire.ends[BOB].counters().shed, wire.ends[BOB].load().0), (3, 3));
+    wire.ends[ALICE].offer(wire.now, talking, audio().write(1, 2).into()).unwrap();
+    wire.run_ms(100);
+    assert!(matches!(wire.event(BOB), Event::Offer { .. }), "a call that is up may change");
+
+    // An answer of any kind makes room, and so does one that others must give.
+    wire.ends[BOB].progress(wire.now, waiting[0], &Answer::new(180)).unwrap();
+    wire.ends[BOB].excuse(waiting[1]);
+    for _ in 0..3 {
+        wire.alice_calls();
+    }
+    wire.run_ms(100);
+    let waiting = [wire.bob_rings(), wire.bob_rings()];
+    wire.ends[BOB].reject(wire.now, waiting[0], &Answer::new(486)).unwrap();
+    wire.bob_accepts(waiting[1]);
+    wire.alice_calls();
+    wire.run_ms(100);
+    assert_eq!(wire.ends[BOB].counters().shed, 4);
+}
+
+#[test]
+fn a_refusal_that_got_lost_is_repeated_word_for_word() {
+    let mut wire = Wire::new(Protocol::Udp);
+    wire.ends[BOB].config.offered_max = 0;
+    let mut refusals = 0;
+    wire.loses = Box::new(move |from, line| {
+        refusals += u32::from(from == BOB && line.starts_with("SIP/2.0 503"));
+        from == BOB && refusals < 2
+    });
+    wire.alice_calls();
+    wire.run(Duration::from_secs(2));
+    assert!(matches!(wire.event(ALICE), Event::Failed { code: 503, .. }));
+    assert_eq!((wire.count(ALICE, "INVITE"), wire.count(ALICE, "ACK")), (2, 1));
+    wire.at_rest();
+}
+
+#[test]
 fn a_stranger_cannot_end_a_call_without_its_tags() {
     let mut wire = Wire::new(Protocol::Udp);
     wire.talking();
