@@ -9,10 +9,10 @@ use prost::Message;
 use std::{
     collections::VecDeque,
     path::Path,
-    sync::{Arc, Mutex, atomic::AtomicBool, atomic::Ordering},
+    sync::{Arc, Mutex, PoisonError, Weak, atomic::AtomicBool, atomic::Ordering},
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 const SYNC_EVERY: Duration = Duration::from_millis(50);
 /// Records that a reader fetches at once.
@@ -84,8 +84,31 @@ pub(crate) struct Journal {
     /// The next offset of each lane. One lock, so that offsets and writes agree.
     ends: Mutex<Vec<u64>>,
     dirty: AtomicBool,
-    /// Counts appends; wakes readers.
-    told: watch::Sender<u64>,
+    bells: Bells,
+}
+
+/// Wakes those who read the topic that something was appended to, and nobody
+/// else: a call tells many facts, and most readers follow the configuration.
+#[derive(Default)]
+struct Bells(Mutex<Vec<(Vec<Topic>, Weak<Notify>)>>);
+
+impl Bells {
+    fn hang(&self, topics: &[Topic]) -> Arc<Notify> {
+        let bell = Arc::new(Notify::new());
+        let mut bells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        bells.retain(|(_, bell)| bell.strong_count() > 0);
+        bells.push((topics.to_vec(), Arc::downgrade(&bell)));
+        bell
+    }
+
+    fn ring(&self, topic: Topic) {
+        let bells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, bell) in bells.iter().filter(|(topics, _)| topics.contains(&topic)) {
+            if let Some(bell) = bell.upgrade() {
+                bell.notify_one();
+            }
+        }
+    }
 }
 
 impl Journal {
@@ -94,9 +117,8 @@ impl Journal {
         let records = database.keyspace("records", KeyspaceCreateOptions::default)?;
         let cursors = database.keyspace("cursors", KeyspaceCreateOptions::default)?;
         let ends = (0..LANES).map(|i| end_of(&records, &cursors, Lane(i))).collect::<Result<_>>()?;
-        let told = watch::channel(0).0;
-        let journal =
-            Journal { database, records, cursors, ends: Mutex::new(ends), dirty: false.into(), told };
+        let (ends, bells) = (Mutex::new(ends), Bells::default());
+        let journal = Journal { database, records, cursors, ends, dirty: false.into(), bells };
         let journal = Arc::new(journal);
         start_syncing(&journal);
         Ok(journal)
@@ -111,7 +133,7 @@ impl Journal {
         ends[lane.0] = offset + 1;
         drop(ends);
         self.dirty.store(true, Ordering::Release);
-        self.told.send_modify(|count| *count += 1);
+        self.bells.ring(record.topic);
         Ok(lane.at(offset))
     }
 
@@ -143,7 +165,7 @@ impl Journal {
             group: group.map(str::to_owned),
             next,
             ready: VecDeque::new(),
-            told: self.told.subscribe(),
+            bell: self.bell(topics),
         })
     }
 
@@ -176,8 +198,9 @@ impl Journal {
         Ok(batch.commit()?)
     }
 
-    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
-        self.told.subscribe()
+    /// Rings after each record of these topics, and remembers one ring.
+    pub(crate) fn bell(&self, topics: &[Topic]) -> Arc<Notify> {
+        self.bells.hang(topics)
     }
 }
 
@@ -249,7 +272,7 @@ pub(crate) struct Reader {
     group: Option<String>,
     next: Vec<(Lane, u64)>,
     ready: VecDeque<Delivery>,
-    told: watch::Receiver<u64>,
+    bell: Arc<Notify>,
 }
 
 impl Reader {
@@ -258,9 +281,8 @@ impl Reader {
             if let Some(delivery) = self.ready.pop_front() {
                 return Ok(delivery);
             }
-            self.told.mark_unchanged();
             if !self.fetch()? {
-                self.told.changed().await.map_err(|_| Error::Closed)?;
+                self.bell.notified().await;
             }
         }
     }

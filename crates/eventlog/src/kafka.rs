@@ -112,11 +112,10 @@ async fn ship(
     replication: i32,
 ) {
     create_topics(&admin, replication).await;
-    let mut told = journal.watch();
+    let bell = journal.bell(&Topic::ALL);
     loop {
-        told.mark_unchanged();
         match ship_some(&journal, &producer).await {
-            Ok(0) => drop(tokio::time::timeout(RETRY, told.changed()).await),
+            Ok(0) => drop(tokio::time::timeout(RETRY, bell.notified()).await),
             Ok(_) => {}
             Err(error) => {
                 tracing::warn!(%error, "the journal waits for kafka");
