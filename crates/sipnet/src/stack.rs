@@ -32,8 +32,8 @@ pub trait Tap: Send {
     /// One message, whole.
     fn message(&mut self, _direction: Direction, _flow: Flow, _bytes: &Bytes) {}
 
-    /// A message that could not even be queued.
-    fn unsent(&mut self, _flow: Flow) {}
+    /// Messages that could not even be queued.
+    fn unsent(&mut self, _messages: usize) {}
 
     /// The connection of this flow is gone.
     fn broken(&mut self, _flow: Flow) {}
@@ -127,12 +127,13 @@ impl Stack {
             match self.endpoint.poll(now) {
                 Output::Transmit { flow, bytes } => {
                     tap.message(Direction::Out, flow, &bytes);
-                    if !self.transport.send(flow, bytes) {
-                        tap.unsent(flow);
-                    }
+                    tap.unsent(self.transport.send(flow, bytes));
                 }
                 Output::Event(event) => return Turn::Event(event),
-                Output::Timeout(at) => return Turn::Idle(at.unwrap_or(now + LONG)),
+                Output::Timeout(at) => {
+                    tap.unsent(self.transport.flush());
+                    return Turn::Idle(at.unwrap_or(now + LONG));
+                }
             }
         }
     }

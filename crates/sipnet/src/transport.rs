@@ -1,10 +1,10 @@
 //! UDP, TCP, TLS and WebSocket sockets under a SIP endpoint, of a phone or of the edge.
 //!
-//! Datagrams are read where they are used, without a queue between. Each
-//! connection has a task ([`crate::connection`]). A socket on `[::]` serves both
+//! Datagrams are read where they are used, many at once, and sent many at once.
+//! Each connection has a task ([`crate::connection`]). A socket on `[::]` serves both
 //! IP versions; IPv4 peers are known by their IPv4 addresses.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sip::{Flow, Identity, Protocol};
 use socket2::{Domain, Socket, Type};
+use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -48,7 +49,11 @@ pub struct Transport {
     last_identity: u32,
     arrivals: mpsc::Receiver<FromConnection>,
     arrived: mpsc::Sender<FromConnection>,
-    buffer: Vec<u8>,
+    inbox: udp::Inbox,
+    /// Datagrams that one system call read and nobody has taken yet.
+    read: VecDeque<Arrival>,
+    /// Datagrams for the next system call, as the socket wants their addresses.
+    unsent: Vec<(SocketAddr, Bytes)>,
     generation: u64,
 }
 
@@ -82,6 +87,9 @@ const PEERS_MAX: usize = 10_000;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// Attempts to find a port that is free for UDP and TCP alike.
 const PORT_ATTEMPTS: u32 = 20;
+/// Datagrams read at once, and their length.
+const READ_MAX: usize = 32;
+const DATAGRAM_MAX: usize = 65_536;
 
 impl Transport {
     /// Binds UDP and TCP to `listen`; port 0 chooses one that is free for both.
@@ -110,7 +118,9 @@ impl Transport {
             last_identity: 0,
             arrivals,
             arrived,
-            buffer: vec![0; 65_536],
+            inbox: udp::Inbox::new(READ_MAX, DATAGRAM_MAX),
+            read: VecDeque::new(),
+            unsent: Vec::new(),
             generation: 0,
         })
     }
@@ -168,13 +178,11 @@ impl Transport {
     /// The next thing that arrives. Cancel safe.
     pub async fn next(&mut self) -> Arrival {
         loop {
+            if let Some(arrival) = self.read.pop_front() {
+                return arrival;
+            }
             tokio::select! {
-                received = self.udp.recv_from(&mut self.buffer) => {
-                    // An error here is an ICMP for an earlier packet: timers handle it.
-                    if let Ok((length, remote)) = received {
-                        return self.datagram(length, remote);
-                    }
-                }
+                _ = self.udp.readable() => self.read_datagrams(),
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, remote)) => self.accept(stream, canonical(remote)),
                     // Out of descriptors: others must end first.
@@ -199,24 +207,54 @@ impl Transport {
 
     /// What has arrived already, without waiting: read in batches.
     pub fn try_next(&mut self) -> Option<Arrival> {
-        if let Ok((length, remote)) = self.udp.try_recv_from(&mut self.buffer) {
-            return Some(self.datagram(length, remote));
+        if self.read.is_empty() {
+            self.read_datagrams();
+        }
+        if let Some(arrival) = self.read.pop_front() {
+            return Some(arrival);
         }
         let arrival = self.arrivals.try_recv().ok()?;
         self.connection_told(arrival)
     }
 
-    fn datagram(&self, length: usize, remote: SocketAddr) -> Arrival {
-        let bytes = Bytes::copy_from_slice(&self.buffer[..length]);
-        Arrival::Message(Flow { protocol: Protocol::Udp, remote: canonical(remote) }, bytes)
+    /// Reads the datagrams that wait. An error is an ICMP for an earlier packet:
+    /// timers handle it.
+    fn read_datagrams(&mut self) {
+        let Self { udp, inbox, read, .. } = self;
+        let _ = udp.try_io(Interest::READABLE, || {
+            let more = inbox.read(udp)?;
+            read.extend(inbox.datagrams().map(|(remote, bytes)| {
+                let flow = Flow { protocol: Protocol::Udp, remote: canonical(remote) };
+                Arrival::Message(flow, Bytes::copy_from_slice(bytes))
+            }));
+            // Where no more waits, the next one is worth a wake-up.
+            if more { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        });
     }
 
-    /// Sends a message; false when it could not even be queued. A datagram that
-    /// the kernel does not take at once is lost, as datagrams are.
-    pub fn send(&mut self, flow: Flow, bytes: Bytes) -> bool {
-        if flow.protocol == Protocol::Udp {
-            return self.udp.try_send_to(&bytes, self.wire_address(flow.remote)).is_ok();
+    /// Sends the datagrams that [`Transport::send`] took; how many the kernel did
+    /// not take. Those are lost, as datagrams are.
+    pub fn flush(&mut self) -> usize {
+        let lost = match self.unsent.as_slice() {
+            [] => return 0,
+            [(to, bytes)] => usize::from(self.udp.try_send_to(bytes, *to).is_err()),
+            many => udp::send(&self.udp, many),
+        };
+        self.unsent.clear();
+        lost
+    }
+
+    /// Sends a message, a datagram with the next [`Transport::flush`] at the latest;
+    /// how many could not even be queued.
+    pub fn send(&mut self, flow: Flow, bytes: Bytes) -> usize {
+        if flow.protocol != Protocol::Udp {
+            return usize::from(!self.send_by_connection(flow, bytes));
         }
+        self.unsent.push((self.wire_address(flow.remote), bytes));
+        if self.unsent.len() < udp::BATCH_MAX { 0 } else { self.flush() }
+    }
+
+    fn send_by_connection(&mut self, flow: Flow, bytes: Bytes) -> bool {
         if let Some(connection) = self.connections.get(&flow) {
             return connection.out.try_send(bytes).is_ok();
         }

@@ -44,7 +44,7 @@ impl Gate {
             guard: Guard::new(config.guard()),
             probes: Guard::new(config.guard()),
             proven: Proven::default(),
-            ladders: Ladders::default(),
+            ladders: Ladders::new(config.ladders_mb << 20),
             broken: Vec::new(),
             directory,
         }
@@ -82,11 +82,13 @@ impl Tap for Gate {
 
     fn message(&mut self, direction: Direction, flow: Flow, bytes: &Bytes) {
         let at = chassis::clock::now();
-        self.ladders.note(Message { at, direction, flow, bytes: bytes.clone() });
+        self.ladders.note(&Message { at, direction, flow, bytes: bytes.clone() });
     }
 
-    fn unsent(&mut self, _: Flow) {
-        metrics::counter!("telephony_sends_failed_total").increment(1);
+    fn unsent(&mut self, messages: usize) {
+        if messages > 0 {
+            metrics::counter!("telephony_sends_failed_total").increment(messages as u64);
+        }
     }
 
     /// Taken by the edge after each batch of arrivals.
