@@ -187,6 +187,7 @@ impl Edge {
         if wanted.is_some() && replaces.is_none() {
             return refuse(self, 481);
         }
+        self.stack.endpoint.excuse(invite.leg);
         let own = self.phones.iter().filter(|(_, name)| **name == username).map(|(leg, _)| *leg).max();
         let (to, offer) = (user(&invite.request), invite.request.sdp());
         let in_call = replaces.or(own).and_then(|leg| self.legs.get(&leg).cloned());

@@ -27,6 +27,8 @@ pub struct Config {
     pub realm: String,
     pub gateways: Vec<String>,
     pub legs_max: usize,
+    pub arriving_max: usize,
+    pub ladders_mb: usize,
     pub company_calls_max: u32,
     pub receive_buffer: usize,
     pub refusals_max: u32,

@@ -131,6 +131,7 @@ impl Edge {
     ) -> anyhow::Result<Self> {
         let mut settings = sip::Config::new(address);
         settings.legs_max = config.legs_max;
+        settings.offered_max = config.arriving_max;
         settings.session = Some(config.session());
         settings.other_host = config.other()?;
         settings.tls_port = transport.tls_address().map_or(0, |address| address.port());
@@ -321,6 +322,7 @@ impl Edge {
             self.carriers.look(now, directory.all_routes(), &mut self.stack.endpoint, &self.shared.edge);
         }
         self.gate.forget(now);
+        metrics::counter!("telephony_shed_total").absolute(self.stack.endpoint.counters().shed);
         metrics::gauge!("telephony_legs").set(self.stack.endpoint.load().0 as f64);
     }
 }

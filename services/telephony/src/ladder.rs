@@ -1,5 +1,5 @@
 //! The SIP ladder of every call: its messages with time, direction and peer,
-//! kept for a while after the call and bounded in count and bytes.
+//! kept for a while after the call and bounded in bytes.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -11,11 +11,11 @@ use types::{CallId, TenantId, Timestamp};
 /// Messages and bytes kept of one dialog; what comes later is counted only.
 const MESSAGES_MAX: usize = 200;
 const DIALOG_BYTES_MAX: usize = 256 << 10;
-/// Dialogs that belong to no call (yet): registrations, strangers.
+/// Dialogs that belong to no call (yet): registrations, strangers; and the bytes of one.
 const LOOSE_MAX: usize = 2_048;
-/// Calls remembered, running and past, and the bytes of all of them.
-const CALLS_MAX: usize = 20_000;
-const BYTES_MAX: usize = 128 << 20;
+const LOOSE_BYTES_MAX: usize = 16 << 10;
+/// What a dialog takes beside its messages, about: maps, names, the allocator's share.
+const DIALOG_BYTES: usize = 512;
 /// Dialogs of one call.
 const DIALOGS_MAX: usize = 32;
 
@@ -28,12 +28,45 @@ pub struct Message {
     pub bytes: Bytes,
 }
 
+/// The messages of a dialog, one behind the other.
 #[derive(Debug, Default)]
 struct Dialog {
-    messages: Vec<Message>,
-    bytes: usize,
+    text: Vec<u8>,
+    messages: Vec<Kept>,
     dropped: u32,
     call: Option<CallId>,
+}
+
+/// A message but for its text, which ends there.
+#[derive(Debug)]
+struct Kept {
+    at: Timestamp,
+    direction: Direction,
+    flow: Flow,
+    end: usize,
+}
+
+impl Dialog {
+    fn push(&mut self, message: &Message) {
+        // Few messages each, and many dialogs: no room for growth.
+        self.text.reserve_exact(message.bytes.len());
+        self.text.extend_from_slice(&message.bytes);
+        self.messages.reserve_exact(1);
+        let (at, direction, flow) = (message.at, message.direction, message.flow);
+        self.messages.push(Kept { at, direction, flow, end: self.text.len() });
+    }
+
+    fn bytes(&self) -> usize {
+        DIALOG_BYTES + self.text.len() + self.messages.len() * size_of::<Kept>()
+    }
+
+    fn messages(&self) -> impl Iterator<Item = Message> {
+        let begins = std::iter::once(0).chain(self.messages.iter().map(|kept| kept.end));
+        self.messages.iter().zip(begins).map(|(kept, begin)| {
+            let &Kept { at, direction, flow, end } = kept;
+            Message { at, direction, flow, bytes: Bytes::copy_from_slice(&self.text[begin..end]) }
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -52,7 +85,7 @@ pub struct Ladder {
 }
 
 /// The ladders of an edge.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ladders {
     /// By Call-ID.
     dialogs: HashMap<String, Dialog>,
@@ -63,25 +96,35 @@ pub struct Ladders {
     order: VecDeque<CallId>,
     /// Bytes of all dialogs with a call.
     bytes: usize,
+    bytes_max: usize,
 }
 
 impl Ladders {
+    /// Remembers as many calls, running and past, as fit into `bytes_max`.
+    pub fn new(bytes_max: usize) -> Self {
+        let (dialogs, loose) = (HashMap::new(), VecDeque::new());
+        Self { dialogs, loose, calls: HashMap::new(), order: VecDeque::new(), bytes: 0, bytes_max }
+    }
+
     /// Keeps a message.
-    pub fn note(&mut self, message: Message) {
+    pub fn note(&mut self, message: &Message) {
         let Some(call_id) = call_id(&message.bytes) else { return };
         if !self.dialogs.contains_key(call_id) {
             self.begin(call_id.to_owned());
         }
         let Some(dialog) = self.dialogs.get_mut(call_id) else { return };
-        let length = message.bytes.len();
-        if dialog.messages.len() >= MESSAGES_MAX || dialog.bytes + length > DIALOG_BYTES_MAX {
+        let bytes_max = if dialog.call.is_some() { DIALOG_BYTES_MAX } else { LOOSE_BYTES_MAX };
+        let full = dialog.text.len() + message.bytes.len() > bytes_max;
+        if full || dialog.messages.len() >= MESSAGES_MAX {
             dialog.dropped += 1;
             return;
         }
-        dialog.bytes += length;
-        self.bytes += if dialog.call.is_some() { length } else { 0 };
-        dialog.messages.push(message);
-        self.trim();
+        let before = dialog.bytes();
+        dialog.push(message);
+        if dialog.call.is_some() {
+            self.bytes += dialog.bytes() - before;
+            self.trim();
+        }
     }
 
     fn begin(&mut self, call_id: String) {
@@ -108,18 +151,18 @@ impl Ladders {
         if climbed.dialogs.len() < DIALOGS_MAX {
             climbed.dialogs.push(call_id.to_owned());
             dialog.call = Some(call.clone());
-            self.bytes += dialog.bytes;
+            self.bytes += dialog.bytes();
         }
         self.trim();
     }
 
     fn trim(&mut self) {
-        while self.order.len() > CALLS_MAX || self.bytes > BYTES_MAX {
+        while self.bytes > self.bytes_max {
             let Some(oldest) = self.order.pop_front().and_then(|call| self.calls.remove(&call)) else {
                 return;
             };
             for dialog in oldest.dialogs {
-                self.bytes -= self.dialogs.remove(&dialog).map_or(0, |d| d.bytes);
+                self.bytes -= self.dialogs.remove(&dialog).map_or(0, |d| d.bytes());
             }
         }
     }
@@ -130,7 +173,7 @@ impl Ladders {
         let mut ladder = Ladder::default();
         for dialog in climbed.dialogs.iter().filter_map(|d| self.dialogs.get(d)) {
             ladder.dropped += dialog.dropped;
-            ladder.messages.extend(dialog.messages.iter().map(Message::masked));
+            ladder.messages.extend(dialog.messages().map(|message| message.masked()));
         }
         ladder.messages.sort_by_key(|m| m.at);
         Some(ladder)
@@ -192,6 +235,8 @@ mod tests {
     use super::*;
     use sip::Protocol;
 
+    const BYTES_MAX: usize = 1 << 20;
+
     fn message(call_id: &str, more: &str) -> Message {
         let flow = Flow { protocol: Protocol::Udp, remote: "192.0.2.1:5060".parse().unwrap() };
         let bytes = format!("INVITE sip:x SIP/2.0\r\ni: {call_id}\r\n{more}\r\n").into();
@@ -205,14 +250,14 @@ mod tests {
 
     #[test]
     fn a_call_has_its_own_messages_and_no_other_tenant_sees_them() {
-        let mut ladders = Ladders::default();
+        let mut ladders = Ladders::new(BYTES_MAX);
         let (tenant, call) = ids(1);
-        ladders.note(message("a", ""));
-        ladders.note(message("b", ""));
+        ladders.note(&message("a", ""));
+        ladders.note(&message("b", ""));
         ladders.link(&tenant, &call, "a");
-        ladders.note(message("a", ""));
+        ladders.note(&message("a", ""));
         ladders.link(&tenant, &call, "later");
-        ladders.note(message("later", ""));
+        ladders.note(&message("later", ""));
         assert_eq!(ladders.of(&tenant, &call).unwrap().messages.len(), 3);
         let foreign = TenantId::new(Timestamp::from_millis(1), 2);
         assert!(ladders.of(&foreign, &call).is_none());
@@ -234,12 +279,12 @@ mod tests {
 
     #[test]
     fn a_flood_of_strangers_pushes_out_strangers_only() {
-        let mut ladders = Ladders::default();
+        let mut ladders = Ladders::new(BYTES_MAX);
         let (tenant, call) = ids(1);
-        ladders.note(message("mine", ""));
+        ladders.note(&message("mine", ""));
         ladders.link(&tenant, &call, "mine");
         for n in 0..3 * LOOSE_MAX {
-            ladders.note(message(&format!("stranger {n}"), ""));
+            ladders.note(&message(&format!("stranger {n}"), ""));
         }
         assert!(ladders.dialogs.len() <= LOOSE_MAX + 1);
         assert_eq!(ladders.of(&tenant, &call).unwrap().messages.len(), 1);
@@ -247,16 +292,20 @@ mod tests {
 
     #[test]
     fn one_dialog_and_all_calls_are_bounded() {
-        let mut ladders = Ladders::default();
+        let mut ladders = Ladders::new(BYTES_MAX);
         let (tenant, call) = ids(1);
         ladders.link(&tenant, &call, "a");
-        (0..MESSAGES_MAX + 7).for_each(|_| ladders.note(message("a", "")));
+        (0..MESSAGES_MAX + 7).for_each(|_| ladders.note(&message("a", "")));
         let ladder = ladders.of(&tenant, &call).unwrap();
         assert_eq!((ladder.messages.len(), ladder.dropped), (MESSAGES_MAX, 7));
-        for n in 2..CALLS_MAX as u128 + 3 {
+        let (last, text) = (10_000, "x".repeat(1_000));
+        for n in 2..=last {
             ladders.link(&tenant, &ids(n).1, &format!("{n}"));
+            ladders.note(&message(&format!("{n}"), &text));
         }
         assert!(ladders.of(&tenant, &call).is_none(), "the oldest is forgotten");
-        assert_eq!(ladders.order.len(), CALLS_MAX);
+        assert_eq!(ladders.of(&tenant, &ids(last).1).unwrap().messages.len(), 1);
+        assert!(ladders.bytes <= BYTES_MAX && ladders.bytes > BYTES_MAX / 2);
+        assert_eq!((ladders.calls.len(), ladders.dialogs.len()), (ladders.order.len(), ladders.order.len()));
     }
 }
