@@ -15,6 +15,10 @@ use crate::ear::Ear;
 use crate::mouth::{Mouth, Sound, Utterance};
 
 /// A socket, a mouth and an ear. Dropping it closes the socket.
+/// Samples that nothing came for and that count as heard silence: who rests sends
+/// few packets. A longer gap is another stream.
+const GAP_MAX: i32 = 10 * rtp::RATE as i32;
+
 #[derive(Debug)]
 pub(crate) struct Media {
     address: SocketAddr,
@@ -36,6 +40,8 @@ pub(crate) struct State {
     event_payload: Option<u8>,
     sender: Sender,
     key_timestamp: u32,
+    /// The RTP time behind what was heard last.
+    heard_to: Option<u32>,
     presses: dtmf::Receiver,
 }
 
@@ -93,6 +99,7 @@ impl State {
             event_payload: None,
             sender: Sender::new(word(0), word(4) as u16, word(8)),
             key_timestamp: 0,
+            heard_to: None,
             presses: dtmf::Receiver::default(),
         }
     }
@@ -138,6 +145,15 @@ impl State {
         };
         let mut samples = Vec::with_capacity(FRAME);
         law.decode_into(packet.payload, &mut samples);
+        let begins = packet.timestamp;
+        let ahead = self.heard_to.map_or(0, |to| begins.wrapping_sub(to) as i32);
+        if (1..=GAP_MAX).contains(&ahead) {
+            self.ear.hear(&vec![0; ahead as usize]);
+        }
+        // A late packet does not turn the time back.
+        if !(-GAP_MAX..0).contains(&ahead) {
+            self.heard_to = Some(begins.wrapping_add(samples.len() as u32));
+        }
         self.ear.hear(&samples);
     }
 

@@ -28,11 +28,19 @@ pub enum Via {
 /// The first figures come sooner than the next: calls are often short.
 const FIRST: Duration = Duration::from_secs(1);
 
+/// Frames of silence in a row that a plain leg is sent, and then every how many
+/// frames one: the party's ear closes softly, and the way stays open. A packet less
+/// is most of what a leg costs to whom nobody speaks.
+const RESTS: u32 = 5;
+const REST_EVERY: u32 = 5;
+
 /// One party.
 pub struct Leg {
     pub id: String,
     pub via: Via,
     outbound: Outbound,
+    /// Frames in a row in which there was nothing to say.
+    rests: u32,
     receiver: Receiver,
     keys: dtmf::Receiver,
     /// Listens for tones where telephone-events were not agreed.
@@ -60,6 +68,7 @@ impl Leg {
             id,
             via,
             outbound: Outbound::new(random as u32, (random >> 32) as u16, (random >> 48) as u32),
+            rests: 0,
             receiver: Receiver::default(),
             keys: dtmf::Receiver::default(),
             tones: None,
@@ -142,6 +151,7 @@ impl Leg {
         if self.keypad.is_down() {
             return;
         }
+        self.rests = 0;
         let to = self.law_for(law);
         let stamp = self.outbound.relay(now, source, packet, packet.payload.len() as u32);
         if to == law {
@@ -184,7 +194,19 @@ impl Leg {
         }
     }
 
+    /// There is nothing to say for 20 ms.
+    pub fn rest(&mut self, now: Duration, io: &mut Io) {
+        self.rests += 1;
+        let spared = self.rests > RESTS && !self.rests.is_multiple_of(REST_EVERY);
+        if !self.keypad.is_down() && !(spared && matches!(self.via, Via::Rtp(_))) {
+            let law = self.law_for(Law::A);
+            let stamp = self.outbound.frame(now, FRAME as u32);
+            self.send(now, stamp, law, &[law.silence(); FRAME], io);
+        }
+    }
+
     fn send_frame(&mut self, now: Duration, frame: &Frame, io: &mut Io) {
+        self.rests = 0;
         let law = self.law_for(Law::A);
         let stamp = self.outbound.frame(now, FRAME as u32);
         let payload = frame.map(|sample| law.encode(sample));

@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use proto::media::v1::{Digit, LegUp, MediaLost, Unheard, event::What};
-use rtp::{Frame, Law, Packet, SILENCE, mixer::Sum};
+use rtp::{Frame, Law, Packet, mixer::Sum};
 use str0m::Input;
 
 use crate::{
@@ -19,8 +19,8 @@ use crate::{
 /// Every so often the edge is told how well a leg is heard.
 const QUALITY_PERIOD: Duration = Duration::from_secs(5);
 
-/// What a slot is sent. Who hears nobody is sent silence: carriers and NATs cut
-/// a way on which no packet goes.
+/// What a slot is sent. Who hears nobody is sent silence now and then: carriers
+/// and NATs cut a way on which no packet goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feed {
     /// The slot is free.
@@ -232,7 +232,10 @@ impl Session {
             self.matrix.speakers(listener).filter_map(|s| spoken.get(s)?.as_ref()).for_each(|f| sum.add(f));
             over.extend(self.plays.add_to(listener, &mut sum));
             if let Some(leg) = &mut self.legs[listener] {
-                leg.say(now, &sum.frame().unwrap_or(SILENCE), io);
+                match sum.frame() {
+                    Some(frame) => leg.say(now, &frame, io),
+                    None => leg.rest(now, io),
+                }
             }
         }
         if !over.is_empty() {

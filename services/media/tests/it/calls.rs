@@ -111,7 +111,11 @@ async fn a_held_caller_hears_music_until_retrieved() {
     b.ear.hears_silence().await;
     let packets = b.ear.len();
     tokio::time::sleep(Duration::from_millis(1200)).await;
-    assert!(b.ear.len() - packets > 4_800, "silence is sent, so that no carrier or NAT cuts the way");
+    let sent = (b.ear.len() - packets) / 160;
+    assert!(
+        (6..30).contains(&sent),
+        "silence is sent, so that no carrier or NAT cuts the way: {sent} packets"
+    );
     b.ear.hears_silence().await;
     a.ear.hears_only(&[1300.0], &[700.0]).await;
     edge.ask("c1", What::StopPlay(StopPlay { play: "hold".into() })).await;

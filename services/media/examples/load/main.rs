@@ -1,6 +1,9 @@
 //! What a bridged and recorded call costs: two phones a call, G.711, 50 packets
-//! a second each way, one poll loop. `load <calls> <seconds> [record]`; prints
-//! the CPU of the loop's thread, loss and memory.
+//! a second each way, one poll loop. `load <calls> <seconds> [record | relay]`;
+//! prints the CPU of the loop's thread, loss and memory. `relay`: in place of the
+//! gateway a loop that relays and knows nothing.
+
+mod relay;
 
 use std::{
     net::{SocketAddr, TcpListener, UdpSocket},
@@ -17,6 +20,9 @@ use rtp::Sender;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+/// The thread that is measured.
+const LOOP: &str = "media-0";
+
 struct Phone {
     socket: UdpSocket,
     to: SocketAddr,
@@ -30,24 +36,35 @@ async fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let calls: usize = args.next().map_or(Ok(100), |n| n.parse())?;
     let seconds: u64 = args.next().map_or(Ok(10), |n| n.parse())?;
-    let record = args.next().is_some_and(|a| a == "record");
+    let how = args.next().unwrap_or_default();
     let folder = tempfile::tempdir()?;
     let before = memory_kb()?;
     let credentials = Credentials::alone();
-    let address = gateway(&credentials, &folder)?;
-    let phones = set_up(&credentials, &address, calls, record).await?;
+    let phones = if how == "relay" {
+        relay::start(calls)?.into_iter().enumerate().map(|(n, to)| phone(n, to)).collect::<Result<_, _>>()?
+    } else {
+        let address = gateway(&credentials, &folder)?;
+        set_up(&credentials, &address, calls, how == "record").await?
+    };
     let (phones, cpu) = tokio::task::spawn_blocking(move || talk(phones, seconds)).await??;
     let sent = phones.len() as u64 * seconds * 50;
     let received: u64 = phones.iter().map(|p| p.received).sum();
     let percent = 100.0 * cpu.as_secs_f64() / seconds as f64;
-    println!("{calls} calls, {seconds} s, recorded: {record}");
-    println!("loop: {percent:.1} % of a core, {:.3} % a call", percent / calls as f64);
+    println!("{calls} calls, {seconds} s {how}");
+    let each = 1e6 * cpu.as_secs_f64() / sent.max(1) as f64;
+    println!("loop: {percent:.1} % of a core, {:.4} % a call, {each:.2} µs a packet", percent / calls as f64);
     println!("packets: {sent} sent, {received} received");
     println!(
         "memory: {:.2} MB a call, phones included",
         (memory_kb()? - before) as f64 / 1024.0 / calls as f64
     );
     Ok(())
+}
+
+fn phone(n: usize, to: SocketAddr) -> std::io::Result<Phone> {
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    socket.set_nonblocking(true)?;
+    Ok(Phone { socket, to, sender: Sender::new(n as u32, 1, 0), received: 0 })
 }
 
 fn gateway(credentials: &Credentials, folder: &tempfile::TempDir) -> anyhow::Result<String> {
@@ -84,12 +101,11 @@ async fn set_up(
         };
         requests.send(ask(What::Open(Open::default()))).await?;
         for leg in ["a", "b"] {
-            let socket = UdpSocket::bind("127.0.0.1:0")?;
-            socket.set_nonblocking(true)?;
-            let offer = offer(socket.local_addr()?.port());
+            let mut phone = phone(phones.len(), ([127, 0, 0, 1], 9).into())?;
+            let offer = offer(phone.socket.local_addr()?.port());
             requests.send(ask(What::AddLeg(AddLeg { leg: leg.into(), kind: 0, offer }))).await?;
-            let to = answer(&mut events).await?;
-            phones.push(Phone { socket, to, sender: Sender::new(phones.len() as u32, 1, 0), received: 0 });
+            phone.to = answer(&mut events).await?;
+            phones.push(phone);
         }
         let row = |leg: &str, source: &str| Listener { leg: leg.into(), sources: vec![source.into()] };
         requests.send(ask(What::Hear(Hear { listeners: vec![row("a", "b"), row("b", "a")] }))).await?;
@@ -161,11 +177,11 @@ fn talk(mut phones: Vec<Phone>, seconds: u64) -> anyhow::Result<(Vec<Phone>, Dur
     Ok((phones, loop_cpu()? - cpu))
 }
 
-/// CPU time of the thread `media-0`, user and system.
+/// CPU time of the loop's thread, user and system.
 fn loop_cpu() -> anyhow::Result<Duration> {
     for task in std::fs::read_dir("/proc/self/task")? {
         let stat = std::fs::read_to_string(task?.path().join("stat"))?;
-        if let Some(rest) = stat.split_once("(media-0) ").map(|s| s.1) {
+        if let Some(rest) = stat.split_once(&format!("({LOOP}) ")).map(|s| s.1) {
             let ticks = |n: usize| rest.split(' ').nth(n).and_then(|t| t.parse::<u64>().ok()).unwrap_or(0);
             return Ok(Duration::from_millis((ticks(11) + ticks(12)) * 10));
         }
