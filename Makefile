@@ -31,4 +31,4 @@ deps:
 bench:
 	@scripts/bench
 	cargo bench -p sip
-	cargo run -p media --example load 300 10 record
+

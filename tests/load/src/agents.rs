@@ -3,11 +3,9 @@
 use crate::{
     message::{Message, sdp},
     rtp::Stream,
+    socket::Socket,
 };
-use std::{
-    collections::HashMap,
-    net::{SocketAddr, UdpSocket},
-};
+use std::{collections::HashMap, net::SocketAddr};
 
 /// Calls answered, by SIP Call-ID.
 #[derive(Default)]
@@ -21,21 +19,21 @@ impl Agents {
         &mut self,
         message: Message<'_>,
         from: SocketAddr,
-        sip: &UdpSocket,
+        sip: &mut Socket,
         audio: SocketAddr,
-    ) -> std::io::Result<Option<(u32, Stream)>> {
+    ) -> Option<(u32, Stream)> {
         match message.method() {
             "INVITE" => self.ring(message, from, sip, audio),
             "BYE" | "CANCEL" => {
-                sip.send_to(message.response("200 OK", "agent", "", "").as_bytes(), from)?;
+                sip.send(from, message.response("200 OK", "agent", "", "").into_bytes());
                 self.talks.remove(message.call_id());
-                Ok(None)
+                None
             }
             "OPTIONS" => {
-                sip.send_to(message.response("200 OK", "agent", "", "").as_bytes(), from)?;
-                Ok(None)
+                sip.send(from, message.response("200 OK", "agent", "", "").into_bytes());
+                None
             }
-            _ => Ok(None),
+            _ => None,
         }
     }
 
@@ -43,18 +41,18 @@ impl Agents {
         &mut self,
         message: Message<'_>,
         from: SocketAddr,
-        sip: &UdpSocket,
+        sip: &mut Socket,
         audio: SocketAddr,
-    ) -> std::io::Result<Option<(u32, Stream)>> {
-        let Some(call) = call(message.caller()) else { return Ok(None) };
-        let contact = format!("Contact: <sip:agent@{}>\r\n", sip.local_addr()?);
+    ) -> Option<(u32, Stream)> {
+        let call = call(message.caller())?;
+        let contact = format!("Contact: <sip:agent@{}>\r\n", sip.address());
         let more = format!("{contact}Content-Type: application/sdp\r\n");
         let again = self.talks.insert(message.call_id().to_owned(), call).is_some();
         if !again {
-            sip.send_to(message.response("180 Ringing", "agent", &contact, "").as_bytes(), from)?;
+            sip.send(from, message.response("180 Ringing", "agent", &contact, "").into_bytes());
         }
-        sip.send_to(message.response("200 OK", "agent", &more, &sdp(audio)).as_bytes(), from)?;
-        Ok(message.audio().filter(|_| !again).map(|to| (call, Stream::new(to, call))))
+        sip.send(from, message.response("200 OK", "agent", &more, &sdp(audio)).into_bytes());
+        message.audio().filter(|_| !again).map(|to| (call, Stream::new(to, call)))
     }
 }
 

@@ -1,8 +1,11 @@
 //! `load`: calls a server (see `trunkline bench-profile`) at a fixed rate,
 //! answers for its agents, sends marked RTP both ways, and tells what came of it.
 //!
-//! Its SIP is its own and knows nothing of the server's. One thread, four
-//! sockets; callers and agents are told apart by socket, calls by their marks.
+//! Its SIP is its own and knows nothing of the server's. One thread, some sockets
+//! with large buffers; callers and agents are told apart by socket, calls by their
+//! marks. What the kernel dropped on the driver's sockets and what it dropped on
+//! all others is told apart, and so is the driver's own CPU: a driver that is too
+//! slow shows.
 #![expect(clippy::print_stdout, reason = "the report is the standard output")]
 
 mod agents;
@@ -11,10 +14,12 @@ mod message;
 mod report;
 mod rtp;
 mod server;
+mod socket;
 
 use clap::Parser;
 use std::{
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -49,11 +54,21 @@ pub struct Plan {
     /// The server's process: its CPU time and memory are reported.
     #[arg(long)]
     pid: Option<u32>,
+    /// A call that is answered within this time and ends as it should is good.
+    #[arg(long, default_value_t = 1_000)]
+    good_ms: u64,
+    /// Writes the numbers of the calls that were answered there, one a line.
+    #[arg(long)]
+    answered: Option<PathBuf>,
 }
 
 impl Plan {
     fn hold(&self) -> Duration {
         Duration::from_millis(self.hold_ms)
+    }
+
+    fn good(&self) -> Duration {
+        Duration::from_millis(self.good_ms)
     }
 
     /// When the call with this number is to be placed.
@@ -64,6 +79,11 @@ impl Plan {
 
 fn main() -> anyhow::Result<()> {
     let plan = Plan::parse();
-    println!("{:#}", callers::run(&plan)?);
+    let (report, answered) = callers::run(&plan)?;
+    if let Some(path) = &plan.answered {
+        let lines: String = answered.iter().map(|number| format!("+999{number:07}\n")).collect();
+        std::fs::write(path, lines)?;
+    }
+    println!("{report:#}");
     Ok(())
 }

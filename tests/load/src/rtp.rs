@@ -1,10 +1,7 @@
 //! Marked RTP: every packet says which call it is of, which way it goes and when
 //! it was sent. The server relays payloads as they are, so marks come out again.
 
-use std::{
-    net::{SocketAddr, UdpSocket},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 const MARK: &[u8; 4] = b"TLmk";
 const HEADER: usize = 12;
@@ -33,9 +30,9 @@ impl Stream {
         Stream { to, call, sequence: 0 }
     }
 
-    /// Sends 20 ms; false where the system took it not.
-    pub fn send(&mut self, socket: &UdpSocket, now: Duration, counts: bool) -> bool {
-        let mut packet = [0xD5; HEADER + PAYLOAD];
+    /// The next 20 ms.
+    pub fn packet(&mut self, now: Duration, counts: bool) -> Vec<u8> {
+        let mut packet = vec![0xD5; HEADER + PAYLOAD];
         packet[..2].copy_from_slice(&[0x80, PCMA]);
         packet[2..4].copy_from_slice(&self.sequence.to_be_bytes());
         packet[4..8].copy_from_slice(&(u32::from(self.sequence) * PAYLOAD as u32).to_be_bytes());
@@ -45,7 +42,7 @@ impl Stream {
         packet[20..28].copy_from_slice(&(now.as_nanos() as u64).to_be_bytes());
         packet[28] = u8::from(counts);
         self.sequence = self.sequence.wrapping_add(1);
-        socket.send_to(&packet, self.to).is_ok()
+        packet
     }
 }
 
@@ -66,12 +63,9 @@ mod tests {
 
     #[test]
     fn a_mark_comes_out_as_it_went_in() {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let now = Duration::from_micros(1_234_567);
-        assert!(Stream::new(socket.local_addr().unwrap(), 77).send(&socket, now, true));
-        let mut packet = [0; 2_048];
-        let length = socket.recv(&mut packet).unwrap();
-        assert_eq!(read(&packet[..length]), Some(Mark { call: 77, counts: true, sent_at: now }));
+        let packet = Stream::new("127.0.0.1:9".parse().unwrap(), 77).packet(now, true);
+        assert_eq!(read(&packet), Some(Mark { call: 77, counts: true, sent_at: now }));
         assert_eq!(read(&[0; 172]), None);
     }
 }
