@@ -15,6 +15,8 @@ use std::{
 use tokio::sync::Notify;
 
 const SYNC_EVERY: Duration = Duration::from_millis(50);
+/// Newest records in memory, in bytes, before they become a file of their own.
+const MEMORY_MAX: u64 = 16 << 20;
 /// Records that a reader fetches at once.
 const READ_MAX: usize = 256;
 const LANES: usize = Topic::ALL.len() * PARTITIONS as usize;
@@ -114,8 +116,9 @@ impl Bells {
 impl Journal {
     pub(crate) fn open(folder: &Path) -> Result<Arc<Journal>> {
         let database = Database::builder(folder).open()?;
-        let records = database.keyspace("records", KeyspaceCreateOptions::default)?;
-        let cursors = database.keyspace("cursors", KeyspaceCreateOptions::default)?;
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMORY_MAX);
+        let records = database.keyspace("records", options)?;
+        let cursors = database.keyspace("cursors", options)?;
         let ends = (0..LANES).map(|i| end_of(&records, &cursors, Lane(i))).collect::<Result<_>>()?;
         let (ends, bells) = (Mutex::new(ends), Bells::default());
         let journal = Journal { database, records, cursors, ends, dirty: false.into(), bells };
