@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_stream::{StreamExt, wrappers::TcpListenerStream};
 use tonic::{
     service::{InterceptorLayer, Routes, interceptor::InterceptedService},
-    transport::{self, Endpoint, Server},
+    transport::{Endpoint, Server},
 };
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 

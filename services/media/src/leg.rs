@@ -198,7 +198,8 @@ impl Leg {
     pub fn rest(&mut self, now: Duration, io: &mut Io) {
         self.rests += 1;
         let spared = self.rests > RESTS && !self.rests.is_multiple_of(REST_EVERY);
-        if !self.keypad.is_down() && !(spared && matches!(self.via, Via::Rtp(_))) {
+        let left_out = spared && matches!(self.via, Via::Rtp(_));
+        if !self.keypad.is_down() && !left_out {
             let law = self.law_for(Law::A);
             let stamp = self.outbound.frame(now, FRAME as u32);
             self.send(now, stamp, law, &[law.silence(); FRAME], io);

@@ -136,7 +136,7 @@ impl Load<'_> {
     }
 
     fn place(&mut self, now: Duration) {
-        let number = self.report.placed;
+        let number = self.plan.first + self.report.placed;
         self.report.placed += 1;
         self.report.placing = now;
         let uri = format!("sip:{}@{}", self.plan.number, self.plan.server);

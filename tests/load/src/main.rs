@@ -39,6 +39,9 @@ pub struct Plan {
     /// Calls in all.
     #[arg(long, default_value_t = 100)]
     calls: u32,
+    /// The first caller's number; the others count on. Two drivers need their own.
+    #[arg(long, default_value_t = 0)]
+    first: u32,
     /// How long a caller stays after the answer.
     #[arg(long, default_value_t = 1_000)]
     hold_ms: u64,
