@@ -61,10 +61,10 @@ async fn messages_go_both_ways_over_the_connection_that_the_phone_opened() {
     let (arrival, mut phone) = first_message(&mut transport).await;
     let Arrival::Message(flow, bytes) = arrival else { panic!("{arrival:?}") };
     assert_eq!((flow.protocol, bytes), (Protocol::Ws, Bytes::from(OPTIONS)));
-    assert!(transport.send(flow, Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n")));
+    assert_eq!(transport.send(flow, Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n")), 0);
     let heard = phone.next().await.unwrap().unwrap();
     assert_eq!(heard, Message::text("SIP/2.0 200 OK\r\n\r\n"));
-    assert!(transport.send(flow, Bytes::from_static(b"not \xff UTF-8")));
+    assert_eq!(transport.send(flow, Bytes::from_static(b"not \xff UTF-8")), 0);
     assert_eq!(phone.next().await.unwrap().unwrap(), Message::binary(&b"not \xff UTF-8"[..]));
 
     phone.send(Message::text("\r\n\r\n")).await.unwrap();
