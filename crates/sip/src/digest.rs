@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use md5::Md5;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512_256};
 use sipx_sip::auth;
 
 use crate::Tokens;
@@ -17,6 +17,8 @@ pub enum Algorithm {
     Md5,
     /// RFC 8760.
     Sha256,
+    /// RFC 8760, written SHA-512-256.
+    Sha512,
 }
 
 impl Algorithm {
@@ -25,6 +27,7 @@ impl Algorithm {
         match self {
             Self::Md5 => "MD5",
             Self::Sha256 => "SHA-256",
+            Self::Sha512 => "SHA-512-256",
         }
     }
 
@@ -32,29 +35,34 @@ impl Algorithm {
         match self {
             Self::Md5 => hex(&Md5::digest(text.as_bytes())),
             Self::Sha256 => hex(&Sha256::digest(text.as_bytes())),
+            Self::Sha512 => hex(&Sha512_256::digest(text.as_bytes())),
         }
     }
 }
 
-/// What a verifier keeps instead of a password: H(user:realm:password) for both
-/// algorithms.
+/// What a verifier keeps instead of a password: H(user:realm:password) for each
+/// algorithm.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
     md5: String,
     sha256: String,
+    sha512: String,
 }
 
 impl Secret {
     /// From a password, for a user in a realm.
     pub fn new(username: &str, realm: &str, password: &str) -> Self {
         let a1 = format!("{username}:{realm}:{password}");
-        Self { md5: Algorithm::Md5.hash(&a1), sha256: Algorithm::Sha256.hash(&a1) }
+        let [md5, sha256, sha512] =
+            [Algorithm::Md5, Algorithm::Sha256, Algorithm::Sha512].map(|algorithm| algorithm.hash(&a1));
+        Self { md5, sha256, sha512 }
     }
 
     fn ha1(&self, algorithm: Algorithm) -> &str {
         match algorithm {
             Algorithm::Md5 => &self.md5,
             Algorithm::Sha256 => &self.sha256,
+            Algorithm::Sha512 => &self.sha512,
         }
     }
 }
@@ -93,6 +101,7 @@ impl Authorization {
         let algorithm = match field("algorithm").map(|a| a.to_ascii_uppercase()).as_deref() {
             None | Some("MD5") => Algorithm::Md5,
             Some("SHA-256") => Algorithm::Sha256,
+            Some("SHA-512-256") => Algorithm::Sha512,
             Some(_) => return None,
         };
         if !field("qop")?.eq_ignore_ascii_case("auth") {
@@ -108,6 +117,11 @@ impl Authorization {
             cnonce: field("cnonce")?,
             count: u32::from_str_radix(&field("nc")?, 16).ok()?,
         })
+    }
+
+    /// By which it was answered.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 
     fn expected(&self, method: &str, secret: &Secret) -> String {
@@ -168,16 +182,22 @@ impl Challenger {
 
     /// Values for WWW-Authenticate (or Proxy-Authenticate), the stronger first
     /// (RFC 8760 §2.3).
-    pub fn challenges(&mut self, now: Duration, stale: bool) -> [String; 2] {
+    pub fn challenges(&mut self, now: Duration, stale: bool) -> [String; 3] {
         let nonce = self.nonce(now);
+        let all = [Algorithm::Sha512, Algorithm::Sha256, Algorithm::Md5];
+        all.map(|algorithm| self.written(&nonce, algorithm, stale))
+    }
+
+    /// One challenge, by this algorithm.
+    pub fn challenge(&mut self, now: Duration, algorithm: Algorithm, stale: bool) -> String {
+        let nonce = self.nonce(now);
+        self.written(&nonce, algorithm, stale)
+    }
+
+    fn written(&self, nonce: &str, algorithm: Algorithm, stale: bool) -> String {
+        let (realm, algorithm) = (&self.realm, algorithm.as_str());
         let stale = if stale { ", stale=true" } else { "" };
-        [Algorithm::Sha256, Algorithm::Md5].map(|algorithm| {
-            format!(
-                "Digest realm=\"{}\", nonce=\"{nonce}\", algorithm={}, qop=\"auth\"{stale}",
-                self.realm,
-                algorithm.as_str()
-            )
-        })
+        format!("Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth\"{stale}")
     }
 
     /// Checks the answer to a challenge.
@@ -332,10 +352,11 @@ mod tests {
     }
 
     #[test]
-    fn the_right_password_is_granted_with_either_algorithm() {
+    fn the_right_password_is_granted_with_every_algorithm() {
         let mut server = challenger();
         let secret = Secret::new("ana", "trunkline", "s3cret");
-        for challenge in server.challenges(NOW, false) {
+        let one = server.challenge(NOW, Algorithm::Md5, false);
+        for challenge in server.challenges(NOW, false).into_iter().chain([one]) {
             let mut fresh = challenger();
             let given = answered(&challenge, "s3cret", "REGISTER");
             assert_eq!(fresh.check(NOW, "REGISTER", &given, &secret), Verdict::Granted);
@@ -346,7 +367,7 @@ mod tests {
     fn a_wrong_password_another_method_or_another_realm_is_denied() {
         let mut server = challenger();
         let secret = Secret::new("ana", "trunkline", "s3cret");
-        let [challenge, _] = server.challenges(NOW, false);
+        let [challenge, ..] = server.challenges(NOW, false);
         let wrong = answered(&challenge, "guess", "REGISTER");
         assert_eq!(server.check(NOW, "REGISTER", &wrong, &secret), Verdict::Denied);
         let right = answered(&challenge, "s3cret", "REGISTER");
@@ -359,7 +380,7 @@ mod tests {
     fn a_replayed_an_old_and_a_forged_nonce_are_stale() {
         let mut server = challenger();
         let secret = Secret::new("ana", "trunkline", "s3cret");
-        let [challenge, _] = server.challenges(NOW, false);
+        let [challenge, ..] = server.challenges(NOW, false);
         let given = answered(&challenge, "s3cret", "INVITE");
         let late = NOW + Duration::from_secs(61);
         assert_eq!(server.check(late, "INVITE", &given, &secret), Verdict::Stale);
@@ -367,7 +388,7 @@ mod tests {
         assert_eq!(server.check(NOW, "INVITE", &given, &secret), Verdict::Stale);
 
         let mut other = Challenger::new("trunkline", NOW, Tokens::new([2; 32]));
-        let [foreign, _] = other.challenges(NOW, true);
+        let [foreign, ..] = other.challenges(NOW, true);
         assert!(foreign.contains("stale=true"));
         let given = answered(&foreign, "s3cret", "INVITE");
         assert_eq!(server.check(NOW, "INVITE", &given, &secret), Verdict::Stale);

@@ -5,7 +5,7 @@
 //! phone that speaks RFC 5626 is told that we do too, and is known by its instance
 //! whatever its contact says. Proxies on the way (RFC 3327) are kept.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use sipx_sip::HeaderName;
@@ -146,13 +146,14 @@ impl Registrar {
         gone
     }
 
-    /// Nothing can be sent over this connection any more: what registered over it
-    /// is gone (RFC 5626 §5.4). The users that have no phone left.
-    pub fn flow_failed(&mut self, flow: Flow) -> Vec<String> {
+    /// Nothing can be sent over these connections any more: what registered over
+    /// them is gone (RFC 5626 §5.4). The users that have no phone left. Looks through
+    /// all: many at once cost as much as one.
+    pub fn flows_failed(&mut self, flows: &HashSet<Flow>) -> Vec<String> {
         let mut gone = Vec::new();
         self.records.retain(|user, bindings| {
             let before = bindings.len();
-            bindings.retain(|b| b.flow != flow);
+            bindings.retain(|b| !flows.contains(&b.flow));
             if bindings.is_empty() && before > 0 {
                 gone.push(user.clone());
             }
@@ -341,8 +342,8 @@ mod tests {
         registrar.register(NOW, "ana", &register(2, &contact("two")), other);
         let bindings = registrar.bindings(NOW, "ana");
         assert_eq!((bindings.len(), bindings[0].flow), (1, other));
-        assert!(registrar.flow_failed(flow()).is_empty());
-        assert_eq!(registrar.flow_failed(other), ["ana"], "nothing else reaches it");
+        assert!(registrar.flows_failed(&HashSet::from([flow()])).is_empty());
+        assert_eq!(registrar.flows_failed(&HashSet::from([other])), ["ana"], "nothing else reaches it");
         assert!(registrar.bindings(NOW, "ana").is_empty());
     }
 

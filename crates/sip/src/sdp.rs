@@ -110,13 +110,11 @@ pub struct Audio {
 
 /// Whether the writer speaks WebRTC: SRTP by DTLS over ICE (RFC 8827).
 pub fn is_webrtc(sdp: &[u8]) -> bool {
-    let mut lines = sdp.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
-    let begins = |with: &[u8]| lines.clone().any(|line| line.starts_with(with));
-    begins(b"a=ice-ufrag:") && begins(b"a=fingerprint:") && {
-        lines.any(|line| {
-            line.starts_with(b"m=audio ") && line.windows(17).any(|part| part == b"UDP/TLS/RTP/SAVPF")
-        })
-    }
+    let lines = || sdp.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let has = |beginning: &[u8]| lines().any(|line| line.starts_with(beginning));
+    let secure = |line: &[u8]| line.split(|byte| *byte == b' ').any(|word| word == b"UDP/TLS/RTP/SAVPF");
+    let audio = lines().any(|line| line.starts_with(b"m=audio ") && secure(line));
+    audio && has(b"a=ice-ufrag:") && has(b"a=fingerprint:")
 }
 
 impl Audio {

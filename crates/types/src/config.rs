@@ -99,6 +99,9 @@ pub struct Tenant {
     /// Calls at once, of whatever direction; none: as many as the platform lets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls_max: Option<u32>,
+    /// Calls that may begin in a second, of whatever direction; none: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls_per_second: Option<u32>,
 }
 
 /// A carrier's trunk.
@@ -112,6 +115,38 @@ pub struct Trunk {
     /// Calls to the outside go through this trunk too.
     #[serde(default)]
     pub outbound: Option<Outbound>,
+    /// Calls that may begin in a second, in and out together; none: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls_per_second: Option<u32>,
+    /// How the carrier writes numbers; none: as in the company's country.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<Numbering>,
+    /// Whom a call of the carrier is from.
+    #[serde(default)]
+    pub caller: CallerSource,
+    /// The trunk for help in need: such calls take it first, and others never.
+    #[serde(default)]
+    pub emergency: bool,
+}
+
+impl Trunk {
+    /// One that is recognised so, with nothing else said.
+    pub fn new(name: &str, auth: TrunkAuth) -> Self {
+        let (name, caller) = (name.to_owned(), CallerSource::default());
+        let (outbound, calls_per_second, numbers) = (None, None, None);
+        Self { name, auth, enabled: true, outbound, calls_per_second, numbers, caller, emergency: false }
+    }
+}
+
+/// Whose word counts for the number of a caller.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallerSource {
+    /// P-Asserted-Identity (RFC 3325), else From.
+    #[default]
+    Asserted,
+    /// From alone: the carrier hands on whatever its callers assert.
+    From,
 }
 
 /// How a trunk takes our calls.
@@ -138,10 +173,31 @@ pub struct Outbound {
     /// Register with every gateway by the credentials.
     #[serde(default)]
     pub register: bool,
+    /// How the number that we show is said.
+    #[serde(default)]
+    pub presentation: Presentation,
+    /// Our calls go to the devices that registered by the trunk's own name and
+    /// password, such as a GSM gateway, beside the gateways.
+    #[serde(default)]
+    pub registered: bool,
     /// Certificates in PEM that may vouch for gateways reached by TLS; none: those
     /// that the system trusts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<String>,
+}
+
+/// How a carrier is told who calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presentation {
+    /// In From and in P-Asserted-Identity (RFC 3325).
+    #[default]
+    Asserted,
+    /// In From alone, to a carrier that refuses what it does not know.
+    From,
+    /// The carrier is told, the callee is not: From is anonymous, Privacy is `id`
+    /// (RFC 3323, RFC 3325).
+    Hidden,
 }
 
 /// Our name at somebody who asks for it.

@@ -2,6 +2,7 @@
 //! the facts that the log tells. Pure: no clock, no randomness, no sockets.
 
 pub mod config;
+mod emergency;
 pub mod event;
 pub mod fact;
 mod id;
@@ -10,8 +11,9 @@ mod target;
 mod time;
 mod word;
 
+pub use emergency::is_emergency;
 pub use id::*;
-pub use number::{E164, NumberError};
+pub use number::{E164, NumberError, Numbering};
 pub use target::{Purpose, Supervision, Target};
 pub use time::{Millis, Timestamp};
 pub use word::{name, named};

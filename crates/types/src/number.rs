@@ -1,5 +1,6 @@
 //! Telephone numbers in E.164 form.
 
+use crate::emergency::is_emergency;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -29,6 +30,9 @@ impl E164 {
             return Err(NumberError);
         }
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        if let Some(country) = country.filter(|country| is_emergency(text.trim(), country)) {
+            return format!("+{country}{digits}").parse();
+        }
         let full = match (plus, digits.strip_prefix("00"), digits.strip_prefix('0'), country) {
             (true, ..) => digits.clone(),
             (_, Some(international), ..) => international.to_owned(),
@@ -39,6 +43,62 @@ impl E164 {
             _ => digits.clone(),
         };
         format!("+{full}").parse()
+    }
+}
+
+/// How numbers are written somewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Numbering {
+    /// The digits of the country's code, such as `40`.
+    pub country: String,
+    /// Before a number of the country, such as `0`; may be empty.
+    #[serde(default = "zero")]
+    pub national_prefix: String,
+    /// Before the code of another country, such as `00`.
+    #[serde(default = "two_zeros")]
+    pub international_prefix: String,
+}
+
+fn zero() -> String {
+    "0".to_owned()
+}
+
+fn two_zeros() -> String {
+    "00".to_owned()
+}
+
+impl Numbering {
+    /// As in most countries: `0` at home, `00` abroad.
+    pub fn of(country: &str) -> Self {
+        let (national_prefix, international_prefix) = (zero(), two_zeros());
+        Self { country: country.to_owned(), national_prefix, international_prefix }
+    }
+
+    /// Reads what a carrier sends; a bare number is one of the country unless it
+    /// begins with its code.
+    pub fn read(&self, text: &str) -> Result<E164, NumberError> {
+        let bare = text.trim();
+        if bare.starts_with('+') || is_emergency(bare, &self.country) {
+            return E164::from_dialled(bare, Some(&self.country));
+        }
+        if let Some(abroad) = bare.strip_prefix(self.international_prefix.as_str()) {
+            return E164::from_dialled(&format!("+{abroad}"), None);
+        }
+        // Where there is no national prefix, a leading 0 belongs to the number.
+        match bare.strip_prefix(self.national_prefix.as_str()) {
+            Some(national) => E164::from_dialled(&format!("+{}{national}", self.country), None),
+            None => E164::from_dialled(bare, Some(&self.country)),
+        }
+    }
+
+    /// The same the other way.
+    pub fn write(&self, number: &E164) -> String {
+        let digits = number.as_str().trim_start_matches('+');
+        match digits.strip_prefix(self.country.as_str()) {
+            Some(national) => format!("{}{national}", self.national_prefix),
+            None => format!("{}{digits}", self.international_prefix),
+        }
     }
 }
 
@@ -86,6 +146,32 @@ mod tests {
                 "{spelling}"
             );
         }
+    }
+
+    #[test]
+    fn every_country_writes_numbers_its_own_way_and_they_come_back() {
+        let numbering = |country: &str, national: &str, abroad: &str| Numbering {
+            country: country.to_owned(),
+            national_prefix: national.to_owned(),
+            international_prefix: abroad.to_owned(),
+        };
+        let cases = [
+            (Numbering::of("40"), "+40211234567", "0211234567", "0036201234567"),
+            (numbering("7", "8", "810"), "+74951234567", "84951234567", "81036201234567"),
+            (numbering("36", "06", "00"), "+3612345678", "0612345678", "0040211234567"),
+            (numbering("1", "1", "011"), "+12125551234", "12125551234", "01136201234567"),
+            (numbering("39", "", "00"), "+39061234567", "061234567", "0036201234567"),
+        ];
+        for (numbering, home, at_home, abroad) in cases {
+            let home: E164 = home.parse().unwrap();
+            assert_eq!(numbering.write(&home), at_home);
+            assert_eq!(numbering.read(at_home).unwrap(), home);
+            assert_eq!(numbering.read(home.as_str()).unwrap(), home);
+            let other = numbering.read(abroad).unwrap();
+            assert_eq!(numbering.write(&other), abroad, "{other}");
+        }
+        assert!(Numbering::of("40").read("anonymous").is_err());
+        assert_eq!(Numbering::of("61").read("000").unwrap().emergency(), Some("000"));
     }
 
     #[test]

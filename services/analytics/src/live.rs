@@ -120,6 +120,7 @@ mod tests {
             flow_networks: Vec::new(),
             listening_notice: false,
             calls_max: None,
+            calls_per_second: None,
         }
     }
 

@@ -110,10 +110,11 @@ impl<'a> Catalog<'a> {
             flow_networks: Vec::new(),
             listening_notice: false,
             calls_max: None,
+            calls_per_second: None,
         };
         self.save(Kind::Tenant, &self.tenant.to_string(), &company)?;
         let auth = TrunkAuth::Ip { addresses: vec!["0.0.0.0/0".into(), "::/0".into()] };
-        let trunk = Trunk { name: "Everybody".into(), auth, enabled: true, outbound: None };
+        let trunk = Trunk::new("Everybody", auth);
         self.save(Kind::Trunk, &id(TrunkId::new), &trunk)?;
         self.agents(profile)?;
         let prompt = self.prompt(objects)?;

@@ -5,18 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use call::Entry;
-use sip::digest::{Authorization, Secret, Verdict};
+use sip::digest::{Algorithm, Authorization, Secret, Verdict};
 use sip::guard::Refuse;
 use sip::registrar::Change;
-use sip::{Answer, Flow, IncomingInvite, Replaces, Request, RequestId};
-use types::{CallId, E164, LegId, RecordingId};
+use sip::{Answer, Flow, IncomingInvite, Party, Replaces, Request, RequestId};
+use types::config::CallerSource;
+use types::{CallId, LegId, Numbering, RecordingId};
 
 use crate::driver::{self, Dialled, NewCall, PhoneLeg};
 use crate::edge::Edge;
-use crate::trunk::{Directory, Number, Phone, Trunk};
+use crate::trunk::{Directory, Number, Phone, Trunk, read};
 
 /// Tells a company's full lines from a busy callee: no circuit is free (Q.850).
 const COMPANY_FULL: &str = "Q.850;cause=34;text=\"all lines of the company are in use\"";
+/// A carrier that is too fast may come back so soon, seconds.
+const TOO_FAST: &str = "1";
 
 /// What becomes of an INVITE.
 enum Decision {
@@ -24,9 +27,7 @@ enum Decision {
         number: Arc<Number>,
         trunk: Trunk,
     },
-    Challenge {
-        stale: bool,
-    },
+    Challenge(Ask),
     /// An agent's phone calls.
     Phone {
         username: String,
@@ -34,6 +35,14 @@ enum Decision {
     },
     NotFound,
     Stranger,
+}
+
+/// A proof that is asked for.
+enum Ask {
+    /// Of whoever goes by this name.
+    First(String),
+    /// The password was right, its nonce was not fresh any more: the same once more.
+    Again(Algorithm),
 }
 
 impl Edge {
@@ -45,9 +54,9 @@ impl Edge {
         }
         let directory = self.directory.borrow().clone();
         match self.decide(now, &directory, &invite) {
-            Decision::Admit { number, trunk } => self.admit(now, &directory, invite, &number, trunk),
-            Decision::Challenge { stale } => {
-                let answer = self.challenge(now, stale);
+            Decision::Admit { number, trunk } => self.admit(now, invite, &number, trunk),
+            Decision::Challenge(ask) => {
+                let answer = self.challenge(now, &ask, invite.flow);
                 let _ = self.stack.endpoint.reject(now, invite.leg, &answer);
             }
             Decision::NotFound => {
@@ -76,7 +85,7 @@ impl Edge {
         let caller = invite.request.from().map(|from| from.user().to_owned()).unwrap_or_default();
         let by_digest = numbers.iter().chain(named).any(|number| directory.takes_digest(&number.tenant));
         if by_digest || directory.phone(&caller).is_some() {
-            Decision::Challenge { stale: false }
+            Decision::Challenge(Ask::First(caller))
         } else if self.gate.knows(now, address) {
             Decision::NotFound
         } else {
@@ -95,7 +104,7 @@ impl Edge {
             let username = authorization.username.clone();
             return match self.check(now, "INVITE", authorization, &phone.secret, invite.flow) {
                 Verdict::Denied => Decision::Stranger,
-                Verdict::Stale => Decision::Challenge { stale: true },
+                Verdict::Stale => Decision::Challenge(Ask::Again(authorization.algorithm())),
                 Verdict::Granted => Decision::Phone { username, of: phone.of.clone() },
             };
         }
@@ -104,7 +113,7 @@ impl Edge {
         };
         match self.check(now, "INVITE", authorization, &account.secret, invite.flow) {
             Verdict::Denied => Decision::Stranger,
-            Verdict::Stale => Decision::Challenge { stale: true },
+            Verdict::Stale => Decision::Challenge(Ask::Again(authorization.algorithm())),
             Verdict::Granted => match dialled_through(directory, &invite.request, &account.of) {
                 Some(number) => Decision::Admit { number, trunk: account.of.clone() },
                 None => Decision::NotFound,
@@ -124,12 +133,19 @@ impl Edge {
         if verdict == Verdict::Granted {
             self.gate.guard.forgive(flow.remote.ip());
             self.gate.proven.note(now, flow.remote.ip());
+            self.challenged.answered(&authorization.username, flow.remote.ip(), authorization.algorithm());
         }
         verdict
     }
 
-    fn challenge(&mut self, now: Duration, stale: bool) -> Answer {
-        let challenges = self.challenger.challenges(now, stale);
+    fn challenge(&mut self, now: Duration, ask: &Ask, flow: Flow) -> Answer {
+        let challenges = match ask {
+            Ask::Again(algorithm) => vec![self.challenger.challenge(now, *algorithm, true)],
+            Ask::First(name) if self.challenged.again(now, name, flow.remote.ip()) => {
+                vec![self.challenger.challenge(now, Algorithm::Md5, false)]
+            }
+            Ask::First(_) => self.challenger.challenges(now, false).to_vec(),
+        };
         challenges.into_iter().fold(Answer::new(401), |a, c| a.header("WWW-Authenticate", c))
     }
 
@@ -144,20 +160,18 @@ impl Edge {
         }
     }
 
-    fn admit(
-        &mut self,
-        now: Duration,
-        directory: &Directory,
-        invite: IncomingInvite,
-        number: &Number,
-        trunk: Trunk,
-    ) {
+    fn admit(&mut self, now: Duration, invite: IncomingInvite, number: &Number, trunk: Trunk) {
+        let rates = &self.shared.trunk_rates;
+        if !self.shared.begins(rates, &trunk.trunk, trunk.per_second) {
+            let slower = Answer::new(503).header("Retry-After", TOO_FAST);
+            return drop(self.stack.endpoint.reject(now, invite.leg, &slower));
+        }
         let Some(room) = self.shared.room(&number.tenant) else {
             // Not 503: the carrier would take the platform for broken, for all companies.
             let busy = Answer::new(486).header("Reason", COMPANY_FULL);
             return drop(self.stack.endpoint.reject(now, invite.leg, &busy));
         };
-        let entry = entry(&invite.request, number, &trunk, directory.country(&number.tenant));
+        let entry = entry(&invite.request, number, &trunk);
         let (signals, waiting) = driver::signals();
         self.adopt(invite.leg, &number.tenant, &entry.call, signals.clone());
         let new = NewCall {
@@ -201,7 +215,8 @@ impl Edge {
         }
         let Some(offer) = offer else { return refuse(self, 488) };
         let Ok(placement) = driver::placement_by_phone(directory, &of, &to) else { return refuse(self, 404) };
-        let Some(room) = self.shared.room(&of.tenant) else { return refuse(self, 486) };
+        let room = self.shared.room_to_call(&of.tenant, &placement.to);
+        let Some(room) = room else { return refuse(self, 486) };
         let (signals, waiting) = driver::signals();
         self.adopt(invite.leg, &of.tenant, &placement.call, signals.clone());
         self.phones.insert(invite.leg, username.clone());
@@ -233,20 +248,29 @@ impl Edge {
     fn on_register(&mut self, now: Duration, id: RequestId, flow: Flow, request: &Request) {
         let directory = self.directory.borrow().clone();
         let user = request.to().map(|to| to.user().to_owned()).unwrap_or_default();
-        let Some(account) = directory.phone(&user) else {
+        let phone = directory.phone(&user).map(|account| &account.secret);
+        let device = || directory.digest_trunk(&user).map(|account| &account.secret);
+        let Some(secret) = phone.or_else(device) else {
             return self.refuse_request(now, id, flow);
         };
         let Some(authorization) = authorization(request) else {
-            let answer = self.challenge(now, false);
+            let answer = self.challenge(now, &Ask::First(user), flow);
             return drop(self.stack.endpoint.respond(now, id, &answer));
         };
         if authorization.username != user {
             return self.refuse_request(now, id, flow);
         }
-        match self.check(now, "REGISTER", &authorization, &account.secret, flow) {
+        match self.check(now, "REGISTER", &authorization, secret, flow) {
             Verdict::Denied => self.refuse_request(now, id, flow),
             Verdict::Stale => {
-                let answer = self.challenge(now, true);
+                let answer = self.challenge(now, &Ask::Again(authorization.algorithm()), flow);
+                let _ = self.stack.endpoint.respond(now, id, &answer);
+            }
+            Verdict::Granted if phone.is_none() => {
+                let (answer, change) = self.devices.register(now, &user, request, flow);
+                if change != Change::Same {
+                    tracing::info!(user, ?change, "a trunk's device registered");
+                }
                 let _ = self.stack.endpoint.respond(now, id, &answer);
             }
             Verdict::Granted => {
@@ -310,25 +334,39 @@ fn user(request: &Request) -> String {
 
 /// The number of the trunk's own tenant, by its digits or its SIP name.
 fn dialled_through(directory: &Directory, request: &Request, trunk: &Trunk) -> Option<Arc<Number>> {
-    let number = dialled(directory, request, trunk.country.as_deref());
+    let number = dialled(directory, request, trunk.numbers.as_ref());
     let own = number.filter(|number| number.tenant == trunk.tenant);
     let named = || directory.named(&user(request)).iter().find(|number| number.tenant == trunk.tenant);
     own.or_else(|| named().cloned())
 }
 
 /// The number in the Request-URI, else in To.
-fn dialled(directory: &Directory, request: &Request, country: Option<&str>) -> Option<Arc<Number>> {
+fn dialled(directory: &Directory, request: &Request, numbers: Option<&Numbering>) -> Option<Arc<Number>> {
     let uri = user(request);
     let to = || request.to().map(|to| to.user().to_owned()).unwrap_or_default();
-    directory.number(&uri, country).or_else(|| directory.number(&to(), country))
+    directory.number(&uri, numbers).or_else(|| directory.number(&to(), numbers))
 }
 
-fn entry(request: &Request, number: &Number, trunk: &Trunk, country: Option<&str>) -> Entry {
+/// Who calls. The carrier is told of callers who hide themselves (RFC 3325 §9.3),
+/// and those are nobody for us.
+fn caller(request: &Request, source: CallerSource) -> Option<Party> {
+    let hidden = request.headers("Privacy").iter().any(|value| {
+        value.split([';', ',']).any(|wish| matches!(wish.trim().to_ascii_lowercase().as_str(), "id" | "user"))
+    });
+    let asserted = || request.asserted_identity().filter(|_| source == CallerSource::Asserted && !hidden);
+    let mut party = asserted().or_else(|| request.from())?;
+    if hidden {
+        (party.display, party.uri.user) = (None, Some("anonymous".to_owned()));
+    }
+    Some(party)
+}
+
+fn entry(request: &Request, number: &Number, trunk: &Trunk) -> Entry {
     let now = chassis::clock::now();
     let random = chassis::random::u128;
-    let party = request.asserted_identity().or_else(|| request.from());
+    let party = caller(request, trunk.caller);
     let user = party.as_ref().map(|p| p.user().to_owned()).unwrap_or_default();
-    let from = E164::from_dialled(&user, country).map_or(user, |n| n.to_string());
+    let from = read(&user, trunk.numbers.as_ref()).map_or(user, |number| number.to_string());
     Entry {
         call: CallId::new(now, random()),
         caller_leg: LegId::new(now, random()),

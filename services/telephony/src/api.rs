@@ -69,7 +69,7 @@ impl Contract for Api {
         let placement = Placement { callback, ..placement };
         let full =
             || chassis::Error::new(chassis::Code::Exhausted, "the company has all the calls that it may");
-        let room = self.shared.room(&tenant).ok_or_else(full)?;
+        let room = self.shared.room_to_call(&tenant, &placement.to).ok_or_else(full)?;
         let call = placement.call.to_string();
         tokio::spawn(driver::place(self.shared.clone(), tenant, room, placement));
         Ok(Response::new(PlaceReply { call }))

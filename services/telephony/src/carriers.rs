@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sip::locate::in_order;
+use sip::registrar::Binding;
 use sip::{Credentials, Endpoint, Flow, Outbound, Party, RequestId, Response, Tokens, Uri};
 use sipnet::Names;
 use types::{TrunkId, config::Transport};
@@ -211,11 +212,17 @@ impl Carriers {
         }
     }
 
-    /// The ways to take, each server of a gateway one: those that do not answer
-    /// come last; the order is kept otherwise.
-    pub fn ways(&self, routes: Vec<Route>, random: u128) -> Vec<Way> {
-        let mut all: Vec<(bool, Way)> =
-            routes.into_iter().flat_map(|route| self.ways_of(route, random)).collect();
+    /// The ways to take, each server of a gateway one, and each device that is
+    /// registered as one: those that do not answer come last; the order is kept
+    /// otherwise.
+    pub fn ways(&self, routes: Vec<Route>, devices: impl Fn(&str) -> Vec<Binding>, random: u128) -> Vec<Way> {
+        let ways = |route: Route| match &route.registered {
+            Some(name) => {
+                devices(name).into_iter().map(|device| (false, to_device(&route, device))).collect()
+            }
+            None => self.ways_of(route, random),
+        };
+        let mut all: Vec<(bool, Way)> = routes.into_iter().flat_map(ways).collect();
         all.sort_by_key(|(down, _)| *down);
         all.into_iter().map(|(_, way)| way).collect()
     }
@@ -226,10 +233,10 @@ impl Carriers {
         if servers.is_empty() {
             // It is looked up when its turn comes.
             let unknown = carrier.is_some_and(|carrier| carrier.unknown);
-            return vec![(unknown, Way { route, flow: None })];
+            return vec![(unknown, Way { route, flow: None, device: None })];
         }
         let ordered = in_order(servers, |server| (server.target.rank, server.target.weight), random);
-        let way = |flow| Way { route: route.clone(), flow: Some(flow) };
+        let way = |flow| Way { route: route.clone(), flow: Some(flow), device: None };
         ordered.into_iter().map(|server| (server.is_down(), way(server.flow))).collect()
     }
 }
@@ -315,6 +322,10 @@ impl Carrier {
             tracing::info!(gateway = self.route.address, code, holds, "registration");
         }
     }
+}
+
+fn to_device(route: &Route, device: Binding) -> Way {
+    Way { route: route.clone(), flow: Some(device.flow), device: Some((device.contact, device.path)) }
 }
 
 fn resolve(edge: Handle, names: Names, key: Key, route: Route) {

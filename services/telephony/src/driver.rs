@@ -10,6 +10,7 @@ mod phones;
 mod signals;
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,7 +29,9 @@ use crate::edge::Handle;
 use crate::gateways::{Gateways, Session};
 use crate::ivr::Ivr;
 use crate::line::{Browsers, Line};
+use crate::outbound::Route;
 use crate::queue::{Place, Queues};
+use crate::rates::Rates;
 use crate::tolls::{Taken, Tolls};
 use crate::trunk::Directory;
 use parties::Reaching;
@@ -54,6 +57,9 @@ pub struct Shared {
     /// Calls to the outside by trunk, and all calls by company.
     pub tolls: Arc<Tolls<TrunkId>>,
     pub companies: Arc<Tolls<TenantId>>,
+    /// The same for calls that begin in a second.
+    pub trunk_rates: Rates<TrunkId>,
+    pub company_rates: Rates<TenantId>,
     /// Calls of one company at once, unless it wants less.
     pub company_calls_max: u32,
     pub calls: Calls,
@@ -67,8 +73,46 @@ impl Shared {
         if taken.is_none() {
             metrics::counter!("telephony_company_full_total").increment(1);
             tracing::warn!(%tenant, "the company has all the calls that it may");
+            return None;
+        }
+        let per_second = self.directory.borrow().per_second(tenant);
+        if !self.begins(&self.company_rates, tenant, per_second) {
+            tracing::warn!(%tenant, "more calls of the company in a second than may begin");
+            return None;
         }
         taken
+    }
+
+    /// The same for a call that somebody here makes; help in need is always called.
+    pub fn room_to_call(&self, tenant: &TenantId, to: &Target) -> Option<Taken<TenantId>> {
+        match to {
+            Target::Number { number } if number.emergency().is_some() => {
+                Some(self.companies.take_anyway(tenant))
+            }
+            _ => self.room(tenant),
+        }
+    }
+
+    /// One of the trunk's circuits for a call to this number, if it has one now.
+    pub fn circuit(&self, route: &Route, number: &E164) -> Option<Taken<TrunkId>> {
+        if number.emergency().is_some() {
+            return Some(self.tolls.take_anyway(&route.trunk));
+        }
+        let Some(taken) = self.tolls.take(&route.trunk, route.calls_max) else {
+            metrics::counter!("telephony_tolls_refused_total").increment(1);
+            tracing::warn!(trunk = %route.trunk, "the trunk carries all the calls that it may");
+            return None;
+        };
+        self.begins(&self.trunk_rates, &route.trunk, route.per_second).then_some(taken)
+    }
+
+    /// Whether one more call may begin now.
+    pub fn begins<K: Hash + Eq + Clone>(&self, rates: &Rates<K>, of: &K, per_second: Option<u32>) -> bool {
+        let begins = per_second.is_none_or(|calls| rates.allow(chassis::clock::now(), of, calls));
+        if !begins {
+            metrics::counter!("telephony_calls_too_fast_total").increment(1);
+        }
+        begins
     }
 }
 

@@ -3,7 +3,7 @@
 //! Everything that others want of it is a closure that runs here, between two
 //! packets; it never waits for anybody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use anyhow::Context;
 use chassis::Drain;
 use sip::digest::Challenger;
 use sip::registrar::Registrar;
-use sip::{Endpoint, Event, LegId, Tokens};
+use sip::{Endpoint, Event, Flow, LegId, Tokens};
 use sipnet::{Certificate, Limits, Stack, Transport, Turn};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
@@ -21,6 +21,7 @@ use types::{CallId, TenantId};
 use crate::Config;
 use crate::attend::Attendance;
 use crate::carriers::Carriers;
+use crate::challenged::Challenged;
 use crate::driver::{Shared, Signal};
 use crate::gate::Gate;
 use crate::trunk::{Directory, Place};
@@ -79,7 +80,11 @@ pub struct Edge {
     pub(crate) other_version: bool,
     pub(crate) directory: watch::Receiver<Arc<Directory>>,
     pub(crate) challenger: Challenger,
+    pub(crate) challenged: Challenged,
     pub(crate) registrar: Registrar,
+    /// Devices of trunks that register with us, such as GSM gateways, by the
+    /// trunk's user name.
+    pub(crate) devices: Registrar,
     /// Phones that do not register, as they are known to the registrar.
     places: HashMap<String, Place>,
     pub(crate) attendance: Attendance,
@@ -146,7 +151,9 @@ impl Edge {
             other_version: config.other()?.is_some(),
             directory,
             challenger: Challenger::new(config.realm.clone(), NONCE_LIFETIME, tokens),
+            challenged: Challenged::default(),
             registrar: Registrar::default(),
+            devices: Registrar::default(),
             places: HashMap::new(),
             attendance,
             legs: HashMap::new(),
@@ -220,12 +227,15 @@ impl Edge {
 
     /// Phones whose connections are gone are gone until they register anew.
     fn let_go_of_broken(&mut self) {
-        for flow in std::mem::take(&mut self.gate.broken) {
-            let gone = self.registrar.flow_failed(flow);
-            if !gone.is_empty() {
-                let directory = self.directory.borrow().clone();
-                gone.iter().for_each(|user| self.phone_vanished(&directory, user));
-            }
+        if self.gate.broken.is_empty() {
+            return;
+        }
+        let broken: HashSet<Flow> = self.gate.broken.drain(..).collect();
+        self.devices.flows_failed(&broken);
+        let gone = self.registrar.flows_failed(&broken);
+        if !gone.is_empty() {
+            let directory = self.directory.borrow().clone();
+            gone.iter().for_each(|user| self.phone_vanished(&directory, user));
         }
     }
 
@@ -306,6 +316,7 @@ impl Edge {
         if changed || self.places.len() != directory.places().len() {
             self.place_phones(&directory);
         }
+        self.devices.expire(now);
         for user in self.registrar.expire(now) {
             self.phone_vanished(&directory, &user);
         }

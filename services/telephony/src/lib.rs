@@ -10,6 +10,7 @@ mod admission;
 mod api;
 mod attend;
 mod carriers;
+mod challenged;
 mod cidr;
 mod config;
 mod driver;
@@ -24,6 +25,7 @@ mod link;
 mod outbound;
 mod pcap;
 mod queue;
+mod rates;
 mod tolls;
 mod trunk;
 
@@ -71,6 +73,8 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
         directory: directory.clone(),
         tolls: Arc::default(),
         companies: Arc::default(),
+        trunk_rates: rates::Rates::default(),
+        company_rates: rates::Rates::default(),
         company_calls_max: config.company_calls_max,
         calls: driver::Calls::default(),
     });

@@ -12,8 +12,8 @@ use sip::{Credentials, Flow, OutboundInvite, Party, Protocol, Uri};
 use sipnet::names::Located;
 use sipnet::{Names, Verify};
 use tokio::sync::mpsc;
-use types::config::{NumberFormat, Transport, host_and_port};
-use types::{CallId, E164, Millis, OfferOutcome, TenantId, Timestamp, TrunkId};
+use types::config::{NumberFormat, Presentation, Transport, host_and_port};
+use types::{CallId, E164, Millis, Numbering, OfferOutcome, TenantId, Timestamp, TrunkId};
 
 use crate::driver::{PhoneLeg, Signal};
 use crate::edge::{Edge, Handle};
@@ -35,11 +35,17 @@ pub struct Route {
     /// The number that we show; `None`: the one of the call.
     pub caller_id: Option<E164>,
     pub format: NumberFormat,
-    pub country: Option<String>,
+    /// How the carrier writes numbers at home and abroad.
+    pub numbers: Option<Numbering>,
     /// Beginnings of numbers that may be called; empty: the own country.
     pub prefixes: Vec<String>,
     pub calls_max: u32,
+    /// Calls that may begin in a second.
+    pub per_second: Option<u32>,
     pub register: bool,
+    pub presentation: Presentation,
+    /// The name by which the trunk's own devices register: it is reached there.
+    pub registered: Option<String>,
     /// Who may vouch for the gateway, in PEM; `None`: whom the system trusts.
     pub ca: Option<Arc<str>>,
 }
@@ -50,7 +56,7 @@ impl Route {
         let digits = number.as_str().trim_start_matches('+');
         let begins = |prefix: &String| digits.starts_with(prefix.as_str());
         match self.prefixes.is_empty() {
-            true => self.country.as_ref().is_some_and(begins),
+            true => self.numbers.as_ref().is_some_and(|numbers| begins(&numbers.country)),
             false => self.prefixes.iter().any(begins),
         }
     }
@@ -87,12 +93,13 @@ impl Route {
     /// The number as the carrier wants it.
     fn write(&self, number: &E164) -> String {
         let digits = number.as_str().trim_start_matches('+');
-        match (self.format, &self.country) {
+        if let Some(short) = number.emergency() {
+            return short.to_owned();
+        }
+        match (self.format, &self.numbers) {
             (NumberFormat::E164, _) => format!("+{digits}"),
-            (NumberFormat::National, Some(country)) if digits.starts_with(country.as_str()) => {
-                format!("0{}", &digits[country.len()..])
-            }
-            (NumberFormat::National, _) => format!("00{digits}"),
+            (NumberFormat::National, Some(numbers)) => numbers.write(number),
+            (NumberFormat::National, None) => format!("00{digits}"),
             (NumberFormat::Digits, _) => digits.to_owned(),
         }
     }
@@ -104,6 +111,8 @@ pub struct Way {
     pub route: Route,
     /// `None`: the gateway's name is to be looked up.
     pub flow: Option<Flow>,
+    /// The contact of a device that registered, and the proxies on the way there.
+    pub device: Option<(Uri, Vec<String>)>,
 }
 
 /// Where a name was found to lead, and how long that is so.
@@ -171,7 +180,7 @@ impl Dialling {
         let Some(way) = &self.way else { return };
         let room = WAYS_MAX.saturating_sub(self.ways.len());
         for flow in flows.into_iter().take(room).rev() {
-            self.ways.push_front(Way { route: way.route.clone(), flow: Some(flow) });
+            self.ways.push_front(Way { route: way.route.clone(), flow: Some(flow), device: None });
         }
     }
 
@@ -212,37 +221,52 @@ fn fails_over(code: u16) -> bool {
 /// Sends the INVITE. `presented`: our number, for routes that have none.
 pub async fn invite(
     edge: &Handle,
-    route: &Route,
+    way: &Way,
     flow: Flow,
     (number, presented): (&E164, &E164),
     of: (TenantId, CallId),
     sdp: Bytes,
     signals: mpsc::Sender<Signal>,
 ) -> Option<PhoneLeg> {
-    let callee = route.uri(&route.write(number), flow.remote);
-    let shown = route.write(presented);
+    let route = &way.route;
+    let dialled = route.write(number);
+    let (callee, routes) = match way.device.clone() {
+        Some((contact, path)) => (Uri { user: Some(dialled), ..contact }, path),
+        None => (route.uri(&dialled, flow.remote), Vec::new()),
+    };
+    let (shown, presentation) = (route.write(presented), route.presentation);
     let credentials = route.credentials.clone();
     let credentials = credentials.map(|(username, password)| Credentials { username, password });
     tracing::info!(trunk = %route.trunk, gateway = route.address, at = %flow.remote, "dialled");
     let send = move |edge: &mut Edge, now| {
-        let from = Uri::sip(&shown, edge.address);
-        let invite = OutboundInvite {
-            flow,
-            uri: callee.clone(),
-            from: Party::new(from.clone()),
-            to: Party::new(callee),
-            sdp,
-            routes: Vec::new(),
-            // RFC 3325: who we vouch for, towards a carrier that trusts us.
-            headers: vec![("P-Asserted-Identity".to_owned(), format!("<{from}>"))],
-            credentials,
-        };
+        let (from, headers) = presented_as(presentation, Uri::sip(&shown, edge.address));
+        let to = Party::new(callee.clone());
+        let invite = OutboundInvite { flow, uri: callee, from, to, sdp, routes, headers, credentials };
         let leg = edge.stack.endpoint.invite(now, invite).ok()?;
         edge.adopt(leg, &of.0, &of.1, signals);
         Some(leg)
     };
     let leg = edge.ask(send).await.flatten()?;
     Some(PhoneLeg::new(edge.clone(), leg))
+}
+
+/// From, and the headers that say more.
+fn presented_as(how: Presentation, caller: Uri) -> (Party, Vec<(String, String)>) {
+    let line = |name: &str, value: String| (name.to_owned(), value);
+    // RFC 3325: who we vouch for, towards a carrier that trusts us.
+    let asserted = || line("P-Asserted-Identity", format!("<{caller}>"));
+    match how {
+        Presentation::Asserted => (Party::new(caller.clone()), vec![asserted()]),
+        Presentation::From => (Party::new(caller), Vec::new()),
+        Presentation::Hidden => (anonymous(), vec![asserted(), line("Privacy", "id".to_owned())]),
+    }
+}
+
+/// RFC 3323 §4.1.1.3.
+fn anonymous() -> Party {
+    let (scheme, host) = ("sip".to_owned(), "anonymous.invalid".to_owned());
+    let uri = Uri { scheme, user: Some("anonymous".to_owned()), host, port: None, params: Vec::new() };
+    Party { display: Some("Anonymous".to_owned()), uri, tag: None }
 }
 
 #[cfg(test)]
@@ -257,16 +281,19 @@ mod tests {
             credentials: None,
             caller_id: None,
             format,
-            country: Some("40".to_owned()),
+            numbers: Some(Numbering::of("40")),
             prefixes: Vec::new(),
             calls_max: 1,
+            per_second: None,
             register: false,
+            presentation: Presentation::Asserted,
+            registered: None,
             ca: None,
         }
     }
 
     fn way() -> Way {
-        Way { route: route(NumberFormat::E164), flow: None }
+        Way { route: route(NumberFormat::E164), flow: None, device: None }
     }
 
     #[test]
@@ -280,13 +307,36 @@ mod tests {
     }
 
     #[test]
+    fn help_is_dialled_as_it_is_whatever_the_format() {
+        let help = E164::from_dialled("112", Some("40")).unwrap();
+        for format in [NumberFormat::E164, NumberFormat::National, NumberFormat::Digits] {
+            assert_eq!(route(format).write(&help), "112");
+        }
+    }
+
+    #[test]
+    fn a_carrier_is_told_who_calls_as_it_wants_it() {
+        let caller = Uri::parse("sip:+40211234567@192.0.2.9").unwrap();
+        let told = |how| {
+            let (from, headers) = presented_as(how, caller.clone());
+            (from.to_string(), headers.into_iter().map(|(name, _)| name).collect::<Vec<_>>())
+        };
+        let plain = "<sip:+40211234567@192.0.2.9>".to_owned();
+        let hidden = "\"Anonymous\" <sip:anonymous@anonymous.invalid>".to_owned();
+        assert_eq!(told(Presentation::Asserted), (plain.clone(), vec!["P-Asserted-Identity".to_owned()]));
+        assert_eq!(told(Presentation::From), (plain, Vec::new()));
+        let lines = ["P-Asserted-Identity", "Privacy"].map(str::to_owned).to_vec();
+        assert_eq!(told(Presentation::Hidden), (hidden, lines));
+    }
+
+    #[test]
     fn a_number_abroad_is_called_only_where_the_trunk_says_so() {
         let (home, abroad): (E164, E164) = ("+40211234567".parse().unwrap(), "+36201234567".parse().unwrap());
         let mut route = route(NumberFormat::E164);
         assert!(route.allows(&home) && !route.allows(&abroad));
         route.prefixes = vec!["3620".to_owned()];
         assert!(!route.allows(&home) && route.allows(&abroad));
-        (route.prefixes, route.country) = (Vec::new(), None);
+        (route.prefixes, route.numbers) = (Vec::new(), None);
         assert!(!route.allows(&home), "nothing is called where nothing is said");
     }
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use eventlog::ConfigView;
 use serde::Deserialize;
 use sip::{Flow, Protocol, Uri, digest::Secret, locate::in_order};
-use types::config::{self, Kind, TrunkAuth};
-use types::{AgentId, E164, FlowId, Millis, QueueId, TenantId, TrunkId};
+use types::config::{self, CallerSource, Kind, TrunkAuth};
+use types::{AgentId, E164, FlowId, Millis, Numbering, QueueId, TenantId, TrunkId};
 
 use crate::cidr::Blocks;
 use crate::outbound::Route;
@@ -32,8 +32,12 @@ pub struct Number {
 pub struct Trunk {
     pub tenant: TenantId,
     pub trunk: TrunkId,
-    /// What completes national numbers, such as `40`.
-    pub country: Option<String>,
+    /// How its numbers are written; `None`: whole.
+    pub numbers: Option<Numbering>,
+    /// Whose word counts for the number of a caller.
+    pub caller: CallerSource,
+    /// Calls that may begin in a second.
+    pub per_second: Option<u32>,
 }
 
 /// A name that must prove itself by digest.
@@ -71,6 +75,7 @@ pub struct Directory {
     places: HashMap<String, Place>,
     countries: HashMap<TenantId, String>,
     calls_max: HashMap<TenantId, u32>,
+    per_second: HashMap<TenantId, u32>,
     agents: HashMap<AgentId, (TenantId, String)>,
     queues: HashMap<QueueId, (TenantId, QueueCard)>,
     routes: HashMap<TenantId, Vec<Choice>>,
@@ -89,6 +94,8 @@ pub struct QueueCard {
 struct Choice {
     priority: u16,
     weight: u16,
+    /// For calls for help, and for no others.
+    emergency: bool,
     route: Route,
 }
 
@@ -104,7 +111,10 @@ impl Directory {
                 directory.countries.insert(tenant.clone(), country);
             }
             if let Some(calls) = company.calls_max {
-                directory.calls_max.insert(tenant, calls);
+                directory.calls_max.insert(tenant.clone(), calls);
+            }
+            if let Some(calls) = company.calls_per_second {
+                directory.per_second.insert(tenant, calls);
             }
         }
         for tenant in view.tenants(Kind::Trunk) {
@@ -126,10 +136,16 @@ impl Directory {
         for doc in view.docs(tenant, Kind::Trunk) {
             let Some(trunk) = doc.read::<config::Trunk>().filter(|t| t.enabled) else { continue };
             let Ok(id) = doc.id.parse() else { continue };
-            let country = self.countries.get(tenant).cloned();
-            let of = Trunk { tenant: tenant.clone(), trunk: id, country };
+            let own = || self.countries.get(tenant).map(|country| Numbering::of(country));
+            let numbers = trunk.numbers.or_else(own);
+            let (caller, per_second) = (trunk.caller, trunk.calls_per_second);
+            let of = Trunk { tenant: tenant.clone(), trunk: id, numbers, caller, per_second };
             if let Some(outbound) = &trunk.outbound {
-                self.add_routes(&of, outbound);
+                let registered = match &trunk.auth {
+                    TrunkAuth::Digest { username, .. } if outbound.registered => Some(username.as_str()),
+                    _ => None,
+                };
+                self.add_routes(&of, outbound, registered, trunk.emergency);
             }
             match trunk.auth {
                 TrunkAuth::Ip { addresses } => self.add_sources(&addresses, &of),
@@ -192,35 +208,59 @@ impl Directory {
         }
     }
 
-    fn add_routes(&mut self, of: &Trunk, outbound: &config::Outbound) {
+    /// `registered`: by what name the trunk's own devices register.
+    fn add_routes(
+        &mut self,
+        of: &Trunk,
+        outbound: &config::Outbound,
+        registered: Option<&str>,
+        emergency: bool,
+    ) {
         let ca = outbound.ca.as_deref().map(Arc::from);
-        for gateway in &outbound.gateways {
-            let credentials = outbound.credentials.as_ref();
-            let route = Route {
-                trunk: of.trunk.clone(),
-                address: gateway.address.clone(),
-                transport: gateway.transport,
-                credentials: credentials.map(|c| (c.username.clone(), c.password.clone())),
-                caller_id: outbound.caller_id.clone(),
-                format: outbound.number_format,
-                country: of.country.clone(),
-                prefixes: outbound.prefixes.clone(),
-                calls_max: outbound.calls_max,
-                register: outbound.register,
-                ca: ca.clone(),
-            };
+        let credentials = outbound.credentials.as_ref();
+        let route = |address: &str, transport| Route {
+            trunk: of.trunk.clone(),
+            address: address.to_owned(),
+            transport,
+            credentials: credentials.map(|c| (c.username.clone(), c.password.clone())),
+            caller_id: outbound.caller_id.clone(),
+            format: outbound.number_format,
+            numbers: of.numbers.clone(),
+            prefixes: outbound.prefixes.clone(),
+            calls_max: outbound.calls_max,
+            per_second: of.per_second,
+            register: outbound.register,
+            presentation: outbound.presentation,
+            registered: None,
+            ca: ca.clone(),
+        };
+        let gateways = outbound.gateways.iter().map(|gateway| {
             let (priority, weight) = (gateway.priority, gateway.weight);
-            self.routes.entry(of.tenant.clone()).or_default().push(Choice { priority, weight, route });
-        }
+            Choice { priority, weight, emergency, route: route(&gateway.address, gateway.transport) }
+        });
+        let registered = registered.map(|name| {
+            let route = Route { registered: Some(name.to_owned()), ..route("", config::Transport::Udp) };
+            Choice { priority: 0, weight: 0, emergency, route }
+        });
+        let choices: Vec<Choice> = gateways.chain(registered).collect();
+        self.routes.entry(of.tenant.clone()).or_default().extend(choices);
     }
 
-    /// The ways to the outside in the order of trial: by priority, among equals
-    /// by chance in proportion to their weights.
+    /// The ways to the outside in the order of trial: for help in need its own
+    /// trunks first; by priority, among equals by chance in proportion to their
+    /// weights.
     pub fn routes(&self, tenant: &TenantId, number: &E164, random: u128) -> Vec<Route> {
-        let all = self.routes.get(tenant).into_iter().flatten();
-        let choices: Vec<&Choice> = all.filter(|choice| choice.route.allows(number)).collect();
-        let ordered = in_order(choices, |choice| (choice.priority, choice.weight), random);
+        let choices: Vec<&Choice> = self.choices(tenant, number).collect();
+        let mut ordered = in_order(choices, |choice| (choice.priority, choice.weight), random);
+        ordered.sort_by_key(|choice| number.emergency().is_some() && !choice.emergency);
         ordered.into_iter().map(|choice| choice.route.clone()).collect()
+    }
+
+    /// For help in need every trunk will do.
+    fn choices<'a>(&'a self, tenant: &TenantId, number: &'a E164) -> impl Iterator<Item = &'a Choice> {
+        let help = number.emergency().is_some();
+        let all = self.routes.get(tenant).into_iter().flatten();
+        all.filter(move |choice| help || (!choice.emergency && choice.route.allows(number)))
     }
 
     /// A number of the company's, the lowest: what others are shown where nothing
@@ -239,12 +279,13 @@ impl Directory {
 
     /// Every gateway of every trunk that takes our calls.
     pub fn all_routes(&self) -> Vec<Route> {
-        self.routes.values().flatten().map(|choice| choice.route.clone()).collect()
+        let all = self.routes.values().flatten().filter(|choice| choice.route.registered.is_none());
+        all.map(|choice| choice.route.clone()).collect()
     }
 
     /// Whether this company may call the number at all.
     pub fn may_call(&self, tenant: &TenantId, number: &E164) -> bool {
-        self.routes.get(tenant).into_iter().flatten().any(|choice| choice.route.allows(number))
+        self.choices(tenant, number).next().is_some()
     }
 
     /// The agent's name; `None`: there is no such agent in this company.
@@ -262,10 +303,9 @@ impl Directory {
     }
 
     /// The number that somebody dialled, in whatever spelling.
-    pub fn number(&self, dialled: &str, country: Option<&str>) -> Option<Arc<Number>> {
+    pub fn number(&self, dialled: &str, numbers: Option<&Numbering>) -> Option<Arc<Number>> {
         let digits = dialled.split(';').next().unwrap_or(dialled);
-        let number = E164::from_dialled(digits, country).ok()?;
-        self.numbers.get(&number).cloned()
+        self.numbers.get(&read(digits, numbers)?).cloned()
     }
 
     /// The numbers that go by this name in SIP URIs, of whatever tenant.
@@ -298,9 +338,22 @@ impl Directory {
         self.calls_max.get(tenant).copied()
     }
 
+    /// The calls that the company wants to begin in a second at most.
+    pub fn per_second(&self, tenant: &TenantId) -> Option<u32> {
+        self.per_second.get(tenant).copied()
+    }
+
     /// What completes the tenant's national numbers.
     pub fn country(&self, tenant: &TenantId) -> Option<&str> {
         self.countries.get(tenant).map(String::as_str)
+    }
+}
+
+/// What was dialled, or who calls, as a number.
+pub fn read(digits: &str, numbers: Option<&Numbering>) -> Option<E164> {
+    match numbers {
+        Some(numbers) => numbers.read(digits).ok(),
+        None => E164::from_dialled(digits, None).ok(),
     }
 }
 

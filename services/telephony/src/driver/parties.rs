@@ -133,7 +133,10 @@ impl Driver {
     async fn dial(&mut self, leg: LegId, number: E164) {
         let routes = self.shared.directory.borrow().routes(&self.tenant, &number, chassis::random::u128());
         let random = chassis::random::u128();
-        let ways = move |edge: &mut crate::edge::Edge, _| edge.carriers.ways(routes, random);
+        let ways = move |edge: &mut crate::edge::Edge, now| {
+            let devices = |name: &str| edge.devices.bindings(now, name);
+            edge.carriers.ways(routes, devices, random)
+        };
         let ways = self.shared.edge.ask(ways).await.unwrap_or_default();
         if ways.is_empty() {
             tracing::info!(%number, "no trunk takes calls to the outside");
@@ -150,24 +153,22 @@ impl Driver {
         loop {
             let Some(line) = self.lines.get_mut(&party) else { return };
             let (Some(sdp), Device::Trunk(dialling)) = (line.local.clone(), &mut line.device) else { return };
-            let Some(Way { route, flow }) = dialling.next(chassis::clock::now()) else {
+            let Some(way) = dialling.next(chassis::clock::now()) else {
                 let outcome = dialling.outcome();
                 return self.inputs.push_back(Input::LineRefused { leg: party, outcome });
             };
-            let Some(flow) = flow else {
-                self.locate(&party, route).await;
+            let Some(flow) = way.flow else {
+                self.locate(&party, way.route).await;
                 continue;
             };
-            dialling.taken = self.shared.tolls.take(&route.trunk, route.calls_max);
+            let number = dialling.number.clone();
+            dialling.taken = self.shared.circuit(&way.route, &number);
             if dialling.taken.is_none() {
-                metrics::counter!("telephony_tolls_refused_total").increment(1);
-                tracing::warn!(trunk = %route.trunk, "the trunk carries all the calls that it may");
                 dialling.failed(503);
                 continue;
             }
-            let number = dialling.number.clone();
             let of = (self.tenant.clone(), self.call.ledger().call.clone());
-            let leg = self.send_invite(&route, flow, &number, of, sdp).await;
+            let leg = self.send_invite(&way, flow, &number, of, sdp).await;
             let Some(line) = self.lines.get_mut(&party) else { return };
             let Device::Trunk(dialling) = &mut line.device else { return };
             dialling.leg = leg;
@@ -195,7 +196,7 @@ impl Driver {
 
     async fn send_invite(
         &self,
-        route: &Route,
+        way: &Way,
         flow: sip::Flow,
         number: &E164,
         of: (TenantId, types::CallId),
@@ -203,9 +204,9 @@ impl Driver {
     ) -> Option<super::PhoneLeg> {
         let called = self.call.ledger().did.clone();
         let own = || self.shared.directory.borrow().own_number(&self.tenant);
-        let presented = route.caller_id.clone().or(called).or_else(own)?;
+        let presented = way.route.caller_id.clone().or(called).or_else(own)?;
         let (edge, signals) = (self.shared.edge.clone(), self.signals.clone());
-        crate::outbound::invite(&edge, route, flow, (number, &presented), of, sdp, signals).await
+        crate::outbound::invite(&edge, way, flow, (number, &presented), of, sdp, signals).await
     }
 
     /// A carrier's final answer other than 2xx: the next way, or the outcome.

@@ -12,4 +12,5 @@ mod sipp;
 mod strangers;
 mod tls;
 mod transfers;
+mod trunks;
 mod world;

@@ -93,8 +93,7 @@ async fn credentials_reach_a_number_even_from_the_address_of_another_tenants_tru
 #[tokio::test]
 async fn a_new_trunk_takes_effect_without_a_restart() {
     let world = World::new(by_address("203.0.113.0/24")).await;
-    let trunk =
-        Trunk { name: "New".to_owned(), auth: by_address("127.0.0.1"), enabled: true, outbound: None };
+    let trunk = Trunk::new("New", by_address("127.0.0.1"));
     let id = types::TrunkId::new(chassis::clock::now(), 7);
     world.save(Kind::Trunk, id.as_str(), Some(serde_json::to_string(&trunk).unwrap()));
     let phone = world.phone(Protocol::Udp).await;

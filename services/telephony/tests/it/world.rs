@@ -131,7 +131,7 @@ impl World {
 
     /// A trunk of somebody else.
     pub fn save_trunk_of(&self, tenant: &TenantId, auth: TrunkAuth) {
-        let trunk = config::Trunk { name: "Other".to_owned(), auth, enabled: true, outbound: None };
+        let trunk = config::Trunk::new("Other", auth);
         save(&self.log, tenant, Kind::Trunk, id(TrunkId::new).as_str(), &trunk);
     }
 
@@ -203,10 +203,12 @@ pub fn trunk_to(gateways: &[SocketAddr]) -> config::Trunk {
         prefixes: vec!["36".to_owned()],
         calls_max: 2,
         register: false,
+        presentation: config::Presentation::Asserted,
+        registered: false,
         ca: None,
     };
     let auth = by_address("203.0.113.7");
-    config::Trunk { name: "Out".to_owned(), auth, enabled: true, outbound: Some(outbound) }
+    config::Trunk { outbound: Some(outbound), ..config::Trunk::new("Out", auth) }
 }
 
 fn company() -> config::Tenant {
@@ -218,12 +220,13 @@ fn company() -> config::Tenant {
         country_code: Some("40".to_owned()),
         listening_notice: false,
         calls_max: None,
+        calls_per_second: None,
     }
 }
 
 fn configure(log: &Log, tenant: &TenantId, agent: &AgentId, auth: TrunkAuth) {
     save(log, tenant, Kind::Tenant, tenant.as_str(), &company());
-    let trunk = config::Trunk { name: "Carrier".to_owned(), auth, enabled: true, outbound: None };
+    let trunk = config::Trunk::new("Carrier", auth);
     save(log, tenant, Kind::Trunk, id(TrunkId::new).as_str(), &trunk);
     let numbers = [(NUMBER, true, None), (QUIET_NUMBER, false, None), (LIMITED_NUMBER, false, Some(1_500))];
     for (number, auto_connect, answer_after_ms) in numbers {

@@ -8,8 +8,8 @@ use serde_json::Value;
 use sip::Uri;
 use std::{fmt::Display, net::IpAddr};
 use types::{
-    AgentId, AlertId, CategoryId, DepartmentId, DidId, DispositionId, FlowId, LoanId, PromptId, QueueId,
-    RoleId, Skill, SkillId, TenantId, ThresholdId, Timestamp, TrunkId, WallboardId,
+    AgentId, AlertId, CategoryId, DepartmentId, DidId, DispositionId, FlowId, LoanId, Numbering, PromptId,
+    QueueId, RoleId, Skill, SkillId, TenantId, ThresholdId, Timestamp, TrunkId, WallboardId,
     config::{
         Agent, Alert, Category, Credentials, Department, Did, Disposition, Kind, Loan, Measure, Outbound,
         Prompt, Role, SkillName, Tenant, Threshold, Trunk, TrunkAuth, Wallboard, host_and_port,
@@ -29,6 +29,8 @@ const EMAILS_MAX: usize = 20;
 const PERMISSIONS_MAX: usize = 100;
 const PREFIXES_MAX: usize = 300;
 const CALLS_MAX: u32 = 10_000;
+/// Calls that may begin in a second.
+const RATE_MAX: u32 = 1_000;
 const BODY_MAX: usize = 256 * 1024;
 
 /// Reads and checks a document by itself; whether what it names exists is asked later.
@@ -222,6 +224,13 @@ fn check_tenant(tenant: &Tenant, report: &mut Report) {
     if !tenant.calls_max.is_none_or(|calls| (1..=CALLS_MAX).contains(&calls)) {
         report.problem("calls_max", "bad_calls_max", "is not between 1 and 10000");
     }
+    check_rate(tenant.calls_per_second, report);
+}
+
+fn check_rate(calls_per_second: Option<u32>, report: &mut Report) {
+    if !calls_per_second.is_none_or(|calls| (1..=RATE_MAX).contains(&calls)) {
+        report.problem("calls_per_second", "bad_rate", "is not between 1 and 1000");
+    }
 }
 
 fn check_threshold(threshold: &Threshold, report: &mut Report) {
@@ -264,18 +273,30 @@ fn settings(time_zone: &str, language: &str, country_code: Option<&str>, report:
     if !["en", "ru", "ro"].contains(&language) {
         report.problem("language", "bad_language", "is none of en, ru, ro");
     }
-    let is_code = |code: &str| {
-        (1..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit()) && !code.starts_with('0')
-    };
-    if country_code.is_some_and(|code| !is_code(code)) {
+    if country_code.is_some_and(|code| !is_country_code(code)) {
         report.problem("country_code", "bad_country_code", "is not 1 to 3 digits such as 40");
     }
 }
 
+fn is_country_code(code: &str) -> bool {
+    (1..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit()) && !code.starts_with('0')
+}
+
 fn check_trunk(trunk: &Trunk, report: &mut Report) {
     named(&trunk.name, report);
+    check_rate(trunk.calls_per_second, report);
+    if let Some(numbers) = &trunk.numbers {
+        check_numbering(numbers, report);
+    }
     if let Some(outbound) = &trunk.outbound {
         check_outbound(outbound, report);
+        if outbound.registered && !matches!(trunk.auth, TrunkAuth::Digest { .. }) {
+            let message = "need the user name and password of the trunk to register by";
+            report.problem("outbound.registered", "registers_by_digest", message);
+        }
+    }
+    if trunk.emergency && trunk.outbound.is_none() {
+        report.problem("emergency", "no_outbound", "needs a way for calls to the outside");
     }
     match &trunk.auth {
         TrunkAuth::Ip { addresses } => networks(addresses, report),
@@ -286,8 +307,20 @@ fn check_trunk(trunk: &Trunk, report: &mut Report) {
     }
 }
 
+fn check_numbering(numbers: &Numbering, report: &mut Report) {
+    if !is_country_code(&numbers.country) {
+        report.problem("numbers.country", "bad_country_code", "is not 1 to 3 digits such as 40");
+    }
+    let digits = |text: &str| text.len() <= 5 && text.bytes().all(|b| b.is_ascii_digit());
+    let (national, abroad) = (&numbers.national_prefix, &numbers.international_prefix);
+    if !digits(national) || !digits(abroad) || abroad.is_empty() {
+        report.problem("numbers", "bad_dial_prefix", "have prefixes that are not up to 5 digits");
+    }
+}
+
 fn check_outbound(outbound: &Outbound, report: &mut Report) {
-    if outbound.gateways.is_empty() || outbound.gateways.len() > GATEWAYS_MAX {
+    let fewest = if outbound.registered { 0 } else { 1 };
+    if !(fewest..=GATEWAYS_MAX).contains(&outbound.gateways.len()) {
         report.problem("outbound.gateways", "gateways", "are not 1 to 8");
     }
     for (i, gateway) in outbound.gateways.iter().enumerate() {

@@ -56,7 +56,31 @@ export type Trunk = Stored & {
   name: string;
   enabled: boolean;
   auth: { type: "ip"; addresses: string[] } | { type: "digest"; username: string; password?: string };
+  outbound?: Outbound | null;
+  calls_per_second?: number | null;
+  numbers?: Numbering | null;
+  caller?: "asserted" | "from";
+  emergency?: boolean;
 };
+/** A carrier's server that takes our calls. */
+export type Gateway = {
+  address: string;
+  transport: "udp" | "tcp" | "tls" | "auto";
+  priority: number;
+  weight: number;
+};
+export type Outbound = {
+  gateways: Gateway[];
+  credentials?: { username: string; password?: string } | null;
+  caller_id?: string | null;
+  number_format: "e164" | "digits" | "national";
+  prefixes: string[];
+  calls_max: number;
+  register: boolean;
+  presentation?: "asserted" | "from" | "hidden";
+  registered?: boolean;
+};
+export type Numbering = { country: string; national_prefix: string; international_prefix: string };
 export type DidNumber = Stored & { number: string; label: string; flow: string; auto_connect: boolean };
 export type Queue = Stored & {
   name: string;
