@@ -426,3 +426,25 @@ async fn the_desk_addresses_the_caller_by_name() {
     call.hang_up().await.unwrap();
     desk.close().await;
 }
+
+/// A preset fills the form, and what is saved is what the trunk needs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gsm_gateway_becomes_a_trunk_by_a_preset() {
+    let company = Company::sign_up().await;
+    let Some(mut page) = Browser::start(&company.at.url).await else { return };
+    page.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
+    page.does("opens", json!("/trunks")).await;
+    page.does("press", json!("trunk-new")).await;
+    page.does("pick", json!({ "id": "trunk-preset", "index": 3 })).await;
+    page.does("fill", json!({ "id": "trunk-name", "text": "SIM 1" })).await;
+    page.does("press", json!("document-save")).await;
+    page.does("loses", json!("document-save")).await;
+    let trunks = company.get("/v1/trunks").await;
+    let made = trunks["items"].as_array().unwrap().iter().find(|trunk| trunk["name"] == "SIM 1");
+    let made = made.expect("the trunk is saved");
+    assert_eq!((&made["auth"]["type"], &made["calls_per_second"]), (&json!("digest"), &json!(1)));
+    let outbound = &made["outbound"];
+    assert_eq!((&outbound["registered"], &outbound["calls_max"]), (&json!(true), &json!(1)));
+    assert_eq!(outbound["gateways"], json!([]));
+    page.close().await;
+}

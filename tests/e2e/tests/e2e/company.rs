@@ -25,7 +25,7 @@ pub struct Company {
 
 pub const PASSWORD: &str = "correct horse battery";
 /// Of every SIP phone.
-const PHONE_PASSWORD: &str = "secret phone";
+const PHONE_PASSWORD: &str = "secret-phone";
 
 /// A SIP phone that an agent is registered with.
 pub struct AgentPhone {

@@ -2,7 +2,7 @@
 
 use standalone::{Options, Platform};
 use std::{
-    net::{SocketAddr, TcpListener, UdpSocket},
+    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
     sync::{OnceLock, mpsc::sync_channel},
 };
@@ -39,6 +39,7 @@ pub fn platform() -> &'static Running {
                     tls_listen = "127.0.0.1:0"
                     wss_listen = "127.0.0.1:0"
                     ws_listen = "127.0.0.1:0"
+                    refusals_window_ms = 2000
                     [tenancy]
                     webhook_private_addresses = true
                 };
@@ -71,7 +72,12 @@ pub const KEY: &str = "key.pem";
 
 /// Makes a certificate for `localhost` in this folder; gives what vouches for it.
 pub fn certificate(folder: &Path) -> String {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    certificate_of("localhost", folder)
+}
+
+/// The same for another name or address.
+pub fn certificate_of(name: &str, folder: &Path) -> String {
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
     std::fs::write(folder.join(KEY), made.signing_key.serialize_pem()).expect("written");
     std::fs::write(folder.join(CHAIN), made.cert.pem()).expect("written");
     made.cert.pem()
@@ -79,8 +85,13 @@ pub fn certificate(folder: &Path) -> String {
 
 /// Free for TCP and UDP a moment ago.
 pub fn free_port() -> SocketAddr {
+    free_port_at(IpAddr::from([127, 0, 0, 1]))
+}
+
+/// The same at another address of this machine.
+pub fn free_port_at(ip: IpAddr) -> SocketAddr {
     loop {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let listener = TcpListener::bind((ip, 0)).expect("a port");
         let address = listener.local_addr().expect("an address");
         if UdpSocket::bind(address).is_ok() {
             return address;

@@ -288,12 +288,12 @@ async fn owners_phone(company: &Company) -> (Phone, Registration) {
     let agent = text(&company.get("/v1/me").await["agent"]);
     let (path, username) = (format!("/v1/agents/{agent}"), format!("owner-{:x}", crate::company::unique()));
     let mut profile = crate::company::body(&company.get(&path).await);
-    profile["phone"] = json!({ "username": username, "password": "secret phone" });
+    profile["phone"] = json!({ "username": username, "password": "secret-phone" });
     company.send(Method::PUT, &path, Some(profile)).await;
     let phone = Phone::bind(Config::default()).await.unwrap();
     for wait in [300, 500, 1_000, 2_000] {
         tokio::time::sleep(Duration::from_millis(wait)).await;
-        if let Ok(registration) = phone.register(company.at.sip, &username, "secret phone").await {
+        if let Ok(registration) = phone.register(company.at.sip, &username, "secret-phone").await {
             company
                 .until(|live| live_agent(live, &agent).is_some_and(|row| row["state"] == "available"))
                 .await;
@@ -383,7 +383,7 @@ async fn a_consultation_by_a_phone() -> f64 {
     let (ana, ben) = (talk.username(&talk.ana).await, talk.username(&talk.ben).await);
     let dial = || {
         let dial = Dial::new(talk.company.at.sip, &ben).from(&ana).saying(Sound::Tone(AGENT));
-        dial.with_credentials(&ana, "secret phone")
+        dial.with_credentials(&ana, "secret-phone")
     };
     talk.agent.hold().await.unwrap();
     talk.caller.hear(MUSIC, SOON).await.unwrap();
@@ -432,7 +432,7 @@ async fn a_call_moves_to_another_phone_of_the_agent() {
     dial.headers.push(("Replaces".to_owned(), dialog.to_string()));
     let unproved = other.call(dial.clone()).await.unwrap();
     assert!(unproved.wait_answered(SOON).await.is_err(), "whoever knows the dialog is not the agent yet");
-    let moved = other.call(dial.with_credentials(&ana, "secret phone")).await.unwrap();
+    let moved = other.call(dial.with_credentials(&ana, "secret-phone")).await.unwrap();
     moved.wait_answered(SOON).await.unwrap();
     talk.agent.wait_ended(SOON).await.unwrap();
     talk.caller.hear(SECOND, SOON).await.unwrap();
@@ -450,7 +450,7 @@ async fn an_agents_phone_calls_a_colleague() {
     };
     let (from, to) = (username(&ana).await, username(&ben).await);
     let dial = Dial::new(company.at.sip, &to).from(&from).saying(Sound::Tone(AGENT));
-    let call = ana.phone.call(dial.with_credentials(&from, "secret phone")).await.unwrap();
+    let call = ana.phone.call(dial.with_credentials(&from, "secret-phone")).await.unwrap();
     let offer = ben.phone.incoming(SOON).await.unwrap();
     offer.say(Sound::Tone(SECOND));
     let answered = offer.answer().await.unwrap();
