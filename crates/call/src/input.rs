@@ -172,6 +172,10 @@ pub struct Reserved {
     /// The id that the customer's leg will have, should the customer be called back.
     pub customer: LegId,
     pub attempt: u32,
+    /// What rings for the caller already rings no more.
+    pub alone: bool,
+    /// How long it rings.
+    pub ring_for: Millis,
 }
 
 /// What the flow wants next, and the node that speaks.

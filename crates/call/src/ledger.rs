@@ -30,7 +30,9 @@ pub struct Ledger {
     pub queue: Option<QueueId>,
     pub enqueued_at: Option<Timestamp>,
     pub position: Option<u32>,
-    pub offer: Option<Offer>,
+    /// What rings: one offer, or several where everybody is asked.
+    #[serde(default)]
+    pub offers: Vec<Offer>,
     /// Offers so far.
     pub attempts: u32,
     /// Who talks with the caller, or did last.
@@ -111,7 +113,7 @@ impl Ledger {
             queue: None,
             enqueued_at: None,
             position: None,
-            offer: None,
+            offers: Vec::new(),
             attempts: 0,
             agent,
             talking_since: None,
@@ -157,14 +159,16 @@ impl Ledger {
                 self.position = None;
             }
             CallEvent::AgentOffered { agent, reservation, attempt, .. } => {
-                self.offer =
-                    Some(Offer { agent: agent.clone(), reservation: reservation.clone(), since: at });
+                let (agent, reservation) = (agent.clone(), reservation.clone());
+                self.offers.push(Offer { agent, reservation, since: at });
                 self.attempts = *attempt;
                 self.enter(Stage::Ringing, at);
             }
-            CallEvent::OfferEnded { .. } => {
-                self.offer = None;
-                self.enter(Stage::Queue, at);
+            CallEvent::OfferEnded { reservation, .. } => {
+                self.offers.retain(|offer| offer.reservation != *reservation);
+                if self.offers.is_empty() {
+                    self.enter(Stage::Queue, at);
+                }
             }
             CallEvent::AgentConnected { agent, wait, .. } => {
                 self.agent = Some(agent.clone());

@@ -18,7 +18,8 @@ pub(crate) struct Queued {
     /// What most callers at the present place do not wait longer than.
     wait: Option<Millis>,
     pub(crate) announce_at: Option<Timestamp>,
-    pub(crate) ring: Option<Ring>,
+    /// What rings: one offer, or several by the strategy `ring_all`.
+    pub(crate) rings: Vec<Ring>,
     /// The caller is asked about being called back.
     pub(crate) dialogue: Option<Dialogue>,
 }
@@ -42,7 +43,15 @@ pub(crate) struct Ring {
     pub(crate) customer: LegId,
     pub(crate) attempt: u32,
     since: Timestamp,
+    /// The ACD ends it sooner, unless its word is lost.
+    until: Timestamp,
 }
+
+/// How much longer than the ACD says an offer may ring: a caller is never stuck
+/// with one phone.
+const RING_GRACE: Millis = 2_000;
+/// Offers that ring at once; the ACD has fewer.
+const RINGS_MAX: usize = 32;
 
 impl Queued {
     /// Without a caller who hears.
@@ -53,21 +62,30 @@ impl Queued {
             told: None,
             wait: None,
             announce_at: None,
-            ring: None,
+            rings: Vec::new(),
             dialogue: None,
         }
     }
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        [self.announce_at, self.dialogue.as_ref().map(Dialogue::until)].into_iter().flatten().min()
+        let rings = self.rings.iter().map(|ring| ring.until).min();
+        [self.announce_at, self.dialogue.as_ref().map(Dialogue::until), rings].into_iter().flatten().min()
     }
 
     fn rings(&self, leg: &LegId) -> bool {
-        self.ring.as_ref().is_some_and(|ring| ring.leg == *leg)
+        self.rings.iter().any(|ring| ring.leg == *leg)
     }
 
-    fn reserved_as(&self, reservation: &ReservationId) -> bool {
-        self.ring.as_ref().is_some_and(|ring| ring.reservation == *reservation)
+    /// The leg that rings by this reservation.
+    fn reserved_as(&self, reservation: &ReservationId) -> Option<LegId> {
+        let ring = self.rings.iter().find(|ring| ring.reservation == *reservation)?;
+        Some(ring.leg.clone())
+    }
+
+    /// A leg that has rung for longer than it may.
+    fn overdue(&self, now: Timestamp) -> Option<LegId> {
+        let ring = self.rings.iter().find(|ring| ring.until <= now)?;
+        Some(ring.leg.clone())
     }
 }
 
@@ -94,16 +112,21 @@ impl Call {
         match input {
             Input::PlayEnded(ended) if queued.sound == Sound::Speech(ended) => self.music(step),
             Input::Position { position, wait } => self.positioned(step, position, wait),
-            Input::Announcement(prompts) if queued.ring.is_none() => self.announce(step, &prompts),
-            Input::Tick if queued.announce_at.is_some_and(|at| at <= step.now) => self.announcement_due(step),
+            Input::Announcement(prompts) if queued.rings.is_empty() => self.announce(step, &prompts),
+            Input::Tick => self.waited(step),
             Input::Reserved(reserved) => self.ring(step, reserved),
-            Input::Withdrawn { reservation, outcome } if queued.reserved_as(&reservation) => {
-                self.stop_ringing(step, outcome)
+            Input::Withdrawn { reservation, outcome } => match queued.reserved_as(&reservation) {
+                Some(leg) => self.stop_ring(step, &leg, outcome),
+                None => false,
+            },
+            Input::LineAnswered(leg) if queued.rings(&leg) => self.answered(step, &leg),
+            Input::LineRefused { leg, outcome } if queued.rings(&leg) => self.refused(step, &leg, outcome),
+            Input::LineHungUp(leg) if queued.rings(&leg) => {
+                self.refused(step, &leg, OfferOutcome::DeviceOffline)
             }
-            Input::LineAnswered(leg) if queued.rings(&leg) => self.answered(step),
-            Input::LineRefused { leg, outcome } if queued.rings(&leg) => self.refused(step, outcome),
-            Input::LineHungUp(leg) if queued.rings(&leg) => self.refused(step, OfferOutcome::DeviceOffline),
-            Input::MediaLost(leg) if queued.rings(&leg) => self.refused(step, OfferOutcome::MediaFailed),
+            Input::MediaLost(leg) if queued.rings(&leg) => {
+                self.refused(step, &leg, OfferOutcome::MediaFailed)
+            }
             Input::Overflow(reason) => self.overflow(step, reason),
             _ => false,
         }
@@ -141,12 +164,24 @@ impl Call {
         true
     }
 
+    /// A deadline has come: of an offer, or of the next announcement.
+    fn waited(&mut self, step: &mut Step) -> bool {
+        let mut due = false;
+        while let Some(leg) = self.queued().overdue(step.now) {
+            due |= self.refused(step, &leg, OfferOutcome::NoAnswer);
+        }
+        if self.queued().announce_at.is_some_and(|at| at <= step.now) {
+            due |= self.announcement_due(step);
+        }
+        due
+    }
+
     fn announcement_due(&mut self, step: &mut Step) -> bool {
         let position = self.ledger.position;
         let queued = self.queued();
         queued.announce_at = Some(step.now + queued.node.announce_every);
         let better = position.filter(|p| queued.told.is_none_or(|told| *p <= told));
-        let silent = matches!(queued.sound, Sound::Music(_)) && queued.ring.is_none();
+        let silent = matches!(queued.sound, Sound::Music(_)) && queued.rings.is_empty();
         let silent = silent && queued.dialogue.is_none();
         if let Some(position) = better.filter(|_| silent) {
             queued.told = Some(position);
@@ -170,9 +205,13 @@ impl Call {
     }
 
     fn ring(&mut self, step: &mut Step, reserved: Reserved) -> bool {
-        let Reserved { reservation, agent, line, leg, customer, attempt } = reserved;
-        if self.queued().ring.is_some() {
+        let Reserved { reservation, agent, line, leg, customer, attempt, alone, ring_for } = reserved;
+        let full = self.queued().rings.len() >= RINGS_MAX;
+        let given_way = self.queued().rings.iter().find(|ring| full || ring.agent == agent);
+        if alone {
             self.stop_ringing(step, OfferOutcome::Withdrawn);
+        } else if let Some(leg) = given_way.map(|ring| ring.leg.clone()) {
+            self.stop_ring(step, &leg, OfferOutcome::Withdrawn);
         }
         let queue = self.queued().node.queue.clone();
         let ring = Ring {
@@ -182,8 +221,9 @@ impl Call {
             customer,
             attempt,
             since: step.now,
+            until: step.now + ring_for + RING_GRACE,
         };
-        self.queued().ring = Some(ring);
+        self.queued().rings.push(ring);
         let offered = CallEvent::AgentOffered {
             queue,
             agent: agent.clone(),
@@ -195,13 +235,26 @@ impl Call {
         true
     }
 
-    /// The offer is over: the fact, and silence at the agent's line.
-    pub(crate) fn stop_ringing(&mut self, step: &mut Step, outcome: OfferOutcome) -> bool {
+    /// All offers are over.
+    pub(crate) fn stop_ringing(&mut self, step: &mut Step, outcome: OfferOutcome) {
+        while let Some(leg) = self.queued().rings.first().map(|ring| ring.leg.clone()) {
+            self.stop_ring(step, &leg, outcome);
+        }
+    }
+
+    /// One offer is over: the fact, and silence at the agent's line.
+    fn stop_ring(&mut self, step: &mut Step, leg: &LegId, outcome: OfferOutcome) -> bool {
         let queue = self.queued().node.queue.clone();
-        let Some(ring) = self.queued().ring.take() else { return false };
+        let Some(ring) = self.take_ring(leg) else { return false };
         self.offer_ended(step, queue, &ring, outcome);
         step.does(Effect::StopRinging { leg: ring.leg, outcome });
         true
+    }
+
+    fn take_ring(&mut self, leg: &LegId) -> Option<Ring> {
+        let rings = &mut self.queued().rings;
+        let at = rings.iter().position(|ring| ring.leg == *leg)?;
+        Some(rings.remove(at))
     }
 
     pub(crate) fn offer_ended(
@@ -216,18 +269,19 @@ impl Call {
         self.tell(step, CallEvent::OfferEnded { queue, agent, reservation, outcome, ring });
     }
 
-    fn refused(&mut self, step: &mut Step, outcome: OfferOutcome) -> bool {
-        let reservation = self.queued().ring.as_ref().map(|ring| ring.reservation.clone());
-        self.stop_ringing(step, outcome);
-        if let Some(reservation) = reservation {
-            step.does(Effect::TellOfferEnded { reservation, outcome });
-        }
+    fn refused(&mut self, step: &mut Step, leg: &LegId, outcome: OfferOutcome) -> bool {
+        let ring = self.queued().rings.iter().find(|ring| ring.leg == *leg);
+        let Some(reservation) = ring.map(|ring| ring.reservation.clone()) else { return false };
+        self.stop_ring(step, leg, outcome);
+        step.does(Effect::TellOfferEnded { reservation, outcome });
         true
     }
 
-    fn answered(&mut self, step: &mut Step) -> bool {
+    /// The first to answer has the caller; what rings elsewhere stops.
+    fn answered(&mut self, step: &mut Step, leg: &LegId) -> bool {
         let queue = self.queued().node.queue.clone();
-        let Some(ring) = self.queued().ring.take() else { return false };
+        let Some(ring) = self.take_ring(leg) else { return false };
+        self.stop_ringing(step, OfferOutcome::Withdrawn);
         if self.caller_gone && self.promise.is_some() {
             return self.call_back(step, ring);
         }

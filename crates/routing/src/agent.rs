@@ -5,6 +5,9 @@ use types::{
     *,
 };
 
+/// Why an agent who was deleted is signed out.
+pub(crate) const DELETED: &str = "deleted";
+
 /// An agent at work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agent {
@@ -80,6 +83,13 @@ impl Agent {
             seq: now.millis() as u64 * 1_000,
             queues: Vec::new(),
         }
+    }
+
+    /// Who was deleted while an answer of theirs was on its way: known until that
+    /// conversation is over.
+    pub(crate) fn leaving(tenant: TenantId, id: AgentId, now: Timestamp) -> Agent {
+        let deferred = Some((AgentState::Offline, Some(DELETED.into())));
+        Agent { deleted: true, deferred, ..Agent::new(tenant, id, now) }
     }
 
     pub(crate) fn take_profile(&mut self, profile: Profile) {

@@ -145,7 +145,9 @@ impl Router {
         call: &CallId,
         queue: &QueueId,
     ) -> Option<CallId> {
-        let agent = self.agents.get_mut(id)?;
+        let tenant = self.callers.get(call)?.tenant.clone();
+        let leaving = || Agent::leaving(tenant, id.clone(), step.now);
+        let agent = self.agents.entry(id.clone()).or_insert_with(leaving);
         agent.missed = 0;
         let other = agent.call.clone().filter(|other| other != call);
         let (direct, mut seeks_again) = (agent.direct.clone(), None);

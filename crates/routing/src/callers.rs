@@ -49,7 +49,7 @@ pub(crate) struct Caller {
     pub(crate) tried: Vec<AgentId>,
     /// Waits for this agent alone, until then.
     pub(crate) preferred: Option<(AgentId, Timestamp)>,
-    /// A supervisor gave the caller to one agent, whom it rings.
+    /// Given to one agent by hand, or picked up by one, whom it rings.
     pub(crate) kept_for_one: bool,
     /// Without a place: kept because an answer may be on the way.
     pub(crate) given_back: bool,
@@ -64,7 +64,7 @@ pub(crate) struct Reservation {
     pub(crate) id: ReservationId,
     pub(crate) agent: AgentId,
     pub(crate) deadline: Timestamp,
-    /// A supervisor chose the agent.
+    /// By hand.
     pub(crate) assigned: bool,
 }
 
@@ -284,10 +284,12 @@ impl Router {
         self.settle(call);
     }
 
-    /// The agent who declined may be asked again.
+    /// The agent who declined may be asked again, unless they declined again since.
     pub(crate) fn forgive(&mut self, step: &mut Step, call: &CallId, agent: &AgentId) {
         let Some(caller) = self.callers.get_mut(call) else { return };
-        caller.declined.retain(|declined| declined != agent);
+        if let Some(at) = caller.declined.iter().position(|declined| declined == agent) {
+            caller.declined.remove(at);
+        }
         self.match_caller(step, call);
     }
 
@@ -481,9 +483,10 @@ impl Router {
 }
 
 impl crate::queue::Queue {
-    /// How many agents may ring for one caller.
+    /// How many agents may ring for one caller without being told by hand.
     pub(crate) fn at_once(&self) -> usize {
         match self.config.strategy {
+            _ if self.config.manual => 0,
             Strategy::RingAll => self.config.ring_all_max,
             _ => 1,
         }

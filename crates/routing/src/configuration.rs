@@ -2,6 +2,7 @@
 
 use crate::{
     Agent, Effect, Profile, QueueConfig, Router,
+    agent::DELETED,
     queue::{Place, Queue},
     router::{Due, Step},
 };
@@ -135,7 +136,7 @@ impl Router {
             agent.skills.iter().for_each(|skill| take_out(&mut index.having, &skill.name, id));
         }
         self.enrol_everywhere(step, id);
-        self.offline(step, id, "deleted".into());
+        self.offline(step, id, DELETED.into());
         self.forget(id);
     }
 

@@ -126,6 +126,7 @@ impl Router {
         let deadline = step.now + agent.ring_timeout.unwrap_or(queue.config.ring_timeout_ms);
         let reservation = ReservationId::new(step.now, self.chance.draw());
         let assigned = caller.kept_for_one;
+        let alone = assigned || queue.at_once() == 1;
         caller.attempts += 1;
         caller.rang(&id);
         caller.offers.push(Reservation { id: reservation.clone(), agent: id.clone(), deadline, assigned });
@@ -156,6 +157,7 @@ impl Router {
             deadline,
             attempt,
             assigned,
+            alone,
         };
         self.settle(call);
         self.move_agent(step, &id, AgentState::Ringing, None, Party::System);

@@ -43,7 +43,7 @@ pub enum Input {
     /// An agent is wanted in person. Answered, OfferEnded and Release follow
     /// with the session in place of the call.
     Reach(Reach),
-    /// A supervisor gives a waiting caller to one agent. Offer or NotAssigned follows.
+    /// A waiting caller is given to one agent by hand, or picked up. Offer or NotAssigned follows.
     Assign(Assign),
     /// An agent talks with the caller now: the one reserved, or `by`, should
     /// this ACD not know the reservation (it was started anew).
@@ -134,7 +134,7 @@ pub enum Effect {
         reason: &'static str,
     },
     /// Why a caller was not given to the agent: not_waiting, no_agent, offline,
-    /// not_available, busy, starting.
+    /// not_available, busy, starting; of a pick-up also not_yours and taken.
     NotAssigned {
         call: CallId,
         reason: &'static str,
@@ -166,6 +166,8 @@ pub struct Offer {
     pub since: Timestamp,
     pub deadline: Timestamp,
     pub attempt: u32,
-    /// A supervisor chose the agent.
+    /// By hand: a supervisor chose the agent, or the agent picked the caller up.
     pub assigned: bool,
+    /// Nobody else rings for the caller.
+    pub alone: bool,
 }

@@ -21,7 +21,7 @@ mod router;
 mod settings;
 
 pub use agent::Agent;
-pub use assign::Assign;
+pub use assign::{Assign, Word};
 pub use direct::{Reach, Reached};
 pub use effect::{Effect, Input, Offer, Profile, Winner};
 pub use loans::Loan;

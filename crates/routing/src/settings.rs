@@ -45,6 +45,10 @@ pub struct QueueConfig {
     /// Who waits longer than this comes before every priority; 0: never.
     #[serde(default)]
     pub starvation_guard_ms: Millis,
+    /// Nobody is asked by itself: callers wait until a supervisor gives them to
+    /// somebody, or an agent picks them up.
+    #[serde(default)]
+    pub manual: bool,
     /// Agents who ring at once for one caller by the strategy `ring_all`.
     #[serde(default = "ten")]
     pub ring_all_max: usize,
@@ -198,6 +202,7 @@ impl Default for QueueConfig {
             relax: Vec::new(),
             weight: 0,
             starvation_guard_ms: 0,
+            manual: false,
             ring_all_max: ten(),
             ring_timeout_ms: fifteen_seconds(),
             pause_after_missed: one(),

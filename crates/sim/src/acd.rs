@@ -14,7 +14,12 @@ use types::*;
 impl World {
     pub(crate) fn acd(&mut self, input: Input) {
         self.check.order.input(self.now, &input);
+        let picks = matches!(input, Input::Assign(_));
         let mut effects = self.router.handle(self.now, input);
+        if picks && effects.iter().any(|effect| matches!(effect, Effect::Offer(offer) if offer.assigned)) {
+            self.picked += 1;
+            self.raced += u64::from(effects.iter().any(|e| matches!(e, Effect::OfferEnded { .. })));
+        }
         self.plant(&mut effects);
         for effect in effects {
             let verdict = self.check.order.effect(self.now, &effect, &self.router);
@@ -120,8 +125,9 @@ impl World {
     fn offered(&mut self, offer: routing::Offer) {
         self.check_free(&offer);
         let (leg, customer) = (LegId::new(self.now, self.id()), LegId::new(self.now, self.id()));
-        let routing::Offer { reservation, agent, line, attempt, call, .. } = offer;
-        let reserved = Reserved { reservation, agent, line, leg, customer, attempt };
+        let routing::Offer { reservation, agent, line, attempt, call, alone, deadline, .. } = offer;
+        let ring_for = deadline - self.now;
+        let reserved = Reserved { reservation, agent, line, leg, customer, attempt, alone, ring_for };
         self.tell_caller(&call, call::Input::Reserved(reserved));
     }
 

@@ -78,7 +78,8 @@ impl World {
         let once = line.ends == u32::from(ended);
         let talking = line.call.ledger().stage == Stage::Talking;
         let ports = (line.media, line.records) == (u32::from(!ended), u32::from(talking));
-        let legs = line.legs.len() == usize::from(talking || line.call.ledger().offer.is_some());
+        let rings = line.call.ledger().offers.len();
+        let legs = line.legs.len() == usize::from(talking) + rings;
         let id = line.call.id();
         let check = &mut self.check;
         check.hold(once, Invariant::OneEnd, || format!("{id} told {} ends, ended: {ended}", line.ends));
@@ -89,7 +90,6 @@ impl World {
             format!("{id} has {} media, {} recordings, legs {:?}", line.media, line.records, line.legs)
         });
         let open = line.truth.offers.iter().filter(|offer| offer.outcome.is_none()).count();
-        let rings = usize::from(line.call.ledger().offer.is_some());
         check.hold(open == rings, Invariant::OneOutcome, || format!("{id} has {open} open offers"));
     }
 

@@ -16,13 +16,15 @@ pub struct Day {
     pub acd_deaths: u32,
     /// The calls arrive within this time, in milliseconds.
     pub span: Millis,
+    /// Of 1,000 callers who wait or ring so many are tried to be picked up.
+    pub picks: u32,
     /// Something that is done wrong on purpose, to see that it is found.
     pub fault: Option<Fault>,
 }
 
 impl Default for Day {
     fn default() -> Day {
-        Day { calls: 200, agents: 7, tenants: 1, acd_deaths: 0, span: 3_600_000, fault: None }
+        Day { calls: 200, agents: 7, tenants: 1, acd_deaths: 0, span: 3_600_000, picks: 50, fault: None }
     }
 }
 
@@ -72,6 +74,9 @@ pub struct Summary {
     pub offers: u64,
     /// Offers that were not answered.
     pub offers_lost: u64,
+    /// Callers picked up, and those of them who rang at somebody else at the time.
+    pub picked: u64,
+    pub raced: u64,
     /// Inputs that calls received too late.
     pub late: u64,
     /// Virtual time that passed, in milliseconds.

@@ -7,7 +7,7 @@ use crate::{
 };
 use call::Input;
 use rand::Rng;
-use routing::Input as Acd;
+use routing::{Assign, Input as Acd, Word};
 use std::collections::BTreeMap;
 use types::*;
 
@@ -56,6 +56,8 @@ pub(crate) enum Act {
     Mute(LegId, bool),
     HangUp(LegId),
     FinishWrapUp(CallId),
+    /// Takes this caller out of the queue.
+    Pick(usize),
     Vanish,
     Return,
     /// Still away since that life: the ACD gives up.
@@ -247,6 +249,10 @@ impl World {
             Act::SignOut => self.asks(n, Acd::Offline { agent, reason: "signed out".into() }),
             Act::FinishWrapUp(call) => {
                 self.asks(n, Acd::FinishWrapUp { agent, call, disposition: None, note: None });
+            }
+            Act::Pick(line) => {
+                let (call, word) = (self.lines[line].call.id().clone(), Word::Picked);
+                self.asks(n, Acd::Assign(Assign { tenant, call, agent, word }));
             }
             Act::Accept(leg) => self.accept(n, leg),
             Act::Refuse(leg, outcome) => {

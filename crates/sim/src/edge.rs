@@ -2,7 +2,7 @@
 
 use crate::{
     Fault, Invariant,
-    desk::Told,
+    desk::{Act, Told},
     network::Stream,
     telephony::{Offer, Stay},
     world::{What, World},
@@ -31,6 +31,7 @@ impl World {
         if !self.faulty(Fault::ForgetsACaller) {
             self.send_maybe_twice(Stream::EdgeToAcd, What::Acd(join));
         }
+        self.somebody_picks(n);
     }
 
     pub(crate) fn release(&mut self, n: usize) {
@@ -89,15 +90,25 @@ impl World {
             let after = self.rng.random_range(0..4_000);
             self.at(after, What::CallerHangsUp(n));
         }
+        self.somebody_picks(n);
+    }
+
+    /// Some of those who see a caller wait or ring try to be faster, often several.
+    fn somebody_picks(&mut self, n: usize) {
+        while self.chance(self.day.picks) {
+            let (desk, after) = (self.rng.random_range(0..self.desks.len()), self.rng.random_range(0..9_000));
+            self.at(after, What::Person(desk, Act::Pick(n)));
+        }
     }
 
     pub(crate) fn stop_ringing(&mut self, n: usize, leg: LegId, outcome: OfferOutcome) {
         let truth = &mut self.lines[n].truth;
-        if outcome != OfferOutcome::CallerLeft {
-            truth.stage = Stage::Queue;
-        }
         let offer = truth.offers.iter_mut().find(|offer| offer.leg == leg);
         let once = offer.is_some_and(|offer| offer.outcome.replace(outcome).is_none());
+        let rings = truth.offers.iter().any(|offer| offer.outcome.is_none());
+        if outcome != OfferOutcome::CallerLeft && !rings {
+            truth.stage = Stage::Queue;
+        }
         self.check.hold(once, Invariant::OneOutcome, || format!("{leg} ends again: {outcome:?}"));
         self.let_go(n, leg);
     }

@@ -333,8 +333,9 @@ impl World {
         }
         self.offered.insert(offer.call.clone());
         let (leg, customer) = (LegId::new(self.now, self.id()), LegId::new(self.now, self.id()));
-        let routing::Offer { reservation, call, agent, line, attempt, .. } = offer;
-        let reserved = Reserved { reservation, agent, line, leg, customer, attempt };
+        let routing::Offer { reservation, call, agent, line, attempt, alone, deadline, .. } = offer;
+        let ring_for = deadline - self.now;
+        let reserved = Reserved { reservation, agent, line, leg, customer, attempt, alone, ring_for };
         self.at(5, Event::Call(call, Input::Reserved(reserved)));
         Ok(())
     }

@@ -24,8 +24,7 @@ const MINUTE: Millis = 60_000;
 /// Between two looks at the whole world.
 const LOOK: Millis = 2_000;
 
-/// Those that ring one agent at a time.
-const STRATEGIES: [Strategy; 7] = [
+const STRATEGIES: [Strategy; 8] = [
     Strategy::LongestIdle,
     Strategy::RoundRobin,
     Strategy::LeastCalls,
@@ -33,6 +32,7 @@ const STRATEGIES: [Strategy; 7] = [
     Strategy::Linear,
     Strategy::Sequential,
     Strategy::Random,
+    Strategy::RingAll,
 ];
 
 #[derive(Debug, Clone)]
@@ -95,6 +95,9 @@ pub(crate) struct World {
     pub(crate) call_facts: Vec<CallFact>,
     pub(crate) agent_facts: Vec<AgentFact>,
     pub(crate) check: Check,
+    /// Callers picked up, and those of them who rang at somebody else.
+    pub(crate) picked: u64,
+    pub(crate) raced: u64,
     occasions: u32,
     shown: VecDeque<(Timestamp, What)>,
     steps: u64,
@@ -134,6 +137,8 @@ impl World {
             call_facts: Vec::new(),
             agent_facts: Vec::new(),
             check: Check::default(),
+            picked: 0,
+            raced: 0,
             occasions: 0,
             shown: VecDeque::new(),
             steps: 0,
@@ -157,6 +162,7 @@ impl World {
                 short_abandon_ms: 5_000,
                 waiting_max: self.rng.random_range(3..15),
                 strategy: STRATEGIES[self.rng.random_range(0..STRATEGIES.len())],
+                ring_all_max: self.rng.random_range(2..5),
                 levels: [Levels::Enough, Levels::HighestFirst, Levels::LowestFirst]
                     [self.rng.random_range(0..3)],
                 ..QueueConfig::default()
@@ -351,7 +357,9 @@ impl World {
     }
 
     pub(crate) fn summary(&self) -> Summary {
-        let mut sum = Summary { steps: self.steps, lasted: self.now - begin(), ..Summary::default() };
+        let (picked, raced) = (self.picked, self.raced);
+        let lasted = self.now - begin();
+        let mut sum = Summary { steps: self.steps, lasted, picked, raced, ..Summary::default() };
         for line in &self.lines {
             sum.calls += 1;
             sum.late += u64::from(line.call.ignored());

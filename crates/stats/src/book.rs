@@ -124,6 +124,9 @@ struct Open {
     next_seq: u32,
     call: usize,
     stay: Option<usize>,
+    /// Offers that ring.
+    ringing: Vec<(ReservationId, usize)>,
+    /// The one that was answered last.
     offer: Option<usize>,
     agent: Option<AgentId>,
     /// It came by a number or waited in a queue.
@@ -185,14 +188,16 @@ impl Book {
                     self.stays[stay].outcome = Outcome::Overflowed { wait: *wait, why: Left::read(reason) };
                 }
             }
-            CallEvent::AgentOffered { agent, .. } => {
-                open.offer = Some(self.offers.len());
+            CallEvent::AgentOffered { agent, reservation, .. } => {
+                open.ringing.push((reservation.clone(), self.offers.len()));
                 let (call, agent, work) = (open.call, agent.clone(), Work::default());
                 self.offers.push(Offer { call, agent, at, outcome: None, work });
             }
-            CallEvent::OfferEnded { outcome, .. } => {
-                if let Some(offer) = open.offer {
+            CallEvent::OfferEnded { reservation, outcome, .. } => {
+                let rings = open.ringing.iter().position(|(rings, _)| rings == reservation);
+                if let Some((_, offer)) = rings.map(|at| open.ringing.swap_remove(at)) {
                     self.offers[offer].outcome = Some(*outcome);
+                    open.offer = Some(offer).filter(|_| *outcome == OfferOutcome::Answered);
                 }
             }
             CallEvent::AgentConnected { agent, wait, .. } => {
@@ -228,6 +233,7 @@ impl Book {
             next_seq: fact.seq + 1,
             call: self.calls.len(),
             stay: None,
+            ringing: Vec::new(),
             offer: None,
             agent: None,
             counts: did.is_some(),

@@ -292,6 +292,8 @@ pub enum Rule {
     Preferred,
     /// A supervisor chose the agent.
     Assigned,
+    /// The agent picked the caller up.
+    Picked,
     Penalty,
     Skill,
     LongestIdle,

@@ -2,7 +2,7 @@
 
 use crate::{
     Config,
-    floor::Word,
+    floor::Hand,
     sessions::{Orphan, Sessions},
     wire,
 };
@@ -68,7 +68,7 @@ pub(crate) struct Driver {
     queues: HashMap<QueueId, wire::Face>,
     moved: HashSet<QueueId>,
     /// While an assignment is performed.
-    pub(crate) word: Word,
+    pub(crate) hand: Hand,
 }
 
 pub fn start(config: Config, log: Log, view: Arc<ConfigView>, drain: Drain) -> (Door, JoinHandle<()>) {
@@ -85,7 +85,7 @@ pub fn start(config: Config, log: Log, view: Arc<ConfigView>, drain: Drain) -> (
         lent: HashMap::new(),
         queues: HashMap::new(),
         moved: HashSet::new(),
-        word: Word::default(),
+        hand: Hand::default(),
     };
     driver.learn();
     let task = tokio::spawn(drain.clone().ends_with(async move {
@@ -222,9 +222,10 @@ impl Driver {
                 let queue = self.queues.get(&offer.queue).cloned().unwrap_or_default();
                 let card = self.sessions.card(&offer.call);
                 tracing::info!(call = %offer.call, agent = %offer.agent, attempt = offer.attempt, "agent reserved");
-                let pop = wire::device_event(&offer.agent, wire::offer(&offer, queue, card, &self.word));
+                let pop = wire::device_event(&offer.agent, wire::offer(&offer, queue, card, &self.hand));
                 self.sessions.tell_agent(&offer.agent, &pop);
-                let reserved = wire::caller_event(&offer.call, wire::reserved(&offer, &agent_name));
+                let reserved =
+                    wire::caller_event(&offer.call, wire::reserved(&offer, &agent_name, clock::now()));
                 self.sessions.tell_caller(&offer.call, reserved);
                 metrics::counter!("trunkline_acd_offers_total").increment(1);
             }

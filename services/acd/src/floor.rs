@@ -1,14 +1,14 @@
-//! What supervisors do to callers who wait, and to agents who could help elsewhere.
+//! What is done by hand to callers who wait, and to agents who could help elsewhere.
 
 use crate::driver::Driver;
 use eventlog::Doc;
-use proto::acd::v1::AssignRequest;
-use routing::{Assign, Effect, Input, Loan};
+use proto::acd::v1::{AssignRequest, assign_request};
+use routing::{Assign, Effect, Input, Loan, Word};
 use types::{LoanId, TenantId, config};
 
-/// On whose word an agent is offered a caller.
+/// By whose hand an agent is offered a caller.
 #[derive(Debug, Clone, Default)]
-pub struct Word {
+pub struct Hand {
     pub by: String,
     pub own: bool,
 }
@@ -16,17 +16,18 @@ pub struct Word {
 impl Driver {
     /// Why not, if not.
     pub(crate) fn assign(&mut self, request: AssignRequest) -> Option<&'static str> {
-        let AssignRequest { tenant, call, agent, own, by } = request;
+        let word = word(request.word());
+        let AssignRequest { tenant, call, agent, by, .. } = request;
         let (Ok(tenant), Ok(call)) = (tenant.parse(), call.parse()) else { return Some("not_waiting") };
         let Ok(agent) = agent.parse() else { return Some("no_agent") };
-        let effects = self.route(Input::Assign(Assign { tenant, call, agent, own }));
+        let effects = self.route(Input::Assign(Assign { tenant, call, agent, word }));
         let refused = effects.iter().find_map(|effect| match effect {
             Effect::NotAssigned { reason, .. } => Some(*reason),
             _ => None,
         });
-        self.word = Word { by, own };
+        self.hand = Hand { by, own: word.is_own() };
         effects.into_iter().for_each(|effect| self.perform(effect));
-        self.word = Word::default();
+        self.hand = Hand::default();
         refused
     }
 
@@ -43,5 +44,13 @@ impl Driver {
                 self.handle(Input::LoanEnded { agent, loan: id });
             }
         }
+    }
+}
+
+fn word(word: assign_request::Word) -> Word {
+    match word {
+        assign_request::Word::Given => Word::Given,
+        assign_request::Word::Taken => Word::Taken,
+        assign_request::Word::Picked => Word::Picked,
     }
 }

@@ -1,6 +1,6 @@
 //! Proto ↔ domain.
 
-use crate::floor::Word;
+use crate::floor::Hand;
 use proto::acd::v1::{caller_event, caller_request, device_event, device_request, *};
 use routing::{Agent, Input, Offer, Reach, Reached, Winner};
 use types::{Timestamp, *};
@@ -86,7 +86,7 @@ pub fn state_of(agent: &Agent) -> device_event::What {
     })
 }
 
-pub fn reserved(offer: &Offer, agent_name: &str) -> caller_event::What {
+pub fn reserved(offer: &Offer, agent_name: &str, now: Timestamp) -> caller_event::What {
     caller_event::What::Reserved(caller_event::Reserved {
         reservation: offer.reservation.to_string(),
         agent: offer.agent.to_string(),
@@ -94,6 +94,8 @@ pub fn reserved(offer: &Offer, agent_name: &str) -> caller_event::What {
         line: offer.line.clone(),
         deadline_ms: offer.deadline.millis(),
         attempt: offer.attempt,
+        ring_ms: offer.deadline.since(now),
+        also: !offer.alone,
     })
 }
 
@@ -104,8 +106,8 @@ pub struct Face {
     pub script: String,
 }
 
-pub fn offer(offer: &Offer, queue: Face, caller: Caller, word: &Word) -> device_event::What {
-    let word = if offer.assigned { word.clone() } else { Word::default() };
+pub fn offer(offer: &Offer, queue: Face, caller: Caller, hand: &Hand) -> device_event::What {
+    let hand = if offer.assigned { hand.clone() } else { Hand::default() };
     device_event::What::Offer(device_event::Offer {
         reservation: offer.reservation.to_string(),
         call: offer.call.to_string(),
@@ -116,8 +118,8 @@ pub fn offer(offer: &Offer, queue: Face, caller: Caller, word: &Word) -> device_
         deadline_ms: offer.deadline.millis(),
         attempt: offer.attempt,
         script: queue.script,
-        assigned_by: word.by,
-        own: word.own,
+        assigned_by: hand.by,
+        own: hand.own,
     })
 }
 
@@ -130,6 +132,8 @@ pub fn reached(reached: &Reached, agent_name: &str) -> caller_event::What {
         line: reached.line.clone(),
         deadline_ms: reached.deadline.millis(),
         attempt: 1,
+        ring_ms: reached.deadline.since(reached.since),
+        also: false,
     })
 }
 

@@ -29,7 +29,7 @@ pub fn view(tenant: &Tenant, staff: &BTreeMap<QueueId, Staff>, now: Timestamp, t
 }
 
 fn call(ledger: &Ledger) -> LiveCall {
-    let agent = ledger.offer.as_ref().map(|offer| &offer.agent).or(ledger.agent.as_ref());
+    let agent = ledger.offers.first().map(|offer| &offer.agent).or(ledger.agent.as_ref());
     LiveCall {
         call: ledger.call.to_string(),
         from: ledger.from.clone(),

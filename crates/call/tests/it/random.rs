@@ -123,7 +123,7 @@ fn check(world: &World, effects: &[Effect]) -> Result<(), TestCaseError> {
     }
     prop_assert!(silent.is_empty() || !world.call.ended(), "the end ends all silences");
     let open = offers.values().filter(|ended| **ended == 0).count();
-    prop_assert_eq!(open, usize::from(world.call.ledger().offer.is_some()));
+    prop_assert_eq!(open, world.call.ledger().offers.len());
     prop_assert!(offers.values().all(|ended| *ended <= 1));
     if world.call.ended() {
         prop_assert!(effects.iter().filter(|e| **e == Effect::ReleaseMedia).count() == 1);

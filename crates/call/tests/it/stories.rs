@@ -1,5 +1,5 @@
 use crate::world::{ANSWER_AFTER, World};
-use call::{Effect, Input, Instruction, IvrInput, Ledger};
+use call::{Effect, Input, Instruction, IvrInput, Ledger, Reserved};
 use types::{
     fact::{CallEvent, Figures, Heard},
     *,
@@ -107,6 +107,53 @@ fn an_agent_who_does_not_answer_loses_the_offer_not_the_caller() {
     let leg = second.leg.clone();
     world.gets(Input::Reserved(second)).passes(1_000).gets(Input::LineAnswered(leg));
     assert_eq!(world.call.ledger().wait, 17_000);
+}
+
+/// The ACD's word that the offer is over was lost: the caller is not stuck with it.
+#[test]
+fn an_offer_that_nobody_ends_is_over_soon_after_its_time() {
+    let mut world = World::waiting(true);
+    let reserved = world.reserved(1);
+    let (reservation, outcome) = (reserved.reservation.clone(), OfferOutcome::NoAnswer);
+    world.gets(Input::Reserved(reserved)).passes(15_000).gets(Input::Tick);
+    assert_eq!(world.call.ledger().offers.len(), 1, "the ACD has a little time to say so itself");
+    world.passes(2_000).gets(Input::Tick);
+    assert!(world.does(|e| *e == Effect::TellOfferEnded { reservation: reservation.clone(), outcome }));
+    assert_eq!((world.call.ledger().offers.len(), world.call.ledger().stage), (0, Stage::Queue));
+}
+
+#[test]
+fn several_ring_and_the_first_to_answer_has_the_caller() {
+    let mut world = World::waiting(true);
+    let [first, second, third] = [1, 2, 3].map(|n| Reserved { alone: false, ..world.reserved(n) });
+    let legs = [&first, &second, &third].map(|reserved| reserved.leg.clone());
+    for reserved in [first, second, third] {
+        world.gets(Input::Reserved(reserved));
+        assert!(!world.does(|e| matches!(e, Effect::StopRinging { .. })), "the others ring on");
+    }
+    let outcome = OfferOutcome::Declined;
+    world.gets(Input::LineRefused { leg: legs[0].clone(), outcome });
+    assert_eq!((world.call.ledger().offers.len(), world.call.ledger().stage), (2, Stage::Ringing));
+    world.gets(Input::LineAnswered(legs[2].clone()));
+    let stops = Effect::StopRinging { leg: legs[1].clone(), outcome: OfferOutcome::Withdrawn };
+    assert!(world.does(|e| *e == stops) && world.does(|e| *e == Effect::LineTalking(legs[2].clone())));
+    assert_eq!(world.call.ledger().stage, Stage::Talking);
+    world.gets(Input::LineAnswered(legs[1].clone()));
+    assert!(world.last.is_empty(), "who answers later has nobody");
+}
+
+#[test]
+fn who_is_given_by_hand_rings_at_nobody_else() {
+    let mut world = World::waiting(true);
+    let [first, second] = [1, 2].map(|n| Reserved { alone: false, ..world.reserved(n) });
+    let by_hand = world.reserved(3);
+    for reserved in [first, second, by_hand.clone()] {
+        world.gets(Input::Reserved(reserved));
+    }
+    let stopped = world.last.iter().filter(|e| matches!(e, Effect::StopRinging { .. })).count();
+    assert_eq!((stopped, world.call.ledger().offers.len()), (2, 1));
+    world.gets(Input::LineAnswered(by_hand.leg));
+    assert_eq!(world.call.ledger().agent, Some(by_hand.agent));
 }
 
 #[test]

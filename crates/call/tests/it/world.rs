@@ -136,6 +136,8 @@ impl World {
             leg: LegId::new(self.now, self.ids + 2),
             customer: LegId::new(self.now, self.ids + 3),
             attempt,
+            alone: true,
+            ring_for: 15_000,
         }
     }
 

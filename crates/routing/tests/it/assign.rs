@@ -1,13 +1,21 @@
-//! A supervisor gives a waiting caller to one agent.
+//! A waiting caller given to one agent by hand, or picked up by one.
 
 use crate::world::*;
-use routing::{Assign, Effect, Input};
+use routing::{Assign, Effect, Input, Word};
 use types::*;
 
 impl World {
     fn gives(&mut self, call: &CallId, n: u128, own: bool) -> &mut World {
+        self.by_hand(call, n, if own { Word::Taken } else { Word::Given })
+    }
+
+    fn picks(&mut self, n: u128, call: &CallId) -> &mut World {
+        self.by_hand(call, n, Word::Picked)
+    }
+
+    fn by_hand(&mut self, call: &CallId, n: u128, word: Word) -> &mut World {
         let (tenant, call, agent) = (tenant(), call.clone(), agent(n));
-        self.gets(Input::Assign(Assign { tenant, call, agent, own }))
+        self.gets(Input::Assign(Assign { tenant, call, agent, word }))
     }
 
     fn refused(&self) -> Option<&'static str> {
@@ -96,7 +104,7 @@ fn nobody_is_given_a_caller_who_is_busy_away_or_of_another_company() {
     assert_eq!(w.refused(), Some("offline"));
     let (call, agent) = (waiting[0].clone(), agent(0));
     let foreign = TenantId::new(Timestamp::default(), 9);
-    w.gets(Input::Assign(Assign { tenant: foreign, call, agent, own: false }));
+    w.gets(Input::Assign(Assign { tenant: foreign, call, agent, word: Word::Given }));
     assert_eq!(w.refused(), Some("not_waiting"));
     assert_eq!(w.places(), waiting);
 }
@@ -113,4 +121,67 @@ fn who_rings_at_one_by_hand_is_given_to_another_and_rings_there_alone() {
     assert_eq!(w.rings(&call), Some(agent(2)));
     w.gives(&call, 0, true);
     assert_eq!((w.rings(&call), w.refused()), (Some(agent(0)), None));
+}
+
+/// Agents 0 and 2 serve the queue and 1 does not; 0 rings for the first caller,
+/// 2 is on a break, the second caller waits.
+fn one_rings_and_one_waits() -> (World, CallId, CallId) {
+    let mut w = World::new(3);
+    w.available(0).available(1).available(2);
+    let reason = "tea".to_owned();
+    w.gets(Input::Aux { tenant: tenant(), agent: agent(2), reason, line: None });
+    let (rings, waits) = (w.joins(vip()), w.joins(vip()));
+    (w, rings, waits)
+}
+
+#[test]
+fn an_agent_picks_a_caller_who_waits_in_an_own_queue_and_only_there() {
+    let (mut w, rings, waits) = one_rings_and_one_waits();
+    assert_eq!(w.picks(1, &waits).refused(), Some("not_yours"));
+    w.picks(2, &waits);
+    assert_eq!((w.rings(&rings), w.rings(&waits)), (Some(agent(0)), Some(agent(2))));
+    w.answers(&waits).gets(Input::Release { call: waits }).passes(10_000);
+    assert_eq!(w.state(2), AgentState::Aux, "back on the break");
+}
+
+#[test]
+fn a_caller_who_rings_at_a_colleague_is_picked_up_and_the_colleague_asked_no_more() {
+    let (mut w, rings, waits) = one_rings_and_one_waits();
+    w.picks(2, &rings);
+    assert_eq!(w.rings(&rings), Some(agent(2)));
+    assert_eq!(w.rings(&waits), Some(agent(0)), "who was freed serves the next one");
+    w.answers(&rings);
+    assert_eq!((w.state(2), w.places()), (AgentState::OnCall, vec![waits]));
+}
+
+#[test]
+fn of_two_who_pick_at_once_the_first_has_the_caller_and_the_other_is_told_so() {
+    let (mut w, rings, waits) = one_rings_and_one_waits();
+    assert_eq!(w.picks(0, &waits).refused(), Some("busy"), "an offer of the queue's rings there");
+    w.picks(2, &rings);
+    assert_eq!((w.refused(), w.rings(&waits)), (None, Some(agent(0))));
+    assert_eq!(w.picks(0, &rings).refused(), Some("taken"), "the other picked it before");
+    w.answers(&rings);
+    assert_eq!(w.picks(0, &rings).refused(), Some("taken"), "and talks by now");
+    let gone = waits.clone();
+    w.gets(Input::Release { call: waits });
+    assert_eq!(w.picks(0, &gone).refused(), Some("not_waiting"));
+}
+
+#[test]
+fn an_answer_that_crosses_the_pick_up_has_the_caller() {
+    let (mut w, rings, _) = one_rings_and_one_waits();
+    let first = w.ringing[&rings].reservation.clone();
+    w.picks(2, &rings);
+    w.gets(Input::Answered { call: rings, reservation: first, by: None });
+    assert_eq!((w.state(0), w.state(2)), (AgentState::OnCall, AgentState::Aux));
+}
+
+#[test]
+fn who_picks_and_does_not_answer_costs_the_caller_nothing() {
+    let (mut w, rings, waits) = one_rings_and_one_waits();
+    w.answers(&rings).picks(2, &waits).passes(15_000);
+    assert_eq!((w.rings(&waits), w.places()), (None, vec![waits.clone()]));
+    w.gets(Input::Release { call: rings }).passes(10_000);
+    assert_eq!(w.rings(&waits), Some(agent(0)));
 }

@@ -2,7 +2,7 @@
 
 use crate::world::*;
 use proptest::prelude::*;
-use routing::{Assign, Effect, Input};
+use routing::{Assign, Effect, Input, Word};
 use std::collections::BTreeMap;
 use types::*;
 
@@ -54,7 +54,8 @@ proptest! {
                     w.gets(Input::OfferEnded { call, reservation: offer.reservation, outcome });
                 },
                 (12, Some(call)) => {
-                    w.gets(Input::Assign(Assign { tenant: tenant(), call, agent: id, own: pick < 4 }));
+                    let word = [Word::Given, Word::Taken, Word::Picked][pick % 3];
+                    w.gets(Input::Assign(Assign { tenant: tenant(), call, agent: id, word }));
                 }
                 (9, Some(call)) => {
                     talking.retain(|_, talks| *talks != call);

@@ -2,7 +2,7 @@
 
 use crate::hall::*;
 use proptest::prelude::*;
-use routing::{Effect, Input, Profile, QueueConfig, Winner};
+use routing::{Assign, Effect, Input, Profile, QueueConfig, Winner, Word};
 use types::{
     fact::{AgentEvent, Rule},
     *,
@@ -222,6 +222,21 @@ fn nobody_waits_longer_than_the_limit_but_an_offer_rings_to_its_end() {
 }
 
 #[test]
+fn a_queue_that_is_manual_asks_nobody_by_itself_until_it_no_longer_is() {
+    let mut hall = Hall::new(r#""manual": true"#).staffed(2);
+    let calls: Vec<CallId> = (0..3).map(|_| hall.calls()).collect();
+    hall.passes(60_000);
+    assert!(hall.ringing.is_empty(), "{:?}", hall.ringing);
+    let (tenant, call, agent) = (tenant(), calls[1].clone(), agent(1));
+    hall.gets(Input::Assign(Assign { tenant, call, agent, word: Word::Given }));
+    assert_eq!(hall.rung_by(&calls[1]), [1], "by hand alone");
+    hall.ends(1, OfferOutcome::Declined).passes(60_000);
+    assert_eq!((hall.ringing.len(), hall.line()), (0, calls.clone()));
+    hall.saves(queue(r#""manual": false"#));
+    assert_eq!((hall.rung_by(&calls[0]).len(), hall.rung_by(&calls[1]).len()), (1, 1));
+}
+
+#[test]
 fn the_emergency_switch_empties_the_queue_and_keeps_it_empty() {
     let mut hall = Hall::new(r#""weight": 0"#).staffed(1);
     let calls: Vec<CallId> = (0..3).map(|_| hall.calls()).collect();
@@ -378,6 +393,26 @@ fn a_deleted_agent_is_gone_once_the_conversation_is_over() {
     assert_eq!(hall.router.agents().count(), 0);
     hall.available(0);
     assert!(matches!(hall.last[..], [Effect::Refused { .. }]));
+}
+
+/// Until then nobody forgets that the agent talks: saved again meanwhile, the agent
+/// is not offered another caller.
+#[test]
+fn an_answer_by_an_agent_who_was_deleted_meanwhile_counts() {
+    let mut hall = Hall::new(r#""wrap_up_ms": 0"#).staffed(1);
+    let call = hall.calls();
+    let reservation = hall.ringing[&agent(0)].reservation.clone();
+    hall.gets(Input::Agent { tenant: tenant(), agent: agent(0), profile: None });
+    assert!(hall.router.agent(&agent(0)).is_none());
+    hall.gets(Input::Answered { call: call.clone(), reservation, by: None });
+    assert_eq!(hall.state(0), AgentState::OnCall);
+    hall.hires(0, &[]);
+    let next = hall.calls();
+    assert!(hall.rung_by(&next).is_empty());
+    hall.hangs_up(&call);
+    assert_eq!(hall.state(0), AgentState::Offline, "to be there again is for the agent to say");
+    hall.available(0);
+    assert_eq!(hall.rung_by(&next), [0]);
 }
 
 #[test]

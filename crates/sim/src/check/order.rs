@@ -2,7 +2,7 @@
 //! who is reserved for whom, and whose turn it is.
 
 use super::{Invariant, Verdict, is_offer, suits};
-use routing::{Effect, Input, Router, Winner};
+use routing::{Effect, Input, Router, Strategy, Winner};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
@@ -29,12 +29,16 @@ pub(crate) struct Order {
 struct Waiting {
     queue: QueueId,
     turn: Turn,
-    reserved: Option<ReservationId>,
+    reserved: Vec<ReservationId>,
+    /// Rings at whoever picked the caller up, and before that had wanted to.
+    picked: bool,
+    was_picked: bool,
 }
 
 struct Reservation {
     call: CallId,
     agent: AgentId,
+    picked: bool,
     open: bool,
 }
 
@@ -47,6 +51,7 @@ impl Order {
             Input::Release { call } => drop(self.leave(call)),
             Input::Queue { tenant, queue, .. } => drop(self.tenants.insert(queue.clone(), tenant.clone())),
             Input::Answered { call, reservation, by } => self.answered(call, reservation, by.as_ref()),
+            Input::Assign(assign) => self.picks(&assign.call),
             _ => {}
         }
     }
@@ -57,7 +62,36 @@ impl Order {
         }
         let turn = (Reverse(priority), since, call.clone());
         self.seeking.insert(turn.clone(), queue.clone());
-        self.waiting.insert(call.clone(), Waiting { queue: queue.clone(), turn, reserved: None });
+        let (queue, reserved) = (queue.clone(), Vec::new());
+        let waiting = Waiting { queue, turn, reserved, picked: false, was_picked: false };
+        self.waiting.insert(call.clone(), waiting);
+    }
+
+    /// Nobody else is sought meanwhile.
+    fn picks(&mut self, call: &CallId) {
+        let Some(waiting) = self.waiting.get_mut(call) else { return };
+        waiting.was_picked = std::mem::replace(&mut waiting.picked, true);
+        self.seeking.remove(&waiting.turn);
+    }
+
+    fn not_picked(&mut self, call: &CallId, router: &Router) {
+        let Some(waiting) = self.waiting.get_mut(call) else { return };
+        waiting.picked = waiting.was_picked;
+        self.seek(call, router);
+    }
+
+    /// Sought for or not, by how many ring already.
+    fn seek(&mut self, call: &CallId, router: &Router) {
+        let Some(waiting) = self.waiting.get(call) else { return };
+        let at_once = match router.queue_config(&waiting.queue) {
+            Some(config) if config.strategy == Strategy::RingAll => config.ring_all_max,
+            _ => 1,
+        };
+        if !waiting.picked && waiting.reserved.len() < at_once {
+            self.seeking.insert(waiting.turn.clone(), waiting.queue.clone());
+        } else {
+            self.seeking.remove(&waiting.turn);
+        }
     }
 
     /// Answered and not yet released: marked by a place without a turn.
@@ -75,7 +109,7 @@ impl Order {
     /// The call is right: who is answered waits no more.
     fn answered(&mut self, call: &CallId, reservation: &ReservationId, by: Option<&Winner>) {
         let Some(waiting) = self.waiting.get(call) else { return };
-        if waiting.reserved.as_ref() == Some(reservation)
+        if waiting.reserved.contains(reservation)
             && let Some(found) = self.reservations.get_mut(reservation)
         {
             found.open = false;
@@ -90,8 +124,9 @@ impl Order {
         match effect {
             Effect::Overflow { call, .. } => drop(self.leave(call)),
             Effect::OfferEnded { call, agent, reservation, outcome, .. } => {
-                self.ended(now, call, agent, reservation, *outcome)?;
+                self.ended(now, (call, agent, reservation), *outcome, router)?;
             }
+            Effect::NotAssigned { call, .. } => self.not_picked(call, router),
             Effect::Fact { fact, .. } => self.state_moved(fact),
             _ => {}
         }
@@ -114,29 +149,32 @@ impl Order {
     fn ended(
         &mut self,
         now: Timestamp,
-        call: &CallId,
-        agent: &AgentId,
-        reservation: &ReservationId,
+        (call, agent, reservation): (&CallId, &AgentId, &ReservationId),
         outcome: OfferOutcome,
+        router: &Router,
     ) -> Verdict {
-        let open =
-            self.reservations.get_mut(reservation).is_some_and(|found| std::mem::take(&mut found.open));
-        if !open {
+        let found = self.reservations.get_mut(reservation).filter(|found| found.open);
+        let Some(found) = found else {
             return Err((Invariant::OneOutcome, format!("{reservation} ends again: {outcome:?}")));
-        }
+        };
+        found.open = false;
+        let picked = found.picked;
         if outcome == OfferOutcome::Declined {
             self.declined.entry(call.clone()).or_default().push((agent.clone(), now + DECLINED_FOR));
         }
         if let Some(waiting) = self.waiting.get_mut(call) {
-            waiting.reserved = None;
-            self.seeking.insert(waiting.turn.clone(), waiting.queue.clone());
+            waiting.reserved.retain(|reserved| reserved != reservation);
+            waiting.picked &= !picked;
         }
+        self.seek(call, router);
         Ok(())
     }
 
     fn offered(&mut self, offer: &routing::Offer, router: &Router) -> Verdict {
-        let twice =
-            self.reservations.values().any(|r| r.open && (r.agent == offer.agent || r.call == offer.call));
+        let twice = self
+            .reservations
+            .values()
+            .any(|r| r.open && (r.agent == offer.agent || (offer.alone && r.call == offer.call)));
         if twice {
             return Err((
                 Invariant::OneWinner,
@@ -153,17 +191,17 @@ impl Order {
             let ours = self.tenants.get(queue) == Some(&tenant);
             ours && router.queue_config(queue).is_some_and(|config| suits(config, &skills))
         });
-        if first != Some(&offer.call) {
+        if first != Some(&offer.call) && !offer.assigned {
             return Err((
                 Invariant::Order,
                 format!("{} is offered {}, but {first:?} is first", offer.agent, offer.call),
             ));
         }
         let Some(waiting) = self.waiting.get_mut(&offer.call) else { return Ok(()) };
-        waiting.reserved = Some(offer.reservation.clone());
-        self.seeking.remove(&waiting.turn);
-        let (call, agent) = (offer.call.clone(), offer.agent.clone());
-        self.reservations.insert(offer.reservation.clone(), Reservation { call, agent, open: true });
+        waiting.reserved.push(offer.reservation.clone());
+        let (call, agent, picked) = (offer.call.clone(), offer.agent.clone(), offer.assigned);
+        self.seek(&call, router);
+        self.reservations.insert(offer.reservation.clone(), Reservation { call, agent, picked, open: true });
         Ok(())
     }
 

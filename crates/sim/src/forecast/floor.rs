@@ -442,8 +442,9 @@ impl<'a> Floor<'a> {
             routing::Effect::Fact { fact, .. } => self.book.agent(&fact),
             routing::Effect::Offer(offer) => {
                 let (leg, customer) = (LegId::new(self.now, self.id()), LegId::new(self.now, self.id()));
-                let routing::Offer { reservation, agent, line, attempt, call, .. } = offer;
-                let reserved = Reserved { reservation, agent, line, leg, customer, attempt };
+                let routing::Offer { reservation, agent, line, attempt, call, alone, deadline, .. } = offer;
+                let ring_for = deadline - self.now;
+                let reserved = Reserved { reservation, agent, line, leg, customer, attempt, alone, ring_for };
                 self.at(0, Event::Call(call, Input::Reserved(reserved)));
             }
             routing::Effect::OfferEnded { call, reservation, outcome, .. } => {

@@ -18,7 +18,8 @@ fn drawn(seed: u64) -> Day {
     let span = [1_800_000, 3_600_000, 7_200_000][seed as usize / 13 % 3];
     let tenants = 1 + seed as usize % 2;
     let acd_deaths = if seed.is_multiple_of(5) { 2 } else { 0 };
-    Day { calls: 200 + seed as usize % 50, agents, tenants, acd_deaths, span, fault: None }
+    let picks = [0, 50, 300][seed as usize % 3];
+    Day { calls: 200 + seed as usize % 50, agents, tenants, acd_deaths, span, picks, fault: None }
 }
 
 fn one(seed: u64) -> Result<Summary, Failure> {
@@ -75,6 +76,8 @@ fn add(total: &mut Summary, more: &Summary) {
     total.overflowed += more.overflowed;
     total.offers += more.offers;
     total.offers_lost += more.offers_lost;
+    total.picked += more.picked;
+    total.raced += more.raced;
     total.late += more.late;
     total.lasted += more.lasted;
 }

@@ -331,7 +331,8 @@ impl Driver {
                     return tracing::warn!(reserved.reservation, "a reservation that cannot be read");
                 };
                 let (line, attempt) = (reserved.line, reserved.attempt);
-                let reserved = Reserved { reservation, agent, line, leg, customer, attempt };
+                let (alone, ring_for) = (!reserved.also, reserved.ring_ms);
+                let reserved = Reserved { reservation, agent, line, leg, customer, attempt, alone, ring_for };
                 self.input(Input::Reserved(reserved)).await;
             }
             caller_event::What::Withdrawn(withdrawn) => {

@@ -47,8 +47,9 @@ impl World {
             agent: agent.to_string(),
             agent_name: "Ana".to_owned(),
             line: line.to_owned(),
-            deadline_ms: 0,
             attempt: 1,
+            ring_ms: 30_000,
+            ..Default::default()
         };
         self.peers.queue_tells(caller_event::What::Reserved(reserved)).await;
     }

@@ -138,8 +138,9 @@ async fn a_phone_transfers_by_refer_to_a_colleague_at_a_desk() {
         agent: ben.to_string(),
         agent_name: "Ben".to_owned(),
         line: format!("web:{}", world.peers.address),
-        deadline_ms: 0,
         attempt: 1,
+        ring_ms: 30_000,
+        ..Default::default()
     };
     world.peers.queue_tells_session(&session, caller_event::What::Reserved(reserved)).await;
     let purpose = |w: &to_line::What| match w {
@@ -213,8 +214,9 @@ async fn an_agent_calls_a_number_by_the_own_phone_first() {
         agent: agent.clone(),
         agent_name: "Ana".to_owned(),
         line: "sip:ana".to_owned(),
-        deadline_ms: 0,
         attempt: 1,
+        ring_ms: 30_000,
+        ..Default::default()
     };
     world.peers.queue_tells_session(&session, caller_event::What::Reserved(reserved)).await;
     let own = phone.incoming(SOON).await.unwrap().answer().await.unwrap();

@@ -203,9 +203,6 @@ fn check_prompt(prompt: &Prompt, report: &mut Report) {
 fn check_queue(queue: &routing::QueueConfig, report: &mut Report) {
     named(&queue.name, report);
     // The router rings several agents at once; a call rings one so far.
-    if queue.strategy == routing::Strategy::RingAll {
-        report.problem("strategy", "refused", "ring_all is not available yet");
-    }
     let found = queue.validate().err().unwrap_or_default();
     // The name was looked at above.
     let rest = found.into_iter().filter(|problem| problem.place != "name");
