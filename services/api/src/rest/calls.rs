@@ -133,8 +133,8 @@ pub(crate) struct CallOffer {
     queue: String,
     at_ms: i64,
     attempt: u32,
-    /// What decided: only_free, preferred, penalty, skill, longest_idle,
-    /// round_robin, least_calls, least_talk, order, chance or ring_all.
+    /// What decided: only_free, preferred, assigned, picked, penalty, skill,
+    /// longest_idle, round_robin, least_calls, least_talk, order, chance or ring_all.
     rule: String,
     /// The skill that decided, by the rule skill.
     skill: Option<String>,

@@ -1,4 +1,4 @@
-//! What supervisors do to callers who wait.
+//! What is done by hand to callers who wait.
 
 use super::{call_control::own_agent, documents, note_with, sight::Sight};
 use crate::{
@@ -8,7 +8,10 @@ use crate::{
 };
 use axum::extract::State;
 use http::StatusCode;
-use proto::{acd::v1::AssignRequest, crm::v1::GetInteractionRequest};
+use proto::{
+    acd::v1::{AssignRequest, assign_request::Word},
+    crm::v1::GetInteractionRequest,
+};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(assign_call))
+    OpenApiRouter::new().routes(routes!(assign_call)).routes(routes!(pick_up_call))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -55,13 +58,46 @@ async fn assign_call(
         tenant: caller.tenant().into(),
         call: id.clone(),
         agent: agent.clone(),
-        own,
+        word: if own { Word::Taken } else { Word::Given }.into(),
         by: caller.identity.name.clone(),
     };
     refused(&app.floor().assign(request).await?.into_inner().refused)?;
     let action = if own { "supervisor.take" } else { "supervisor.assign" };
     note_with(&app, &caller, action, &format!("call/{id}"), json!({ "agent": agent })).await?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// An agent picks up a caller who waits in a queue that the agent serves,
+/// whether nobody has been asked yet or it rings at a colleague, whose phone
+/// stops ringing. Of several who pick the first has the caller, the others get
+/// 409 `taken`; 403 `not_your_queue` for queues of others.
+#[utoipa::path(post, path = "/v1/calls/{id}/pickup", operation_id = "pickUpCall", tag = "calls",
+    params(("id" = String, Path)), responses((status = 202)))]
+async fn pick_up_call(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<StatusCode> {
+    let agent = own_agent(&caller)?;
+    goes_on(&app, &caller, &id).await?;
+    let request = AssignRequest {
+        tenant: caller.tenant().into(),
+        call: id,
+        agent,
+        word: Word::Picked.into(),
+        by: String::new(),
+    };
+    refused(&app.floor().assign(request).await?.into_inner().refused)?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Calls of others are not there; the ACD judges by the queue.
+async fn goes_on(app: &App, caller: &Caller, call: &str) -> Result<()> {
+    let request = GetInteractionRequest { tenant: caller.tenant().into(), id: call.into() };
+    match app.crm().get_interaction(request).await {
+        Err(status) if status.code() != Code::Unavailable => Err(status.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Whoever sees the whole company takes callers also while the history is away.
@@ -84,6 +120,11 @@ fn refused(why: &str) -> Result<()> {
         "offline" | "no_agent" => not_now("agent_offline", "the agent is not signed in"),
         "not_available" => not_now("agent_away", "the agent is on a break"),
         "busy" => not_now("agent_busy", "the agent has another call"),
+        "taken" => not_now("taken", "a colleague was faster and has the caller"),
+        "not_yours" => {
+            Err(Problem::forbidden("the caller waits in a queue that you do not serve")
+                .coded("not_your_queue"))
+        }
         _ => Err(Problem::unavailable("the queues are being taken up again; try again")),
     }
 }

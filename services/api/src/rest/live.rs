@@ -4,12 +4,12 @@ use super::{
     alerts::Alert,
     contacts::Contact,
     live_feed::{Place, Told},
-    sight::Sight,
+    live_view::{View, Wanted},
     some,
 };
 use crate::{
     App,
-    auth::{Caller, Permission},
+    auth::Caller,
     problem::{Query, Result},
 };
 use axum::{
@@ -31,7 +31,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(live))
+    OpenApiRouter::new().routes(routes!(live)).routes(routes!(waiting))
 }
 
 /// Everything that goes on. Times are milliseconds since 1970.
@@ -79,6 +79,13 @@ pub(crate) struct LiveCall {
     pub agent: Option<String>,
     attempt: u32,
     held: bool,
+}
+
+impl LiveCall {
+    /// In a queue, whether it rings at somebody or not.
+    pub fn waits(&self) -> bool {
+        matches!(self.stage.as_str(), "queue" | "ringing") && self.waiting_since_ms > 0
+    }
 }
 
 impl From<wire::LiveCall> for LiveCall {
@@ -295,10 +302,33 @@ async fn live(
     Query(behind): Query<Behind>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
-    caller.may(Permission::LiveRead)?;
+    watch(app, caller, Wanted::Floor, behind, headers).await
+}
+
+/// Who waits in the queues that the agent serves, as events like those of
+/// `/v1/live`: an agent may pick up any of them (`pickUpCall`).
+#[utoipa::path(get, path = "/v1/live/waiting", operation_id = "watchWaiting", tag = "live", params(Behind),
+    responses((status = 200, content_type = "text/event-stream", body = Live)))]
+async fn waiting(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(behind): Query<Behind>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
+    watch(app, caller, Wanted::Line, behind, headers).await
+}
+
+async fn watch(
+    app: Arc<App>,
+    caller: Caller,
+    wanted: Wanted,
+    behind: Behind,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
+    caller.may(wanted.permission())?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).unwrap_or(&behind.after);
     let draining = app.drain.clone().begun_owned();
-    let watching = Watching::begin(app, caller, last).await?;
+    let watching = Watching::begin(app, caller, wanted, last).await?;
     let events = stream::unfold(watching, Watching::next);
     Ok(Sse::new(events.take_until(draining)).keep_alive(KeepAlive::default()))
 }
@@ -315,20 +345,21 @@ struct Behind {
 struct Watching {
     app: Arc<App>,
     caller: Caller,
-    sight: Sight,
+    wanted: Wanted,
+    view: View,
     place: Place,
     looks: Interval,
     opened: Instant,
 }
 
 impl Watching {
-    async fn begin(app: Arc<App>, caller: Caller, last: &str) -> Result<Watching> {
-        let sight = Sight::of(&app, &caller).await?;
-        let place = app.feeds.clone().join(&app, caller.tenant(), sight.clone()).await?.behind(last);
+    async fn begin(app: Arc<App>, caller: Caller, wanted: Wanted, last: &str) -> Result<Watching> {
+        let view = wanted.of(&app, &caller).await?;
+        let place = app.feeds.clone().join(&app, caller.tenant(), view.clone()).await?.behind(last);
         let mut looks = interval(LOOK_EVERY);
         looks.reset();
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Ok(Watching { app, caller, sight, place, looks, opened: Instant::now() })
+        Ok(Watching { app, caller, wanted, view, place, looks, opened: Instant::now() })
     }
 
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Watching)> {
@@ -343,18 +374,19 @@ impl Watching {
         }
     }
 
-    /// Whose sight has changed sees another feed, from its beginning; whose
+    /// Whose view has changed sees another feed, from its beginning; whose
     /// session or right to it has ended sees none.
     async fn look_again(&mut self) -> Option<()> {
         if self.caller.session.is_none() && self.opened.elapsed() > self.app.by_token_max {
             return None;
         }
-        self.caller = self.caller.again(&self.app).await.filter(|now| now.has(Permission::LiveRead))?;
-        let Ok(sight) = Sight::of(&self.app, &self.caller).await else { return Some(()) };
-        if sight != self.sight {
+        let permission = self.wanted.permission();
+        self.caller = self.caller.again(&self.app).await.filter(|now| now.has(permission))?;
+        let Ok(view) = self.wanted.of(&self.app, &self.caller).await else { return Some(()) };
+        if view != self.view {
             let feeds = self.app.feeds.clone();
-            self.place = feeds.join(&self.app, self.caller.tenant(), sight.clone()).await.ok()?.behind("");
-            self.sight = sight;
+            self.place = feeds.join(&self.app, self.caller.tenant(), view.clone()).await.ok()?.behind("");
+            self.view = view;
         }
         Some(())
     }

@@ -6,7 +6,7 @@ use super::{
     live::Live,
     live_callers::{AGAIN, Callers},
     live_delta::LiveDelta,
-    sight::Sight,
+    live_view::View,
 };
 use crate::{
     App,
@@ -32,7 +32,7 @@ const RING_BYTES_MAX: usize = 4 * 1024 * 1024;
 const LINGER: Duration = Duration::from_secs(60);
 const FEEDS_MAX: usize = 2_000;
 
-type Key = (String, Sight);
+type Key = (String, View);
 
 /// The feeds of this process.
 #[derive(Default)]
@@ -109,12 +109,12 @@ impl Feeds {
         self.0.lock().expect("no panic while the lock is held")
     }
 
-    /// The feed of what somebody sees; begun for the first who does.
+    /// The feed of what somebody is shown; begun for the first who does.
     ///
     /// # Errors
     /// Where the live view cannot be had.
-    pub async fn join(self: Arc<Self>, app: &App, tenant: &str, sight: Sight) -> Result<Place> {
-        let key = (tenant.to_owned(), sight);
+    pub async fn join(self: Arc<Self>, app: &App, tenant: &str, view: View) -> Result<Place> {
+        let key = (tenant.to_owned(), view);
         if let Some(place) = self.all().get(&key).and_then(Place::at) {
             return Ok(place);
         }
@@ -134,7 +134,7 @@ impl Feeds {
         let callers = Callers::new(app.crm(), tenant);
         let source = Source {
             feed: feed.clone(),
-            sight: key.1.clone(),
+            shows: key.1.clone(),
             desks: app.desks.clone(),
             callers,
             view: app.view.clone(),
@@ -198,7 +198,7 @@ impl Place {
 /// What a feed is made of: views, the names of who calls, raised hands.
 struct Source {
     feed: Arc<Feed>,
-    sight: Sight,
+    shows: View,
     desks: Arc<Desks>,
     callers: Callers,
     view: Arc<ConfigView>,
@@ -216,7 +216,7 @@ impl Source {
                 before.as_ref().is_some_and(|live| !live.calls.is_empty() || !live.agents.is_empty());
             let view = tokio::select! {
                 view = views.message() => match view {
-                    Ok(Some(view)) => Some(self.seen(Live::from(view))),
+                    Ok(Some(view)) => Some(self.shown(Live::from(view))),
                     Ok(None) => return,
                     Err(status) => return tracing::info!(%status, "a live view ended"),
                 },
@@ -235,7 +235,9 @@ impl Source {
             let now = chassis::clock::now();
             if let Some(tenant) = &self.tenant {
                 live.lend(&self.view.docs(tenant, Kind::Loan), now);
-                live.alerts = Alert::open(&self.view.docs(tenant, Kind::Alert), &self.sight);
+                if let View::Floor(sight) = &self.shows {
+                    live.alerts = Alert::open(&self.view.docs(tenant, Kind::Alert), sight);
+                }
             }
             self.callers.name(&mut live, now).await;
             if before.as_ref() != Some(&live) {
@@ -245,12 +247,8 @@ impl Source {
         }
     }
 
-    /// What is in the sight of who watches.
-    fn seen(&self, mut live: Live) -> Live {
-        let sight = &self.sight;
-        live.calls.retain(|call| sight.call(call.agent.as_deref(), call.queue.as_deref()));
-        live.agents.retain(|agent| sight.shows(&agent.agent));
-        live.queues.retain(|queue| sight.queue(&queue.queue));
+    fn shown(&self, mut live: Live) -> Live {
+        self.shows.cut(&mut live);
         live
     }
 }

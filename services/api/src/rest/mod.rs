@@ -16,6 +16,7 @@ mod live;
 mod live_callers;
 mod live_delta;
 mod live_feed;
+mod live_view;
 mod loans;
 mod oauth;
 mod people;

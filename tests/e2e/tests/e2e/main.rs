@@ -21,6 +21,7 @@ mod monitor;
 mod overflow;
 mod peers;
 mod phone_agents;
+mod pickups;
 mod platform;
 mod proxy;
 mod recordings;

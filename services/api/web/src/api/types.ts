@@ -98,6 +98,7 @@ export type Queue = Stored & {
   pause_after_missed: number;
   wait_max_ms: number;
   emergency: boolean;
+  manual: boolean;
   script: string;
   agents: QueueSeat[];
   only_listed: boolean;

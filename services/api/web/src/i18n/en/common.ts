@@ -72,6 +72,8 @@ export default {
       agent_offline: "The agent is not signed in.",
       agent_away: "The agent is on a break.",
       agent_busy: "The agent has another call.",
+      taken: "A colleague was faster and has the caller.",
+      not_your_queue: "The caller waits in a queue that you do not serve.",
       webhook_off: "The webhook is switched off. Switch it on first.",
       callback_claimed: "A colleague has taken this callback already.",
       callback_closed: "This callback is done already.",

@@ -62,6 +62,12 @@ export default {
     call: "Call",
     held: "on hold",
   },
+  pickup: {
+    title_one: "{{count}} caller waits in your queues",
+    title_other: "{{count}} callers wait in your queues",
+    pick: "Pick up",
+    take: "Pick up {{name}}",
+  },
   assign: {
     take: "Take it myself",
     give: "Give to an agent…",

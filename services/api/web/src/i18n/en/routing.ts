@@ -129,6 +129,8 @@ export default {
     starvationGuard: "Served before all after (s)",
     waitMax: "Longest wait (s)",
     never: "0: never",
+    manual: "By hand: nobody is asked by itself, supervisors give callers and agents pick them up",
+    manualOn: "By hand",
     emergency: "Emergency: nobody waits here, all go on in the flow",
     emergencyOn: "Emergency",
     callbackKey: "Key for a callback",

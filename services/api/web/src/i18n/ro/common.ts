@@ -75,6 +75,8 @@ export default {
       agent_offline: "Operatorul nu este conectat.",
       agent_away: "Operatorul este în pauză.",
       agent_busy: "Operatorul are alt apel.",
+      taken: "Un coleg a fost mai rapid și a preluat apelul.",
+      not_your_queue: "Apelul așteaptă într-o coadă pe care nu o deserviți.",
       webhook_off: "Webhook-ul este oprit. Porniți-l întâi.",
       callback_claimed: "Un coleg a preluat deja acest apel înapoi.",
       callback_closed: "Acest apel înapoi este deja rezolvat.",

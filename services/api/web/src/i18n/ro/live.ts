@@ -66,6 +66,13 @@ export default {
     call: "Apel",
     held: "în așteptare",
   },
+  pickup: {
+    title_one: "{{count}} apel așteaptă în cozile dvs.",
+    title_few: "{{count}} apeluri așteaptă în cozile dvs.",
+    title_other: "{{count}} de apeluri așteaptă în cozile dvs.",
+    pick: "Preia",
+    take: "Preia apelul de la {{name}}",
+  },
   assign: {
     take: "Îl iau eu",
     give: "Dați unui operator…",

@@ -134,6 +134,8 @@ export default {
     starvationGuard: "Înaintea tuturor după (s)",
     waitMax: "Cea mai lungă așteptare (s)",
     never: "0: niciodată",
+    manual: "Manual: nimeni nu este solicitat automat, supervizorii atribuie apelurile, iar operatorii le preiau",
+    manualOn: "Manual",
     emergency: "Urgență: nimeni nu așteaptă aici, toți merg mai departe în flux",
     emergencyOn: "Urgență",
     callbackKey: "Tasta pentru apel înapoi",

@@ -18,6 +18,7 @@ export function QueuesPage() {
         <span className="flex flex-wrap items-center gap-2 font-medium">
           {queue.name}
           {queue.emergency && <Badge tone="bad">{t("queues.emergencyOn")}</Badge>}
+          {queue.manual && <Badge tone="warn">{t("queues.manualOn")}</Badge>}
         </span>
       ),
     },
@@ -61,6 +62,7 @@ const schema = z.object({
   pause_after_missed: count,
   wait_max_ms: count,
   emergency: z.boolean(),
+  manual: z.boolean(),
   script: z.string(),
   agents: z.array(z.object({ agent: z.string(), penalty: count, weight: count })),
   only_listed: z.boolean(),
@@ -117,6 +119,7 @@ function QueueForm({ queue, onDone }: { queue: Queue | null; onDone: () => void 
       pause_after_missed: queue?.pause_after_missed ?? 1,
       wait_max_ms: seconds(queue?.wait_max_ms ?? 0),
       emergency: queue?.emergency ?? false,
+      manual: queue?.manual ?? false,
       script: queue?.script ?? "",
       agents: queue?.agents ?? [],
       only_listed: queue?.only_listed ?? false,
@@ -247,6 +250,7 @@ function QueueForm({ queue, onDone }: { queue: Queue | null; onDone: () => void 
       <Field label={t("queues.script")} hint={t("queues.scriptHint")} error={errorOf("script")}>
         <TextArea maxLength={4_000} rows={4} {...register("script")} data-testid="queue-script" />
       </Field>
+      <Checkbox label={t("queues.manual")} {...register("manual")} data-testid="queue-manual" />
       <Checkbox label={t("queues.emergency")} {...register("emergency")} />
     </DocumentForm>
   );

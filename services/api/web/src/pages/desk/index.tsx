@@ -12,6 +12,7 @@ import { DeskNotices } from "./notices";
 import { OfferCard } from "./offer-card";
 import { RecentCalls } from "./recent-calls";
 import { StateBar } from "./state-bar";
+import { WaitingCallers } from "./waiting";
 import { WrapUpCard } from "./wrap-up-card";
 
 export function DeskPage() {
@@ -38,6 +39,7 @@ export function DeskPage() {
           {call && <CallerCard key={call} call={call} caller={view.callers[call]} />}
         </div>
         <div className="flex min-w-0 flex-col gap-4 lg:col-start-1">
+          <WaitingCallers />
           <MyCallbacks />
           <RecentCalls />
         </div>

@@ -107,7 +107,7 @@ function VipStar({ contact }: { contact: Contact }) {
   );
 }
 
-const nameOf = ({ contact, from }: LiveCall) => (contact?.name && contact.name !== from ? contact.name : null);
+export const nameOf = ({ contact, from }: LiveCall) => (contact?.name && contact.name !== from ? contact.name : null);
 
 /** The name and organisation of who is known, else the number. */
 function Caller({ call }: { call: LiveCall }) {

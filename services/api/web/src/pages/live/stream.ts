@@ -9,8 +9,8 @@ const QUIET_MS = 8_000;
 
 export type Watched = { live: Live | null; heardAt: number | null; connected: boolean };
 
-/** The live view: whole at first, then what changed; a lost connection goes on where it was. */
-export function useLive(): Watched {
+/** A live view: whole at first, then what changed; a lost connection goes on where it was. */
+export function useLive(path: "/v1/live" | "/v1/live/waiting" = "/v1/live"): Watched {
   const [watched, setWatched] = useState<Watched>({ live: null, heardAt: null, connected: false });
   useEffect(() => {
     let source: EventSource;
@@ -35,7 +35,7 @@ export function useLive(): Watched {
     };
     const open = () => {
       listen();
-      source = new EventSource(last ? `/v1/live?after=${encodeURIComponent(last)}` : "/v1/live");
+      source = new EventSource(last ? `${path}?after=${encodeURIComponent(last)}` : path);
       source.addEventListener("live", (event: MessageEvent<string>) => show(event, JSON.parse(event.data) as Live));
       source.addEventListener("delta", (event: MessageEvent<string>) => {
         if (live) show(event, fold(live, JSON.parse(event.data) as LiveDelta));
@@ -55,6 +55,6 @@ export function useLive(): Watched {
       clearTimeout(quiet);
       source.close();
     };
-  }, []);
+  }, [path]);
   return watched;
 }
