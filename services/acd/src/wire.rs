@@ -58,7 +58,9 @@ pub fn device_input(tenant: TenantId, agent: AgentId, what: device_request::What
             disposition: done.disposition.parse().ok(),
             note: some(done.note),
         },
-        device_request::What::Offline(_) => Input::Offline { agent, reason: "signed out".into() },
+        device_request::What::Offline(offline) => {
+            Input::Offline { agent, reason: some(offline.reason).unwrap_or_else(|| "signed out".into()) }
+        }
         device_request::What::Watch(_) => return None,
     })
 }

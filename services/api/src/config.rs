@@ -11,6 +11,7 @@ pub struct Config {
     pub host_names: Vec<String>,
     pub objects: String,
     pub advertise: String,
+    pub desk_away_ms: u64,
     pub desk_parked_ms: u64,
     pub desk_looked_at_ms: u64,
     pub by_token_max_ms: u64,

@@ -138,8 +138,11 @@ pub async fn run_on(listener: TcpListener, config: Config, deps: Deps, drain: Dr
     let address = listener.local_addr()?;
     let tls = tls::config(&config, address, &deps.folder).await?;
     let advertised = if config.advertise.is_empty() { &deps.peers.api } else { &config.advertise };
-    let parked = Duration::from_millis(config.desk_parked_ms);
-    let (desks, asked) = desk::Desks::new(format!("web:{advertised}"), parked);
+    let absence = desk::Absence {
+        away: Duration::from_millis(config.desk_away_ms),
+        parked: Duration::from_millis(config.desk_parked_ms),
+    };
+    let (desks, asked) = desk::Desks::new(format!("web:{advertised}"), absence);
     let app = Arc::new(app(&config, &deps, desks.clone(), tls.is_some(), drain.clone())?);
     let attendance = desk::Attendance {
         acd: AttendClient::new(chassis::grpc::channel(&deps.credentials, &deps.peers.acd)?),

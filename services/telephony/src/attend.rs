@@ -82,7 +82,7 @@ impl Attendance {
 
     /// The agent's last phone went away.
     pub fn vanished(&self, phone: &Phone) {
-        let request = request(phone, What::Offline(Offline {}));
+        let request = request(phone, What::Offline(Offline::default()));
         self.acd.present().remove(&request.session);
         self.acd.tell(request);
     }

@@ -1,6 +1,7 @@
 //! The desks of this process: which tabs are open, what rings and talks.
 //! Holds no call: a leg here is the way between a browser and the edge that
-//! holds the call. A desk without tabs is parked, then goes offline.
+//! holds the call. A desk without tabs is parked: it keeps its call, and is soon
+//! asked for no other; one that comes back is what it was.
 
 use super::message::{Offer, Seat, State, ToClient, Unheard};
 use proto::{
@@ -29,10 +30,22 @@ pub struct Desks {
     asked: mpsc::Sender<DeviceRequest>,
     /// `web:` and where line.v1 of this process is.
     line: String,
-    parked: Duration,
+    absence: Absence,
     /// Moves when a hand goes up or down.
     hands: watch::Sender<u64>,
 }
+
+/// What becomes of a desk without tabs.
+#[derive(Debug, Clone, Copy)]
+pub struct Absence {
+    /// After so long it is asked for no caller.
+    pub away: Duration,
+    /// After so long it is given up, and so is its call.
+    pub parked: Duration,
+}
+
+/// The reason by which it is offline, as desks translate it.
+const LOST: &str = "connection lost";
 
 /// What the agent wants to be, to be told again to an ACD that forgot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +67,8 @@ struct Desk {
     hand_since: Option<i64>,
     /// Counts the times that the last tab closed, to tell parkings apart.
     parkings: u64,
+    /// Nobody has been here for so long that the ACD was told.
+    away: bool,
 }
 
 /// What the agent sees of a caller: while it rings, and after the answer until the call is wrapped up.
@@ -120,10 +135,10 @@ impl Leg {
 }
 
 impl Desks {
-    pub fn new(line: String, parked: Duration) -> (Arc<Desks>, mpsc::Receiver<DeviceRequest>) {
+    pub fn new(line: String, absence: Absence) -> (Arc<Desks>, mpsc::Receiver<DeviceRequest>) {
         let (asked, requests) = mpsc::channel(ASKED_MAX);
         let hands = watch::channel(0).0;
-        (Arc::new(Desks { all: Mutex::default(), asked, line, parked, hands }), requests)
+        (Arc::new(Desks { all: Mutex::default(), asked, line, absence, hands }), requests)
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<String, Desk>> {
@@ -154,6 +169,9 @@ impl Desks {
             let _ = to.try_send(message);
         }
         desk.tabs.push(Tab { id, to, phone });
+        if std::mem::take(&mut desk.away) {
+            desk.reclaims = desk.wish != Wish::Offline;
+        }
         if phone {
             desk.tell_legs();
         }
@@ -171,11 +189,30 @@ impl Desks {
         if desk.tabs.is_empty() {
             desk.parkings += 1;
             let (desks, agent, parking) = (self.clone(), agent.to_owned(), desk.parkings);
+            let Absence { away, parked } = self.absence;
             tokio::spawn(async move {
-                tokio::time::sleep(desks.parked).await;
+                tokio::time::sleep(away.min(parked)).await;
+                desks.is_away(&agent, parking);
+                tokio::time::sleep(parked.saturating_sub(away)).await;
                 desks.abandon(&agent, parking);
             });
         }
+    }
+
+    /// A desk where nobody has been for a while gets no caller.
+    fn is_away(&self, agent: &str, parking: u64) {
+        let mut all = self.all();
+        let Some(desk) = all.get_mut(agent).filter(|desk| desk.is_parked(parking)) else { return };
+        if !desk.talks() {
+            self.leaves(agent, desk);
+        }
+    }
+
+    /// The ACD hears that nobody is at the desk; who comes back is what they were.
+    fn leaves(&self, agent: &str, desk: &mut Desk) {
+        desk.away = true;
+        let offline = ask::Offline { reason: LOST.to_owned() };
+        let _ = self.ask(&desk.tenant, agent, ask::What::Offline(offline));
     }
 
     /// The agent is no more: the desk closes, what rings or talks on it ends.
@@ -184,20 +221,21 @@ impl Desks {
         for leg in desk.legs.values() {
             leg.say(from_line::What::HangUp(HangUp {}));
         }
-        let _ = self.ask(&desk.tenant, agent, ask::What::Offline(ask::Offline {}));
+        let _ = self.ask(&desk.tenant, agent, ask::What::Offline(ask::Offline::default()));
     }
 
     /// Nobody came back to a parked desk.
     fn abandon(&self, agent: &str, parking: u64) {
         let mut all = self.all();
-        if !all.get(agent).is_some_and(|desk| desk.tabs.is_empty() && desk.parkings == parking) {
+        if !all.get(agent).is_some_and(|desk| desk.is_parked(parking)) {
             return;
         }
         let Some(desk) = all.remove(agent) else { return };
         for leg in desk.legs.values() {
             leg.say(from_line::What::HangUp(HangUp {}));
         }
-        let _ = self.ask(&desk.tenant, agent, ask::What::Offline(ask::Offline {}));
+        let offline = ask::Offline { reason: LOST.to_owned() };
+        let _ = self.ask(&desk.tenant, agent, ask::What::Offline(offline));
     }
 
     /// The tab holds the phone from now on, or gives it up.
@@ -226,7 +264,7 @@ impl Desks {
     }
 
     pub fn wish_offline(&self, agent: &str) -> Result<(), &'static str> {
-        self.wish(agent, Wish::Offline, ask::What::Offline(ask::Offline {}))
+        self.wish(agent, Wish::Offline, ask::What::Offline(ask::Offline::default()))
     }
 
     fn wish(&self, agent: &str, wish: Wish, what: ask::What) -> Result<(), &'static str> {
@@ -243,7 +281,7 @@ impl Desks {
         let what = match &wish {
             Wish::Available => ask::What::Available(ask::Available { line: self.line.clone() }),
             Wish::Aux(reason) => ask::What::Aux(ask::Aux { reason: reason.clone(), line: String::new() }),
-            Wish::Offline => ask::What::Offline(ask::Offline {}),
+            Wish::Offline => ask::What::Offline(ask::Offline::default()),
         };
         match all.get_mut(agent).filter(|desk| desk.tenant == tenant) {
             Some(desk) => (desk.wish, desk.reclaims) = (wish, false),
@@ -300,7 +338,7 @@ impl Desks {
     /// The stream to the ACD was opened anew: it is asked what it knows.
     pub fn reattach(&self) {
         for (agent, desk) in self.all().iter_mut() {
-            desk.reclaims = desk.wish != Wish::Offline;
+            desk.reclaims = desk.wish != Wish::Offline && !desk.away;
             let line = if desk.reclaims { self.line.clone() } else { String::new() };
             let _ = self.ask(&desk.tenant, agent, ask::What::Watch(ask::Watch { line }));
         }
@@ -404,6 +442,11 @@ impl Desks {
             ToClient::Ended { .. } => drop(desk.legs.remove(leg)),
             _ => {}
         }
+        // What kept the desk is over.
+        let over = matches!(message, ToClient::Ended { .. }) && !desk.talks();
+        if over && desk.tabs.is_empty() && !desk.away {
+            self.leaves(agent, desk);
+        }
         match message {
             ToClient::Sdp { .. } => desk.tell_phone(message),
             _ => desk.tell(message),
@@ -435,7 +478,17 @@ impl Desk {
             legs: BTreeMap::new(),
             hand_since: None,
             parkings: 0,
+            away: false,
         }
+    }
+
+    /// Nobody has come since that time.
+    fn is_parked(&self, parking: u64) -> bool {
+        self.tabs.is_empty() && self.parkings == parking
+    }
+
+    fn talks(&self) -> bool {
+        self.legs.values().any(|leg| leg.talking_since.is_some())
     }
 
     /// An answered offer has ended; its pop goes when the call is no longer the agent's.

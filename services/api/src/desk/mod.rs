@@ -7,7 +7,7 @@ mod message;
 mod socket;
 
 pub use attend::Attendance;
-pub use desks::{Desks, Wish};
+pub use desks::{Absence, Desks, Wish};
 pub use line::Line;
 pub use message::{Target, ToClient as Told};
 pub use socket::{__path_socket, socket};

@@ -32,9 +32,9 @@ use tokio::{sync::mpsc, time};
 const MESSAGE_MAX: usize = 256 * 1024;
 const REASON_MAX: usize = 100;
 const NOTE_MAX: usize = 10_000;
-const PING_EVERY: Duration = Duration::from_secs(15);
+const PING_EVERY: Duration = Duration::from_secs(3);
 /// Two pings that nobody answers.
-const SILENCE_MAX: Duration = Duration::from_secs(40);
+const SILENCE_MAX: Duration = Duration::from_secs(8);
 /// RFC 6455: going away (the server restarts), policy, try again later.
 const GOING_AWAY: u16 = 1001;
 const POLICY: u16 = 1008;

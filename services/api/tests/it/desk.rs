@@ -109,6 +109,43 @@ async fn a_desk_that_does_not_come_back_gives_up_its_call_and_goes_offline() {
     again.becomes("offline").await;
 }
 
+/// No caller is offered to an empty chair; who was available is so again.
+#[tokio::test]
+async fn a_desk_that_is_away_is_asked_for_nobody_and_comes_back_as_what_it_was() {
+    let world = World::start_with("desk_away_ms = 200").await;
+    let owner = world.owner("acme").await;
+    let mut watched = Watched::begin(&world, &owner).await;
+    let mut desk = Desk::open(&owner).await;
+    desk.says(json!({ "type": "available" })).await;
+    desk.becomes("available").await;
+    watched.becomes("available").await;
+    drop(desk);
+    let offline = watched.becomes("offline").await;
+    assert_eq!(offline, "connection lost");
+    let mut again = Desk::open(&owner).await;
+    again.becomes("available").await;
+}
+
+/// A call keeps the desk until it is over.
+#[tokio::test]
+async fn a_desk_that_talks_is_not_away_before_the_call_is_over() {
+    let world = World::start_with("desk_away_ms = 100").await;
+    let owner = world.owner("acme").await;
+    let mut watched = Watched::begin(&world, &owner).await;
+    let mut desk = Desk::open(&owner).await;
+    desk.says(json!({ "type": "available" })).await;
+    desk.becomes("available").await;
+    let leg = Leg::ring(&world, &world.peers.api, owner.tenant(), owner.agent(), "call_1", "rsv_1").await;
+    desk.hears("ring").await;
+    leg.tells(to_line::What::Talking(Talking { since_ms: 5 })).await;
+    desk.hears("talking").await;
+    drop(desk);
+    let early = timeout(Duration::from_millis(400), watched.becomes("offline")).await;
+    assert!(early.is_err(), "it may come back to its call");
+    leg.tells(to_line::What::Ended(Ended { cause: "normal".into() })).await;
+    watched.becomes("offline").await;
+}
+
 #[tokio::test]
 async fn a_line_without_a_desk_or_of_another_tenant_is_refused_at_once() {
     let world = World::start().await;

@@ -4,7 +4,8 @@ use crate::*;
 use futures::{SinkExt, StreamExt};
 use proto::{
     acd::v1::{
-        Caller, CallerEvent, CallerRequest, caller_event, caller_request as ask, queue_client::QueueClient,
+        Caller, CallerEvent, CallerRequest, DeviceEvent, DeviceRequest, attend_client::AttendClient,
+        caller_event, caller_request as ask, device_event, device_request, queue_client::QueueClient,
     },
     line::v1::{FromLine, Ring, ToLine, from_line, line_client::LineClient, to_line},
 };
@@ -89,6 +90,39 @@ impl Desk {
                 return message;
             }
         }
+    }
+}
+
+/// An agent's state as the ACD tells it to those who look on.
+pub struct Watched {
+    events: Streaming<DeviceEvent>,
+    _to_acd: mpsc::Sender<DeviceRequest>,
+}
+
+impl Watched {
+    pub async fn begin(world: &World, of: &Browser) -> Watched {
+        let channel = chassis::grpc::channel(&world.credentials, &world.peers.acd).expect("an address");
+        let (to_acd, requests) = mpsc::channel(4);
+        let what = Some(device_request::What::Watch(device_request::Watch::default()));
+        let request = DeviceRequest { session: of.agent().into(), tenant: of.tenant().into(), what };
+        to_acd.send(request).await.expect("sent");
+        let events = AttendClient::new(channel).attach(ReceiverStream::new(requests)).await;
+        Watched { events: events.expect("a stream").into_inner(), _to_acd: to_acd }
+    }
+
+    /// Gives the reason.
+    pub async fn becomes(&mut self, state: &str) -> String {
+        let moved = async {
+            loop {
+                let event = self.events.message().await.expect("an event").expect("the stream is open");
+                if let Some(device_event::What::StateChanged(now)) = event.what
+                    && now.state == state
+                {
+                    return now.reason;
+                }
+            }
+        };
+        timeout(PATIENCE, moved).await.unwrap_or_else(|_| panic!("never {state}"))
     }
 }
 
