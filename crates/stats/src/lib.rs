@@ -13,5 +13,5 @@ mod spread;
 
 pub use book::Book;
 pub use figures::Figures;
-pub use report::{By, Period, Row};
+pub use report::{By, Period, Row, WAITS};
 pub use spread::Spread;

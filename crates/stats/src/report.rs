@@ -33,23 +33,31 @@ pub struct Row {
     pub figures: Figures,
     /// Waits of the answered (by queue, number and category).
     pub waits: Spread,
+    /// Waits of those who hung up (likewise).
+    pub lost: Spread,
     /// Talk of the conversations that ended.
     pub talks: Spread,
 }
+
+/// The steps in which waits are told: up to so many milliseconds.
+pub const WAITS: [Millis; 9] = [5_000, 10_000, 20_000, 30_000, 60_000, 120_000, 180_000, 300_000, 600_000];
 
 /// A row in the making.
 #[derive(Default)]
 struct Tally {
     figures: Figures,
     waits: Vec<Millis>,
+    lost: Vec<Millis>,
     talks: Vec<Millis>,
 }
 
 impl Tally {
     fn count(&mut self, outcome: Option<Outcome>, work: &Work, figures: Figures) {
         self.figures.add(&figures);
-        if let Some(Outcome::Answered { wait }) = outcome {
-            self.waits.push(wait);
+        match outcome {
+            Some(Outcome::Answered { wait }) => self.waits.push(wait),
+            Some(Outcome::Abandoned { wait, .. }) => self.lost.push(wait),
+            _ => {}
         }
         if work.ended {
             self.talks.push(work.talk);
@@ -132,6 +140,7 @@ impl Book {
             from,
             figures: tally.figures,
             waits: tally.waits.into_iter().collect(),
+            lost: tally.lost.into_iter().collect(),
             talks: tally.talks.into_iter().collect(),
         };
         rows.into_iter().map(row).collect()

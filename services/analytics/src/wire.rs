@@ -2,8 +2,8 @@
 
 use chassis::Error;
 use eventlog::Topic;
-use proto::analytics::v1::{self as wire, ReportReply, ReportRequest};
-use stats::{Book, By, Figures, Period, Row, Spread};
+use proto::analytics::v1::{self as wire, ReportReply, ReportRequest, WaitStep};
+use stats::{Book, By, Figures, Period, Row, Spread, WAITS};
 use types::{CategoryId, Timestamp};
 
 /// Rows of one report at most.
@@ -60,12 +60,14 @@ pub fn reply(rows: Vec<Row>, positions: &[eventlog::Position], as_of: Timestamp)
     let mut total = Figures::default();
     rows.iter().for_each(|row| total.add(&row.figures));
     let waits: Spread = rows.iter().flat_map(|row| row.waits.iter()).collect();
+    let lost: Spread = rows.iter().flat_map(|row| row.lost.iter()).collect();
     let talks: Spread = rows.iter().flat_map(|row| row.talks.iter()).collect();
     assert!(total.balanced(), "what is offered ends in exactly one way: {total:?}");
     let row = |row: Row| wire::Row {
         key: row.key,
         from_ms: row.from.millis(),
         figures: Some(spread(figures(&row.figures), &row.waits, &row.talks)),
+        waits: steps(&row.waits, &row.lost),
     };
     let position = |at: &eventlog::Position| wire::Position {
         topic: at.topic.name().into(),
@@ -78,10 +80,23 @@ pub fn reply(rows: Vec<Row>, positions: &[eventlog::Position], as_of: Timestamp)
             key: String::new(),
             from_ms: 0,
             figures: Some(spread(figures(&total), &waits, &talks)),
+            waits: steps(&waits, &lost),
         }),
         positions: positions.iter().map(position).collect(),
         as_of_ms: as_of.millis(),
     }
+}
+
+/// How long they waited; nothing where nobody's wait is known.
+fn steps(answered: &Spread, lost: &Spread) -> Vec<WaitStep> {
+    let bounds = WAITS.iter().copied().chain([0]);
+    let counts = answered.steps(&WAITS).into_iter().zip(lost.steps(&WAITS));
+    let steps = bounds.zip(counts).map(|(up_to_ms, (answered, abandoned))| WaitStep {
+        up_to_ms,
+        answered,
+        abandoned,
+    });
+    steps.filter(|_| answered.iter().next().is_some() || lost.iter().next().is_some()).collect()
 }
 
 /// With the percentiles, which only reports have.

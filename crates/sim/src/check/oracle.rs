@@ -8,8 +8,17 @@ use stats::{By, Figures, Period, Row};
 use std::collections::BTreeMap;
 use types::*;
 
-/// Figures, waits of the answered, talk.
-type Rows = BTreeMap<(String, Timestamp), (Figures, Vec<Millis>, Vec<Millis>)>;
+/// What is counted for one row.
+#[derive(Default)]
+struct Counted {
+    figures: Figures,
+    /// Waits of the answered, and of those who hung up.
+    waits: Vec<Millis>,
+    lost: Vec<Millis>,
+    talks: Vec<Millis>,
+}
+
+type Rows = BTreeMap<(String, Timestamp), Counted>;
 
 impl World {
     pub(crate) fn oracle(&self, by: By, period: &Period) -> Vec<Row> {
@@ -25,26 +34,26 @@ impl World {
         if matches!(by, By::Agent) {
             self.count_states(period, &mut rows);
         }
-        let row =
-            |((key, from), (figures, waits, talks)): ((String, Timestamp), (Figures, Vec<_>, Vec<_>))| Row {
-                key,
-                from,
-                figures,
-                waits: waits.into_iter().collect(),
-                talks: talks.into_iter().collect(),
-            };
+        let row = |((key, from), of): ((String, Timestamp), Counted)| Row {
+            key,
+            from,
+            figures: of.figures,
+            waits: of.waits.into_iter().collect(),
+            lost: of.lost.into_iter().collect(),
+            talks: of.talks.into_iter().collect(),
+        };
         rows.into_iter().map(row).collect()
     }
 
     fn count_call(&self, line: &Line, period: &Period, rows: &mut Rows) {
         let truth = &line.truth;
-        let (figures, waits, talks) = row(rows, truth.did.as_str(), truth.at, period);
+        let counted = row(rows, truth.did.as_str(), truth.at, period);
         let until = truth.answered.as_ref().map(|(at, ..)| *at).or(truth.ended).unwrap_or(self.now);
         let left = |stay: &Stay| stay.left.as_ref().map_or(until, |(at, _)| *at);
         let wait = truth.stays.iter().map(|stay| left(stay) - stay.at).sum();
-        outcome(line, wait, figures);
+        outcome(line, wait, counted);
+        let Counted { figures, talks, .. } = counted;
         if truth.answered.is_some() {
-            waits.push(wait);
             talks.push(talk(line));
             (figures.talk, figures.hold) = (figures.talk + talk(line), figures.hold + truth.hold);
             figures.handled += 1;
@@ -55,7 +64,8 @@ impl World {
         let truth = &line.truth;
         for stay in &truth.stays {
             let config = &self.queues.iter().find(|(id, _)| *id == stay.queue).expect("the queue").1;
-            let (figures, waits, talks) = row(rows, stay.queue.as_str(), stay.at, period);
+            let counted = row(rows, stay.queue.as_str(), stay.at, period);
+            let figures = &mut counted.figures;
             if let Some((left, why)) = &stay.left {
                 figures.offered += 1;
                 figures.overflowed += 1;
@@ -68,10 +78,10 @@ impl World {
             }
             let until = truth.answered.as_ref().map(|(at, ..)| *at).or(truth.ended).unwrap_or(self.now);
             let wait = until - stay.at;
-            outcome(line, wait, figures);
+            outcome(line, wait, counted);
+            let Counted { figures, talks, .. } = counted;
             match truth.answered {
                 Some(_) => {
-                    waits.push(wait);
                     talks.push(talk(line));
                     figures.within_service_level += u64::from(wait <= config.service_level_ms);
                     figures.handled += 1;
@@ -90,7 +100,8 @@ impl World {
 
     fn count_offers(&self, line: &Line, period: &Period, rows: &mut Rows) {
         for offer in &line.truth.offers {
-            let (figures, _, talks) = row(rows, self.desks[offer.desk].id.as_str(), offer.at, period);
+            let Counted { figures, talks, .. } =
+                row(rows, self.desks[offer.desk].id.as_str(), offer.at, period);
             figures.offered += 1;
             match offer.outcome {
                 None => figures.in_progress += 1,
@@ -136,7 +147,7 @@ impl World {
                         interval => interval_of(from, period) + interval,
                     };
                     let spent = border.min(end) - from;
-                    let (figures, ..) = row(rows, desk.id.as_str(), from, period);
+                    let figures = &mut row(rows, desk.id.as_str(), from, period).figures;
                     figures.signed_in += spent;
                     let busy = matches!(state, AgentState::OnCall | AgentState::WrapUp);
                     let away = matches!(state, AgentState::Aux | AgentState::Missed);
@@ -161,29 +172,25 @@ fn interval_of(at: Timestamp, period: &Period) -> Timestamp {
     }
 }
 
-fn row<'a>(
-    rows: &'a mut Rows,
-    key: &str,
-    at: Timestamp,
-    period: &Period,
-) -> (&'a mut Figures, &'a mut Vec<Millis>, &'a mut Vec<Millis>) {
-    let (figures, waits, talks) = rows.entry((key.to_owned(), interval_of(at, period))).or_default();
-    (figures, waits, talks)
+fn row<'a>(rows: &'a mut Rows, key: &str, at: Timestamp, period: &Period) -> &'a mut Counted {
+    rows.entry((key.to_owned(), interval_of(at, period))).or_default()
 }
 
 /// What came of a call, or of its last stay.
-fn outcome(line: &Line, wait: Millis, figures: &mut Figures) {
-    let truth = &line.truth;
+fn outcome(line: &Line, wait: Millis, counted: &mut Counted) {
+    let (truth, figures) = (&line.truth, &mut counted.figures);
     figures.offered += 1;
     figures.longest_wait = figures.longest_wait.max(wait);
     match (&truth.answered, truth.by) {
         (Some(_), _) => {
             figures.answered += 1;
             figures.wait_answered += wait;
+            counted.waits.push(wait);
         }
         (None, Some(Party::Caller)) => {
             figures.abandoned += 1;
             figures.wait_abandoned += wait;
+            counted.lost.push(wait);
             match truth.stage {
                 Stage::Menu => figures.abandoned_menu += 1,
                 Stage::Queue => figures.abandoned_queue += 1,

@@ -51,6 +51,17 @@ struct Row {
     key: String,
     from_ms: i64,
     figures: Figures,
+    /// How long callers waited, in rising steps: each is counted in one. Empty by agent.
+    waits: Vec<WaitStep>,
+}
+
+/// Callers whose wait was longer than the step before and not longer than this.
+#[derive(Serialize, ToSchema)]
+struct WaitStep {
+    /// Absent: beyond all others.
+    up_to_ms: Option<i64>,
+    answered: u64,
+    abandoned: u64,
 }
 
 /// Up to where the log was counted: a recount of the same positions gives the same figures.
@@ -71,7 +82,17 @@ struct Report {
 
 impl From<wire::Row> for Row {
     fn from(row: wire::Row) -> Row {
-        Row { key: row.key, from_ms: row.from_ms, figures: row.figures.unwrap_or_default().into() }
+        let step = |step: wire::WaitStep| WaitStep {
+            up_to_ms: Some(step.up_to_ms).filter(|up_to| *up_to > 0),
+            answered: step.answered,
+            abandoned: step.abandoned,
+        };
+        Row {
+            key: row.key,
+            from_ms: row.from_ms,
+            figures: row.figures.unwrap_or_default().into(),
+            waits: row.waits.into_iter().map(step).collect(),
+        }
     }
 }
 

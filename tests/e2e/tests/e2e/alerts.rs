@@ -1,16 +1,18 @@
 //! Thresholds that are crossed, on the screen and to webhooks.
 
 use crate::{
-    SOON,
+    AGENT, CALLER, SOON,
     browser::Browser,
-    company::{Company, PASSWORD, live_call, text},
+    company::{Company, PASSWORD, live_call, now_ms, text},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use softphone::Protocol;
+use softphone::{Protocol, Sound};
 
 const FIRST: &str = "+40217100001";
 const SECOND: &str = "+40217100002";
+/// How long somebody may wait before somebody is told.
+const LIMIT_MS: i64 = 3_000;
 
 fn alerts(live: &Value) -> usize {
     live["alerts"].as_array().map_or(0, Vec::len)
@@ -81,4 +83,56 @@ async fn a_crossed_threshold_is_shown_acknowledged_by_one_and_ends_by_itself() {
         assert!(told.contains(kind), "{kind}: {told}");
     }
     boss.close().await;
+}
+
+/// Nobody is told while everybody waits less than the limit; who waits longer
+/// raises the alarm; and the report says how many waited how long, each in one step.
+/// Proves A211.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_longer_than_the_limit_raises_the_alarm_and_all_waits_are_in_the_report() {
+    let company = Company::sign_up().await;
+    let number = company.queue_number(true).await;
+    let ana = company.agent("ana").await;
+    let threshold = json!({
+        "name": "Too long", "queue": company.queue["id"], "measure": "longest_wait", "at": LIMIT_MS,
+    });
+    company.send(Method::POST, "/v1/thresholds", Some(threshold)).await;
+    company.in_force().await;
+    let first = company.call(&number, FIRST, Protocol::Udp).await;
+    let offer = ana.phone.incoming(SOON).await.expect("it rings");
+    offer.say(Sound::Tone(AGENT));
+    let leg = offer.answer().await.unwrap();
+    first.hear(AGENT, SOON).await.expect("the caller hears the agent");
+    leg.hear(CALLER, SOON).await.expect("the agent hears the caller");
+
+    let second = company.call(&number, SECOND, Protocol::Udp).await;
+    let live = company.until(|live| alerts(live) == 1).await;
+    let waiting = live_call(&live, SECOND).expect("who waits");
+    let since = waiting["waiting_since_ms"].as_i64().expect("a time");
+    let alert = &live["alerts"][0];
+    assert_eq!((&alert["measure"], &alert["name"]), (&json!("longest_wait"), &json!("Too long")));
+    let waited = alert["raised_at_ms"].as_i64().expect("a time") - since;
+    assert!(waited >= LIMIT_MS, "nobody waited longer than {waited} ms");
+    assert!(now_ms() as i64 - since < LIMIT_MS + 10_000, "and it is told soon");
+    second.hang_up().await.unwrap();
+    company.until(|live| alerts(live) == 0).await;
+    first.hang_up().await.unwrap();
+    leg.wait_ended(SOON).await.unwrap();
+
+    let figures = company.figures("queue", |total| total["abandoned"] == 1 && total["answered"] == 1).await;
+    let report = company.report("queue").await;
+    let steps = report["total"]["waits"].as_array().expect("the steps of the wait").clone();
+    for (what, wait) in [("answered", "wait_answered_ms"), ("abandoned", "wait_abandoned_ms")] {
+        let wait = figures[wait].as_i64().expect("a wait");
+        let within = |step: &&Value| step["up_to_ms"].as_i64().is_none_or(|up_to| wait <= up_to);
+        let own = steps.iter().find(within).expect("a step");
+        let all: i64 = steps.iter().map(|step| step[what].as_i64().expect("a count")).sum();
+        assert_eq!((own[what].as_i64(), all), (Some(1), 1), "{what} after {wait} ms: {steps:?}");
+    }
+    let Some(mut page) = Browser::start(&company.at.url).await else { return };
+    page.does("log_in", json!({ "email": company.email, "password": PASSWORD })).await;
+    page.does("opens", json!("/reports")).await;
+    page.does("sees", json!("waits-row")).await;
+    page.pictures("reports-waits").await;
+    page.close().await;
 }

@@ -471,7 +471,9 @@ export type LiveDelta = {
   gone_alerts?: string[];
 };
 
-export type ReportRow = { key: string; from_ms: number; figures: Figures };
+/** Callers whose wait was longer than the step before and not longer than this. */
+export type WaitStep = { up_to_ms: number | null; answered: number; abandoned: number };
+export type ReportRow = { key: string; from_ms: number; figures: Figures; waits: WaitStep[] };
 export type Report = {
   rows: ReportRow[];
   total: ReportRow | null;

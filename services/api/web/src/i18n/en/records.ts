@@ -29,6 +29,16 @@ export default {
     since: "Known since",
     interactions: "Calls",
   },
+  waits: {
+    title: "How long callers waited",
+    wait: "Wait",
+    upTo: "up to {{to}}",
+    beyond: "longer than {{from}}",
+    answered: "Answered",
+    abandoned: "Hung up",
+    reached: "Of the answered, by then",
+    share: "Share of all",
+  },
   reports: {
     lead: "Counted from the log of facts; the same log gives the same figures at any time.",
     from: "From",

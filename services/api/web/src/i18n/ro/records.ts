@@ -32,6 +32,16 @@ export default {
     since: "Cunoscut din",
     interactions: "Apeluri",
   },
+  waits: {
+    title: "Cât au așteptat apelanții",
+    wait: "Așteptare",
+    upTo: "până la {{to}}",
+    beyond: "peste {{from}}",
+    answered: "Preluate",
+    abandoned: "Au închis",
+    reached: "Din cele preluate, până atunci",
+    share: "Din total",
+  },
   reports: {
     lead: "Calculate din jurnalul de fapte; același jurnal dă oricând aceleași cifre.",
     from: "De la",

@@ -16,7 +16,7 @@ const figures = (part: Partial<Figures>) =>
   }) as Figures;
 
 const report = (part: Partial<Figures>): Report => ({
-  rows: [{ key: "que_1", from_ms: 0, figures: figures(part) }],
+  rows: [{ key: "que_1", from_ms: 0, figures: figures(part), waits: [] }],
   total: null,
   positions: [],
   as_of_ms: 0,

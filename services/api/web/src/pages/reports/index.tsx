@@ -10,6 +10,7 @@ import { serverNow } from "@/format/clock";
 import { dateTime, localInput } from "@/format/format";
 import { balanceOf, differences } from "./balance";
 import { DEFINED, useFigureColumns } from "./figures";
+import { WaitSpread } from "./waits";
 
 const DAY_MS = 86_400_000;
 const INTERVALS = { whole: 0, quarter: 900_000, hour: 3_600_000, day: DAY_MS } as const;
@@ -153,6 +154,7 @@ function Figures({ report, period }: { report: Report; period: Period }) {
         />
       </Card>
       <Balance report={report} />
+      {report.total && report.total.waits.length > 0 && <WaitSpread steps={report.total.waits} />}
     </>
   );
 }
