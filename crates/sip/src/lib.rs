@@ -23,7 +23,7 @@ mod token;
 mod uri;
 
 pub use endpoint::{
-    Config, Credentials, Ended, Endpoint, Event, Flow, Identity, IncomingInvite, LegId, Outbound,
+    Config, Credentials, Ended, Endpoint, Event, Flow, Identity, IncomingInvite, KeptLeg, LegId, Outbound,
     OutboundInvite, Output, Protocol, RequestId, SessionTimes, Timing,
 };
 pub use error::Error;

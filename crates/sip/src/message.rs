@@ -4,6 +4,7 @@
 //! own types. Header values are returned unfolded and trimmed.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use sipx_sip::headers::{Address, CSeq, ContactValue, ContentType, From as FromHeader, To};
 use sipx_sip::{Header, HeaderName, Headers};
 
@@ -159,7 +160,7 @@ pub enum Contact {
 }
 
 /// What to answer a request with.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// The status code, 100 to 699.
     pub code: u16,

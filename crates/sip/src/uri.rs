@@ -4,12 +4,13 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use sipx_sip::headers::Address;
 
 use crate::Error;
 
 /// A SIP, SIPS or tel URI, taken apart.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Uri {
     /// `sip`, `sips`, `tel` or another, lower case.
     pub scheme: String,

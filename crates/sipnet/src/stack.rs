@@ -93,6 +93,11 @@ impl Stack {
         self.transport.identity(verify)
     }
 
+    /// See [`Transport::verify`].
+    pub fn verify(&self, flow: Flow) -> Option<&Verify> {
+        self.transport.verify(flow)
+    }
+
     /// The next thing that arrives. Cancel safe.
     pub async fn arrival(&mut self) -> Arrival {
         self.transport.next().await

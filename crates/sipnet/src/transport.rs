@@ -175,6 +175,12 @@ impl Transport {
         identity
     }
 
+    /// Whom a connection that we may make by this flow must lead to.
+    pub fn verify(&self, flow: Flow) -> Option<&Verify> {
+        let Protocol::Tls(Identity(number)) = flow.protocol else { return None };
+        self.peers.get(&number).map(|peer| peer.verify())
+    }
+
     /// The next thing that arrives. Cancel safe.
     pub async fn next(&mut self) -> Arrival {
         loop {

@@ -58,6 +58,7 @@ impl Endpoint {
         }
         let (key, request) = (pending.key.clone(), pending.request.clone());
         let tag = leg.dialog.local_tag.clone();
+        self.note(id);
         self.answer_with(now, &key, &request, answer, &tag);
         Ok(())
     }
@@ -66,6 +67,25 @@ impl Endpoint {
     /// is rung: it does not count among those that wait for us.
     pub fn excuse(&mut self, id: LegId) {
         self.offered.remove(&id);
+    }
+
+    /// What follows of an unanswered INVITE is of another early dialog, as if a proxy
+    /// had forked it (RFC 3261 §13.2.2.4): early media that comes from elsewhere cannot
+    /// be described otherwise.
+    pub fn fork(&mut self, id: LegId) {
+        let tag = self.tokens.short();
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.phase == Phase::Offered) else { return };
+        let before = std::mem::replace(&mut leg.dialog.local_tag, tag.clone());
+        let to = leg.dialog.local.strip_suffix(&format!(";tag={before}"));
+        leg.dialog.local = format!("{};tag={tag}", to.unwrap_or(&leg.dialog.local));
+        if let Some(reliable) = &mut leg.reliable {
+            (reliable.sent, reliable.described) = (None, false);
+            reliable.waiting.clear();
+            reliable.numbering = super::reliable::first_number(&mut self.tokens);
+        }
+        self.tags.remove(&before);
+        self.tags.insert(tag, id);
+        self.note(id);
     }
 
     /// Answers an INVITE with 200 and repeats it until the ACK. Where the caller has
@@ -123,17 +143,19 @@ impl Endpoint {
         let outputs = self.transactions.respond(&pending.key, response);
         self.perform(now, &pending.key, outputs);
         if accepted {
-            self.await_ack(now, id, cseq(&pending.request.headers), bytes);
+            self.await_ack(now, id, pending.request, bytes);
         }
+        self.note(id);
         Ok(())
     }
 
-    fn await_ack(&mut self, now: Duration, id: LegId, cseq: u32, bytes: Bytes) {
-        let timing = self.config.timing;
+    fn await_ack(&mut self, now: Duration, id: LegId, invite: sipx_sip::Request, bytes: Bytes) {
+        let (timing, cseq) = (self.config.timing, cseq(&invite.headers));
+        let invite = self.config.kept.then_some(invite);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.phase = Phase::Answered;
         let (interval, give_up_at) = (timing.t1, now + timing.deadline());
-        leg.unacked = Some(Unacked { cseq, bytes, interval, give_up_at });
+        leg.unacked = Some(Unacked { cseq, bytes, interval, give_up_at, invite });
         self.transactions.schedule(now + interval, Due::Unacked(id, cseq));
     }
 
@@ -207,6 +229,7 @@ impl Endpoint {
     pub(super) fn set_inviting(&mut self, id: LegId, key: &Key) {
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.inviting = Some(key.clone());
+            self.note(id);
         }
     }
 
@@ -337,10 +360,16 @@ impl Endpoint {
         let leg = self.legs.get_mut(&id).ok_or(Error::NoLeg)?;
         match leg.phase {
             Phase::Offered => return self.reject(now, id, &with_reason(Answer::new(code), reason)),
-            Phase::Calling => leg.phase = Phase::CancelWanted,
+            Phase::Calling => {
+                leg.phase = Phase::CancelWanted;
+                self.note(id);
+            }
             Phase::Proceeding => self.send_cancel(now, id),
             Phase::CancelWanted | Phase::Cancelling => {}
-            Phase::Answered if leg.unacked.is_some() => leg.bye_wanted = true,
+            Phase::Answered if leg.unacked.is_some() => {
+                leg.bye_wanted = true;
+                self.note(id);
+            }
             Phase::Answered => self.send_bye_because(now, id, reason),
         }
         Ok(())
@@ -349,7 +378,9 @@ impl Endpoint {
     pub(super) fn send_cancel(&mut self, now: Duration, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.phase = Phase::Cancelling;
-        let Some(key) = leg.inviting.clone() else { return };
+        let key = leg.inviting.clone();
+        self.note(id);
+        let Some(key) = key else { return };
         let Some(flow) = self.transactions.get(&key).map(|t| t.flow) else { return };
         let Some(cancel) = self.transactions.request(&key).and_then(cancel_for) else { return };
         let _ = self.start(now, cancel, flow, Owner::Nobody, None);

@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use serde::{Deserialize, Serialize};
+
 use crate::message::{Contact, contacts, header};
 use crate::{Flow, Protocol, Uri};
 
 /// The state of one dialog, early or confirmed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Dialog {
     pub(crate) call_id: String,
     /// Our From or To value with the tag, exactly as on the wire.
@@ -80,7 +82,7 @@ fn behind_nat(contact: SocketAddr, seen: SocketAddr) -> bool {
 }
 
 /// The URI inside a Route or Record-Route value.
-fn route_uri(value: &str) -> Option<Uri> {
+pub(super) fn route_uri(value: &str) -> Option<Uri> {
     let start = value.find('<')? + 1;
     let end = start + value[start..].find('>')?;
     Uri::parse(&value[start..end]).ok()

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 /// How a packet travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Protocol {
     /// Datagrams; we retransmit.
     Udp,
@@ -20,7 +22,7 @@ pub enum Protocol {
 /// Whom the other end of a TLS connection has proved to be, as the owner of the
 /// sockets numbers those that it may connect to. Connections to different ones
 /// are never shared, even at the same address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity(pub u32);
 
 impl Identity {
@@ -70,7 +72,7 @@ impl Protocol {
 
 /// A way to a peer: for TCP and TLS the open connection from that address, or a
 /// new one to it; for a WebSocket the open one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Flow {
     /// UDP, TCP, TLS or a WebSocket.
     pub protocol: Protocol,

@@ -128,6 +128,7 @@ impl Endpoint {
                 early: Vec::new(),
             },
         );
+        self.note(leg);
         self.event(Event::Invite(IncomingInvite { leg, flow, request }));
     }
 
@@ -166,7 +167,9 @@ impl Endpoint {
             return self.answer_now(now, key, &request, &Answer::new(500));
         }
         leg.dialog.remote_cseq = Some(number);
-        leg.dialog.flow = flow;
+        if std::mem::replace(&mut leg.dialog.flow, flow) != flow {
+            self.note(id);
+        }
         match &request.method {
             Method::Bye => self.on_bye(now, key, &request, id),
             Method::Invite | Method::Update => self.on_offer(now, key, request, id),
@@ -234,6 +237,7 @@ impl Endpoint {
         if sdp.is_some() {
             leg.session.remote.clone_from(&sdp);
         }
+        self.note(id);
         self.event(Event::Offer { leg: id, sdp });
     }
 
@@ -292,6 +296,7 @@ impl Endpoint {
         if sdp.is_some() {
             leg.session.remote.clone_from(&sdp);
         }
+        self.note(id);
         if bye_wanted {
             self.send_bye(now, id);
         } else {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use sipx_sip::rel::{Numbering, Sequence};
 
 use super::Credentials;
@@ -99,7 +100,7 @@ pub(crate) struct Early {
 }
 
 /// How far a leg is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Phase {
     /// Their INVITE, no final answer of ours.
     Offered,
@@ -129,4 +130,6 @@ pub(crate) struct Unacked {
     pub(crate) bytes: Bytes,
     pub(crate) interval: Duration,
     pub(crate) give_up_at: Duration,
+    /// What it answers, for a successor that sees it repeated.
+    pub(crate) invite: Option<sipx_sip::Request>,
 }

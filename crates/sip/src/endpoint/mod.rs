@@ -16,6 +16,7 @@ mod dialog;
 mod event;
 mod flow;
 mod inbound;
+mod kept;
 mod leg;
 mod outbound;
 mod reliable;
@@ -27,6 +28,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::message::Message;
 use crate::read::{Refusal, read};
@@ -35,6 +37,7 @@ use crate::{Party, Tokens, Uri};
 pub(crate) use dialog::hops;
 pub use event::{Ended, Event, IncomingInvite};
 pub use flow::{Flow, Identity, Protocol};
+pub use kept::KeptLeg;
 use leg::Leg;
 pub use session::SessionTimes;
 use transactions::Transactions;
@@ -95,6 +98,8 @@ pub struct Config {
     pub timing: Timing,
     /// Session timers (RFC 4028); `None`: neither asked for nor granted.
     pub session: Option<SessionTimes>,
+    /// Somebody keeps the legs for a successor: see [`Endpoint::take_noted`].
+    pub kept: bool,
 }
 
 impl Config {
@@ -115,12 +120,13 @@ impl Config {
             transactions_max: 200_000,
             timing: Timing::default(),
             session: Some(SessionTimes::default()),
+            kept: false,
         }
     }
 }
 
 /// Names a leg; never reused by one endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LegId(pub u64);
 
 /// Names a request that waits for an answer, theirs or ours.
@@ -128,7 +134,7 @@ pub struct LegId(pub u64);
 pub struct RequestId(pub u64);
 
 /// A name and password for a peer that challenges us.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credentials {
     /// The user name.
     pub username: String,
@@ -232,6 +238,8 @@ pub struct Endpoint {
     /// Requests of peers that wait for our answer.
     requests: HashMap<RequestId, transactions::Key>,
     out: VecDeque<Output>,
+    /// Legs that changed since they were kept.
+    noted: BTreeSet<LegId>,
     last_id: u64,
     counters: Counters,
 }
@@ -249,6 +257,7 @@ impl Endpoint {
             sessions: BTreeSet::new(),
             requests: HashMap::new(),
             out: VecDeque::new(),
+            noted: BTreeSet::new(),
             last_id: 0,
             counters: Counters::default(),
         }
@@ -327,6 +336,7 @@ impl Endpoint {
         let leg = self.legs.remove(&id)?;
         self.tags.remove(&leg.dialog.local_tag);
         self.forget_session(id, &leg.session);
+        self.note(id);
         Some(leg)
     }
 }

@@ -117,6 +117,7 @@ impl Endpoint {
         leg.inviting = None;
         leg.session.remote = response.sdp().or(leg.session.remote.take());
         let dialog = leg.dialog.clone();
+        self.note(id);
         self.acknowledge(key, &dialog);
         self.take_over_early(id, &tag);
         if !cancelled {
@@ -172,6 +173,7 @@ impl Endpoint {
             _ => {
                 let Some(leg) = self.legs.get_mut(&id) else { return };
                 leg.inviting = None;
+                self.note(id);
                 if code != 491 || !self.on_glare(now, id) {
                     self.event(Event::OfferRefused { leg: id, code });
                 }
@@ -198,6 +200,7 @@ impl Endpoint {
         leg.dialog.refresh(&response.core.headers);
         let mut dialog = leg.dialog.clone();
         dialog.local_cseq = response.cseq().map_or(dialog.local_cseq, |(n, _)| n);
+        self.note(id);
         self.acknowledge(key, &dialog);
         self.adopt(now, id, &response.core.headers);
         Some(response.sdp())
@@ -241,6 +244,7 @@ impl Endpoint {
         if by_invite {
             leg.inviting = Some(key.clone());
         }
+        self.note(id);
     }
 
     /// The same request with a new branch, the next CSeq and an Authorization.

@@ -24,7 +24,7 @@ const FORKS_MAX: usize = 8;
 /// What an INVITE needs whose caller requires acknowledged responses.
 pub(super) fn required(request: &Core, tokens: &mut Tokens) -> Option<Reliable> {
     Offered::in_request(request).required.then(|| Reliable {
-        numbering: Numbering::starting_at(first(tokens)),
+        numbering: first_number(tokens),
         sent: None,
         waiting: VecDeque::new(),
         accept: None,
@@ -73,6 +73,7 @@ impl Endpoint {
         if let Some(reliable) = self.legs.get_mut(&id).and_then(|leg| leg.reliable.as_mut()) {
             reliable.sent = Some(sent);
         }
+        self.note(id);
         let outputs = self.transactions.respond(&key, response);
         self.perform(now, &key, outputs);
         self.transactions.schedule(now + interval, Due::Unpracked(id, rseq));
@@ -107,6 +108,7 @@ impl Endpoint {
         let waits = reliable.sent.as_ref().is_some_and(|sent| sent.describes);
         if waits {
             reliable.accept = Some(answer.clone());
+            self.note(id);
         }
         Ok(waits)
     }
@@ -139,6 +141,7 @@ impl Endpoint {
         if let Some(reliable) = &mut leg.reliable {
             reliable.sent = None;
         }
+        self.note(id);
         let sdp = Request { core: request.clone() }.sdp();
         let code = if offered && sdp.is_some() { 488 } else { 200 };
         self.answer_now(now, key, request, &Answer::new(code));
@@ -177,6 +180,7 @@ impl Endpoint {
         let number = cseq(&core.headers);
         early.dialog.local_cseq += 1;
         let dialog = early.dialog.clone();
+        self.note(id);
         let credentials = self.legs.get(&id).and_then(|leg| leg.credentials.clone());
         let rack = RAck { rseq, cseq: number, method: b"INVITE".to_vec() };
         let headers = [("RAck".to_owned(), rack.to_string())];
@@ -210,6 +214,11 @@ impl Endpoint {
         let last = early.map_or(0, |early| early.dialog.local_cseq);
         leg.dialog.local_cseq = leg.dialog.local_cseq.max(last);
     }
+}
+
+/// Where the responses of one dialog begin to count.
+pub(super) fn first_number(tokens: &mut Tokens) -> Numbering {
+    Numbering::starting_at(first(tokens))
 }
 
 /// Leaves room to count up (§3).

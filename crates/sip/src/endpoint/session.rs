@@ -134,11 +134,12 @@ impl Endpoint {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         (leg.session.interval, leg.session.ours) = (interval, ours);
         leg.session.expires_at = now + interval;
+        self.note(id);
         self.wake(id, now + Kept { interval, we_refresh: ours }.act_after());
     }
 
     /// Looks at the session at this time, and at no other.
-    fn wake(&mut self, id: LegId, at: Duration) {
+    pub(super) fn wake(&mut self, id: LegId, at: Duration) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         if let Some(before) = leg.session.due.replace(at) {
             self.sessions.remove(&(before, id));

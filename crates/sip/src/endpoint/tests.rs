@@ -6,6 +6,7 @@ use super::*;
 use crate::Answer;
 use crate::sdp::{Audio, Direction};
 
+mod kept;
 mod reliable;
 mod session;
 mod wire;

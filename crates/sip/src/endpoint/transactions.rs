@@ -118,6 +118,10 @@ impl Transactions {
         self.known.get_mut(key)
     }
 
+    pub(crate) fn known(&self, key: &TransactionKey) -> Option<&Transaction> {
+        self.known.get(key)
+    }
+
     pub(crate) fn receive(&mut self, message: Message, protocol: Protocol) -> Dispatch {
         self.layer.receive(message, reliability(protocol))
     }

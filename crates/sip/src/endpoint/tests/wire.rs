@@ -1,6 +1,6 @@
 //! Two endpoints and a wire between them that delays and loses packets.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::super::*;
@@ -13,6 +13,8 @@ pub(super) struct Wire {
     pub(super) now: Duration,
     pub(super) ends: [Endpoint; 2],
     pub(super) events: [VecDeque<Event>; 2],
+    /// What a successor of each end would find.
+    pub(super) kept: [BTreeMap<LegId, (Duration, String)>; 2],
     pub(super) packets: Vec<(Duration, usize, Flow, Bytes)>,
     /// Every packet sent: from which end, first line.
     pub(super) seen: Vec<(usize, String)>,
@@ -33,13 +35,19 @@ pub(super) fn address(end: usize) -> SocketAddr {
     SocketAddr::new("192.0.2.1".parse().unwrap(), 5060 + end as u16)
 }
 
+/// One of the two, with randomness of its own.
+fn end(n: usize, seed: u8) -> Endpoint {
+    Endpoint::new(Config { kept: true, ..Config::new(address(n)) }, [seed; 32])
+}
+
 impl Wire {
     pub(super) fn new(protocol: Protocol) -> Self {
-        let end = |n: usize| Endpoint::new(Config::new(address(n)), [n as u8; 32]);
+        let end = |n: usize| end(n, n as u8);
         Self {
             now: Duration::ZERO,
             ends: [end(ALICE), end(BOB)],
             events: [VecDeque::new(), VecDeque::new()],
+            kept: Default::default(),
             packets: Vec::new(),
             seen: Vec::new(),
             protocol,
@@ -56,6 +64,7 @@ impl Wire {
         let mut next: Option<Duration> = self.packets.iter().map(|p| p.0).min();
         for end in [ALICE, BOB] {
             loop {
+                self.keep(end);
                 match self.ends[end].poll(self.now) {
                     Output::Transmit { flow, bytes } => self.send(end, flow, bytes),
                     Output::Event(event) => self.events[end].push_back(*event),
@@ -67,6 +76,40 @@ impl Wire {
             }
         }
         [next, self.packets.iter().map(|p| p.0).min()].into_iter().flatten().min()
+    }
+
+    /// Writes down what changed, as it is done before anything is sent.
+    fn keep(&mut self, end: usize) {
+        let noted: Vec<LegId> = self.ends[end].take_noted().collect();
+        for leg in noted {
+            match self.ends[end].kept(self.now, leg) {
+                Some(kept) => {
+                    let text = serde_json::to_string(&kept).unwrap();
+                    self.kept[end].insert(leg, (self.now, text));
+                }
+                None => drop(self.kept[end].remove(&leg)),
+            }
+        }
+    }
+
+    /// The end dies and comes back after a while, with what it wrote down.
+    pub(super) fn restarts(&mut self, end_of: usize, down: Duration) {
+        self.drain();
+        self.ends[end_of] = end(end_of, 0xa0 + end_of as u8);
+        self.events[end_of].clear();
+        self.loses = Box::new(move |_, _| false);
+        let back = self.now + down;
+        // What arrives meanwhile arrives nowhere.
+        while let Some(next) = self.drain().filter(|at| *at <= back) {
+            self.now = next.max(self.now);
+            self.packets.retain(|(at, from, ..)| *from == end_of || *at > next);
+            self.deliver();
+        }
+        self.now = back;
+        for (at, text) in std::mem::take(&mut self.kept[end_of]).into_values() {
+            let kept: KeptLeg = serde_json::from_str(&text).unwrap();
+            self.ends[end_of].take_up(back, kept, back - at).unwrap();
+        }
     }
 
     pub(super) fn send(&mut self, from: usize, flow: Flow, bytes: Bytes) {
