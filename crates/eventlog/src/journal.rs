@@ -1,9 +1,10 @@
 //! The journal: an ordered store on disk, locked to one process.
 //!
 //! `records` maps (topic, partition, offset) to a record, `cursors` maps
-//! (group, topic, partition) to the offset that the group reads next.
+//! (group, topic, partition) to the offset that the group reads next, `live` what
+//! the process keeps of what it holds now.
 
-use crate::{Delivery, Error, PARTITIONS, Position, Record, Result, Topic};
+use crate::{Delivery, Error, Live, PARTITIONS, Position, Record, Result, Topic};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use prost::Message;
 use std::{
@@ -83,6 +84,7 @@ pub(crate) struct Journal {
     database: Database,
     records: Keyspace,
     cursors: Keyspace,
+    live: Keyspace,
     /// The next offset of each lane. One lock, so that offsets and writes agree.
     ends: Mutex<Vec<u64>>,
     dirty: AtomicBool,
@@ -119,12 +121,50 @@ impl Journal {
         let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMORY_MAX);
         let records = database.keyspace("records", options)?;
         let cursors = database.keyspace("cursors", options)?;
+        let live = database.keyspace("live", options)?;
         let ends = (0..LANES).map(|i| end_of(&records, &cursors, Lane(i))).collect::<Result<_>>()?;
         let (ends, bells) = (Mutex::new(ends), Bells::default());
-        let journal = Journal { database, records, cursors, ends, dirty: false.into(), bells };
+        let journal = Journal { database, records, cursors, live, ends, dirty: false.into(), bells };
         let journal = Arc::new(journal);
         start_syncing(&journal);
         Ok(journal)
+    }
+
+    /// Appends all of these and changes what is kept, or nothing of it.
+    pub(crate) fn commit(&self, records: &[Record], live: Vec<Live>) -> Result<()> {
+        let mut batch = self.database.batch();
+        for Live { key, value } in live {
+            match value {
+                Some(value) => batch.insert(&self.live, key, value),
+                None => batch.remove(&self.live, key),
+            }
+        }
+        if records.is_empty() {
+            batch.commit()?;
+        } else {
+            let mut ends = self.ends.lock().expect("no panic while the lock is held");
+            let mut next = ends.clone();
+            for record in records {
+                let lane = Lane::of(record.topic, record.partition());
+                batch.insert(&self.records, lane.key(next[lane.0]), encode(record));
+                next[lane.0] += 1;
+            }
+            batch.commit()?;
+            *ends = next;
+        }
+        self.dirty.store(true, Ordering::Release);
+        records.iter().for_each(|record| self.bells.ring(record.topic));
+        Ok(())
+    }
+
+    /// What is kept under keys that begin so, in their order.
+    pub(crate) fn live(&self, prefix: &str) -> Result<Vec<Live>> {
+        let read = |entry: fjall::Guard| {
+            let (key, value) = entry.into_inner()?;
+            let key = String::from_utf8_lossy(&key).into_owned();
+            Ok(Live { key, value: Some(value.to_vec()) })
+        };
+        self.live.prefix(prefix).map(read).collect()
     }
 
     pub(crate) fn append(&self, record: &Record) -> Result<Position> {

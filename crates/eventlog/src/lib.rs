@@ -5,6 +5,10 @@
 //! is the whole log and consumers are cursors in it. With Kafka configured, a
 //! shipper copies the journal there and trims what is acknowledged; consumers
 //! then read Kafka.
+//!
+//! Beside the facts a process keeps there what it holds now ([`Live`]), for itself
+//! when it comes back after a crash: whole values by key, changed together with the
+//! facts that tell of the change.
 
 pub mod codec;
 mod follow;
@@ -34,6 +38,13 @@ pub enum Error {
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What a process keeps under a key; `None` forgets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    pub key: String,
+    pub value: Option<Vec<u8>>,
+}
+
 /// Partitions of every topic; a tenant lives in one of them.
 pub const PARTITIONS: u16 = 16;
 
@@ -62,6 +73,17 @@ impl Log {
     /// Tells a fact. When this returns, a crash of the process loses nothing.
     pub fn append(&self, record: Record) -> Result<()> {
         self.journal.append(&record).map(drop)
+    }
+
+    /// Tells facts and changes what is kept, all of it or nothing. When this
+    /// returns, a crash of the process loses none of it.
+    pub fn commit(&self, facts: &[Record], kept: Vec<Live>) -> Result<()> {
+        self.journal.commit(facts, kept)
+    }
+
+    /// What is kept under keys that begin so, in the order of the keys.
+    pub fn kept(&self, prefix: &str) -> Result<Vec<Live>> {
+        self.journal.live(prefix)
     }
 
     /// Reads on from where `group` last committed.

@@ -1,6 +1,7 @@
 //! A process that tells records until it is killed.
 
 use crate::site::{Site, open, record};
+use eventlog::Live;
 use std::{
     env,
     io::{BufRead, BufReader, Write},
@@ -10,6 +11,8 @@ use std::{
 const FOLDER: &str = "EVENTLOG_CHILD_FOLDER";
 const TENANT: &str = "EVENTLOG_CHILD_TENANT";
 const LINES: usize = 200;
+/// What the child keeps beside its records: the number of the last.
+pub const COUNT: &str = "count";
 
 /// Runs the child, kills it (SIGKILL) in the middle; gives how many records
 /// it said were acknowledged.
@@ -42,7 +45,8 @@ async fn the_child() {
     let log = open(folder.as_ref(), env::var("KAFKA_BROKERS").ok());
     let mut out = std::io::stdout();
     for n in 0.. {
-        log.append(record(&tenant, "call", &n.to_string())).expect("acknowledged");
+        let kept = Live { key: COUNT.to_owned(), value: Some(n.to_string().into_bytes()) };
+        log.commit(&[record(&tenant, "call", &n.to_string())], vec![kept]).expect("acknowledged");
         writeln!(out, "told {n}").expect("somebody listens");
         out.flush().expect("somebody listens");
     }

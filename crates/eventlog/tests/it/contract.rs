@@ -2,7 +2,7 @@ use crate::{
     child,
     site::{Site, value},
 };
-use eventlog::{Log, Topic};
+use eventlog::{Live, Log, Topic};
 use std::collections::BTreeMap;
 
 /// Runs a story on the journal, then on Kafka where there is one.
@@ -101,12 +101,15 @@ async fn kill(site: Site) {
     let acknowledged = child::tells_until_killed(&site);
     assert!(acknowledged > 50, "the child told {acknowledged}");
     let log = site.open();
+    let kept = log.kept(child::COUNT).unwrap().remove(0).value.unwrap();
+    let told = String::from_utf8(kept).unwrap().parse::<usize>().unwrap() + 1;
+    assert!(told >= acknowledged, "what is kept is as new as what was acknowledged");
     let mut consumer = log.consumer(&site.name, &[Topic::Call]).unwrap();
     let mut seen = std::collections::BTreeSet::new();
-    while seen.len() < acknowledged {
+    while seen.len() < told {
         seen.insert(value(&site.next(&mut consumer).await).parse::<usize>().unwrap());
     }
-    assert!((0..acknowledged).all(|n| seen.contains(&n)), "an acknowledged record is missing");
+    assert!((0..told).all(|n| seen.contains(&n)), "what is kept and what was told are changed together");
 }
 
 /// A follower that catches up while more is told misses nothing.
@@ -129,6 +132,24 @@ async fn what_is_told_during_the_catching_up_is_not_lost() {
     while seen.len() < 1_000 {
         seen.insert(value(&site.next(&mut reader).await));
     }
+}
+
+#[test]
+fn what_is_kept_is_there_after_a_restart_until_it_is_forgotten() {
+    let site = Site::journal();
+    let kept = |key: &str, value: Option<&str>| Live {
+        key: key.to_owned(),
+        value: value.map(|value| value.as_bytes().to_vec()),
+    };
+    let log = site.open();
+    log.commit(&[], vec![kept("call/1", Some("a")), kept("leg/1", Some("b"))]).unwrap();
+    log.commit(&[site.record(1, "call", "0")], vec![kept("call/1", Some("c")), kept("call/2", Some("d"))])
+        .unwrap();
+    log.commit(&[], vec![kept("call/2", None)]).unwrap();
+    drop(log);
+    let log = site.open();
+    assert_eq!(log.kept("call/").unwrap(), [kept("call/1", Some("c"))]);
+    assert_eq!(log.kept("leg/").unwrap(), [kept("leg/1", Some("b"))]);
 }
 
 #[test]
