@@ -1,7 +1,8 @@
 use crate::{
     Effect, Entry, Input, IvrInput, Ledger, PlayId, promise::Promise, queued::Queued, silence::Silences,
-    talking::Talking, while_in_flow::InFlow,
+    sounds::Sounds, talking::Talking, while_in_flow::InFlow,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
     fact::{CallEvent, CallFact, Figures},
@@ -9,7 +10,7 @@ use types::{
 };
 
 /// One call: the ledger of what was told, and what is going on right now.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Call {
     id: CallId,
     /// The customer's leg: who called, or whom the agent called.
@@ -29,6 +30,7 @@ pub struct Call {
     /// Who was on which leg and how well it was heard, told at the end.
     pub(crate) measured: BTreeMap<LegId, (Option<Target>, Figures)>,
     pub(crate) silences: Silences,
+    pub(crate) sounds: Sounds,
     /// Whom the call serves is to be called back.
     pub(crate) promise: Option<Promise>,
     /// Who called has no leg any more; the customer's is one that was called.
@@ -38,7 +40,7 @@ pub struct Call {
 /// Legs of one call whose figures are kept.
 const MEASURED_MAX: usize = 64;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Phase {
     InFlow(InFlow),
     Queued(Box<Queued>),
@@ -99,6 +101,7 @@ impl Call {
             seats_shown: false,
             measured: BTreeMap::new(),
             silences: Silences::default(),
+            sounds: Sounds::default(),
             promise: None,
             caller_gone: false,
         }
@@ -107,12 +110,16 @@ impl Call {
     /// What happened, and what to do about it.
     pub fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Effect> {
         let mut step = Step { now, effects: Vec::new() };
+        if let Input::PlayEnded(play) = &input {
+            self.sounds.play_ended(*play);
+        }
         let taken = match (&self.phase, input) {
             (Phase::Ended, _) => false,
             (_, Input::Tick) if self.answer_due().is_some_and(|at| at <= now) => {
                 self.connect(&mut step);
                 true
             }
+            (_, Input::MediaRebuilt) => self.sound_again(&mut step),
             (_, Input::Measured { leg, figures }) => self.measure(leg, figures),
             (_, Input::Unheard { leg, on }) => self.silence(&mut step, leg, on),
             (_, Input::CallerHungUp) if self.is_promised() => self.let_caller_go(&mut step),
@@ -138,6 +145,7 @@ impl Call {
             (Phase::Talking(_), input) => self.while_talking(&mut step, input),
         };
         self.ignored += u32::from(!taken);
+        self.sounds.follow(now, &step.effects);
         step.effects
     }
 

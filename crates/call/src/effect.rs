@@ -1,11 +1,14 @@
 use crate::{PlayId, Unheard};
+use serde::{Deserialize, Serialize};
 use types::{fact::CallFact, *};
+
+/// Our own words, for people to read.
+pub type Sentence = &'static str;
 
 /// What the driver does, in this order. A fact is in the journal before the
 /// packet that it explains leaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
-    Fact(CallFact),
     /// A media session with the caller's leg, from the INVITE's SDP.
     OpenMedia,
     AskIvr(IvrInput),
@@ -29,6 +32,9 @@ pub enum Effect {
         recording: RecordingId,
         left: LegId,
         right: Vec<LegId>,
+        /// When it began, where another gateway had it; `None`: it begins, or goes on
+        /// where it is.
+        since: Option<Timestamp>,
     },
     StopRecord(RecordingId),
     JoinQueue {
@@ -82,21 +88,6 @@ pub enum Effect {
         target: Target,
         purpose: Purpose,
     },
-    /// Who else is in the call, for the one who leads it.
-    LineSeats {
-        leg: LegId,
-        seats: Vec<Seat>,
-    },
-    /// Of whom nothing is heard though it should be, whole; for an agent's line.
-    LineUnheard {
-        leg: LegId,
-        unheard: Vec<Unheard>,
-    },
-    /// What the agent asked for cannot be done now.
-    LineRefuses {
-        leg: LegId,
-        message: &'static str,
-    },
     /// Whom the agent asked for did not come; the caller is back.
     InviteFailed {
         leg: LegId,
@@ -115,6 +106,40 @@ pub enum Effect {
     /// BYE, or a final response when the caller was never connected.
     HangUpCaller(HangupCause),
     ReleaseMedia,
+    // What is not kept comes last: compact forms count the others.
+    #[serde(skip)]
+    Fact(CallFact),
+    /// Who else is in the call, for the one who leads it.
+    #[serde(skip)]
+    LineSeats {
+        leg: LegId,
+        seats: Vec<Seat>,
+    },
+    /// Of whom nothing is heard though it should be, whole; for an agent's line.
+    #[serde(skip)]
+    LineUnheard {
+        leg: LegId,
+        unheard: Vec<Unheard>,
+    },
+    /// What the agent asked for cannot be done now.
+    #[serde(skip)]
+    LineRefuses {
+        leg: LegId,
+        message: Sentence,
+    },
+}
+
+impl Effect {
+    /// Whether a driver that begins anew must do it again, should the one before have
+    /// died in the middle: not what was written with the call, nor what a screen is
+    /// shown.
+    pub fn is_kept(&self) -> bool {
+        let shown = matches!(
+            self,
+            Effect::LineSeats { .. } | Effect::LineUnheard { .. } | Effect::LineRefuses { .. }
+        );
+        !shown && !matches!(self, Effect::Fact(_))
+    }
 }
 
 /// A party of a call as the one who leads it sees it.
@@ -128,7 +153,7 @@ pub struct Seat {
 }
 
 /// What a waiting caller who wants to be called back is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Words {
     /// This number? 1: yes, 2: another, *: wait on. Numbers that no trunk may call
     /// are answered with [`crate::Input::NumberRefused`].
@@ -141,7 +166,7 @@ pub enum Words {
 }
 
 /// What the flow is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IvrInput {
     Start,
     Played,

@@ -1,11 +1,12 @@
+use serde::{Deserialize, Serialize};
 use types::{fact::Figures, *};
 
 /// A prompt or music being played; counts up within the call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PlayId(pub u32);
 
 /// An INVITE that was matched to a tenant: what a call begins with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     pub call: CallId,
     pub caller_leg: LegId,
@@ -50,6 +51,9 @@ pub enum Input {
     /// The gateway has the caller's leg.
     MediaReady,
     MediaFailed(HangupCause),
+    /// The gateway that had the call is gone; another has its legs and knows nothing
+    /// yet of what they hear.
+    MediaRebuilt,
     /// The gateway hears nothing from this leg any more.
     MediaLost(LegId),
     /// How well a leg is heard and hears, from its beginning.
@@ -179,7 +183,7 @@ pub struct Reserved {
 }
 
 /// What the flow wants next, and the node that speaks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Next {
     pub flow: FlowId,
     pub version: u32,
@@ -194,7 +198,7 @@ pub struct Next {
 }
 
 /// Prompts are hashes of files in the object store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Instruction {
     Play(Vec<String>),
     Collect(Collect),
@@ -206,7 +210,7 @@ pub enum Instruction {
 }
 
 /// A caller who is to be called back when there is time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     pub number: E164,
     /// Whose agents are to call.
@@ -214,7 +218,7 @@ pub struct Asked {
 }
 
 /// A message is to be recorded after these prompts, the tone last.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     pub prompts: Vec<String>,
     pub max: Millis,
@@ -223,7 +227,7 @@ pub struct Message {
 }
 
 /// How a queue calls back those who ask for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallbackTerms {
     /// The key by which callers ask.
     pub key: char,
@@ -235,7 +239,7 @@ pub struct CallbackTerms {
 }
 
 /// Asks for keys while `prompts` play; the first key interrupts them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collect {
     pub prompts: Vec<String>,
     pub keys_max: usize,
@@ -247,7 +251,7 @@ pub struct Collect {
     pub next_timeout: Millis,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueNode {
     pub queue: QueueId,
     /// What this caller needs of an agent beyond what the queue asks for.

@@ -16,11 +16,12 @@ mod placed;
 mod promise;
 mod queued;
 mod silence;
+mod sounds;
 mod talking;
 mod while_in_flow;
 
 pub use aggregate::Call;
-pub use effect::{Effect, IvrInput, Seat, Words};
+pub use effect::{Effect, IvrInput, Seat, Sentence, Words};
 pub use input::{
     Asked, CallbackTerms, Collect, Command, Entry, HandOver, Input, Instruction, Message, Next, Placement,
     PlayId, QueueNode, Reserved,

@@ -5,13 +5,14 @@ use crate::{
     aggregate::{Phase, Step},
     while_in_flow::InFlow,
 };
+use serde::{Deserialize, Serialize};
 use types::{fact::CallEvent, *};
 
 /// What is shorter says nothing.
 const LEAST: Millis = 1_000;
 
 /// Where a message stands.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Spoken {
     message: Message,
     /// What is said before.
@@ -51,7 +52,7 @@ impl Call {
         (spoken.play, spoken.since) = (None, Some(now));
         self.tell(step, CallEvent::RecordingStarted { recording: recording.clone() });
         let left = self.customer.clone();
-        step.does(Effect::Record { recording, left, right: Vec::new() });
+        step.does(Effect::Record { recording, left, right: Vec::new(), since: None });
         true
     }
 

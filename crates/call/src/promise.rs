@@ -9,6 +9,7 @@ use crate::{
     talking::{Guest, Other, Place, RINGBACK, Talking},
     while_in_flow::InFlow,
 };
+use serde::{Deserialize, Serialize};
 use types::{fact::CallEvent, *};
 
 /// Silence after which a caller waits on as before.
@@ -24,7 +25,7 @@ const PROMISE_MAX: Millis = 4 * 3_600_000;
 const RING_MAX: Millis = 45_000;
 
 /// What is asked of a waiting caller who wants to be called back.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Dialogue {
     /// Whether this number is right: 1 yes, 2 another one, * wait on.
     Confirm { number: E164, until: Timestamp },
@@ -33,7 +34,7 @@ pub(crate) enum Dialogue {
 }
 
 /// A caller who is to be called back.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Promise {
     number: E164,
     /// When the caller began to wait.
@@ -208,6 +209,11 @@ impl Call {
         self.caller_gone = true;
         step.does(Effect::DropCaller(self.customer.clone()));
         true
+    }
+
+    /// The number at which the customer is to be called back, with the place kept.
+    pub fn promised_number(&self) -> Option<&E164> {
+        self.promise.as_ref().map(|promise| &promise.number)
     }
 
     /// Whom the call serves has no leg.

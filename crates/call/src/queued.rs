@@ -7,9 +7,10 @@ use crate::{
     talking::Talking,
     while_in_flow::InFlow,
 };
+use serde::{Deserialize, Serialize};
 use types::{fact::CallEvent, *};
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Queued {
     pub(crate) node: QueueNode,
     pub(crate) sound: Sound,
@@ -24,7 +25,7 @@ pub(crate) struct Queued {
     pub(crate) dialogue: Option<Dialogue>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Sound {
     /// Said once; music follows.
     Speech(PlayId),
@@ -34,7 +35,7 @@ pub(crate) enum Sound {
 }
 
 /// An offer that rings at an agent's line.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Ring {
     pub(crate) reservation: ReservationId,
     pub(crate) agent: AgentId,

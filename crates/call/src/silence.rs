@@ -5,11 +5,12 @@ use crate::{
     Call, Effect,
     aggregate::{Phase, Step},
 };
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{fact::CallEvent, *};
 
 /// The silences of one call.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Silences {
     /// Whom the gateway does not hear; with who that is and since when, once told.
     all: BTreeMap<LegId, Option<(Option<Target>, Timestamp)>>,
@@ -18,7 +19,7 @@ pub(crate) struct Silences {
 }
 
 /// A party of which nothing comes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unheard {
     pub leg: LegId,
     /// `None`: who called.

@@ -5,6 +5,7 @@ use crate::{
     Call, Command, Effect, Input, PlayId, QueueNode, Seat,
     aggregate::{Phase, Step},
 };
+use serde::{Deserialize, Serialize};
 use types::{fact::CallEvent, *};
 
 /// Heard where nothing else is: nobody is left in silence.
@@ -12,7 +13,7 @@ pub const RINGBACK: &str = "ringback";
 /// Parties beside the one who leads.
 pub(crate) const OTHERS_MAX: usize = 9;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Talking {
     pub(crate) lead: Lead,
     /// Everybody else, the customer first.
@@ -24,7 +25,7 @@ pub(crate) struct Talking {
 }
 
 /// Who leads the conversation and may hand it over.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Lead {
     pub(crate) leg: LegId,
     pub(crate) agent: Option<AgentId>,
@@ -40,7 +41,7 @@ pub(crate) struct Lead {
     pub(crate) ringback: Option<PlayId>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Other {
     pub(crate) leg: LegId,
     /// `None`: the customer, who called.
@@ -50,14 +51,14 @@ pub(crate) struct Other {
 }
 
 /// A party that was asked to the call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Guest {
     pub(crate) target: Target,
     pub(crate) purpose: Purpose,
     pub(crate) supervision: Supervision,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Place {
     /// Asked, not answered; given up at this time.
     Rings(Timestamp),
@@ -275,7 +276,7 @@ impl Call {
         let Some(recording) = self.recording.clone() else { return };
         let left = self.customer.clone();
         self.recorded = Some(right.clone());
-        step.does(Effect::Record { recording, left, right });
+        step.does(Effect::Record { recording, left, right, since: None });
     }
 
     // ── hold, mute, keys ────────────────────────────────────────────────────

@@ -5,9 +5,10 @@ use crate::{
     aggregate::{Phase, Step},
     message::Spoken,
 };
+use serde::{Deserialize, Serialize};
 use types::{fact::CallEvent, *};
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum InFlow {
     /// Media and the first instruction are awaited, in either order.
     Opening {

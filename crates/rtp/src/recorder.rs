@@ -23,7 +23,7 @@ pub enum Channel {
 /// A stretch of a recording: G.711 octets, left and right by turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// From 0, without gaps.
+    /// From 0, without gaps but for those that a recorder before this one left.
     pub number: u32,
     /// First sample since the recording began.
     pub start: u64,
@@ -50,6 +50,8 @@ struct Anchor {
 pub struct Recorder {
     law: Law,
     began: Duration,
+    /// Samples that were recorded elsewhere before.
+    ahead: u64,
     /// Octets from `base` on, left and right by turns.
     buffer: Vec<u8>,
     base: u64,
@@ -60,7 +62,16 @@ pub struct Recorder {
 impl Recorder {
     /// Begins at `now`; what is stored is in `law`.
     pub fn new(now: Duration, law: Law) -> Self {
-        Self { law, began: now, buffer: Vec::new(), base: 0, number: 0, streams: BTreeMap::new() }
+        Self { law, began: now, ahead: 0, buffer: Vec::new(), base: 0, number: 0, streams: BTreeMap::new() }
+    }
+
+    /// Goes on with a recording that began `elapsed` ago elsewhere, and whose recorder is
+    /// gone with what it had not cut: a hole of silence, whose length is right because
+    /// positions and numbers are those that the recorder before would have come to.
+    pub fn resumed(now: Duration, law: Law, elapsed: Duration) -> Self {
+        let ahead = samples_in(elapsed);
+        let number = ahead / SEGMENT;
+        Self { ahead, base: number * SEGMENT, number: number as u32, ..Self::new(now, law) }
     }
 
     /// The number that the next segment will bear.
@@ -69,7 +80,7 @@ impl Recorder {
     }
 
     fn elapsed(&self, now: Duration) -> u64 {
-        samples_in(now.saturating_sub(self.began))
+        self.ahead + samples_in(now.saturating_sub(self.began))
     }
 
     /// Takes a packet's G.711 payload that came at `now`. Duplicates must have been
@@ -159,6 +170,23 @@ mod tests {
 
     fn ms(n: u64) -> Duration {
         Duration::from_millis(n)
+    }
+
+    #[test]
+    fn a_recording_goes_on_behind_a_hole_of_the_right_length() {
+        let mut recorder = Recorder::resumed(ms(1_000), Law::A, ms(7_000));
+        let loud = Law::A.encode(8_000);
+        for n in 0..200 {
+            let at = 1_020 + n * 20;
+            recorder.record(ms(at), Channel::Left, (1, n as u32 * 160), Law::A, &[loud; 160]);
+        }
+        let segments = recorder.finish(ms(5_020));
+        let all: Vec<_> = segments.iter().map(|s| (s.number, s.start, s.samples())).collect();
+        assert_eq!(all, [(1, SEGMENT, SEGMENT), (2, 2 * SEGMENT, 8 * 1_020)]);
+        let left: Vec<u8> = segments.iter().flat_map(|s| s.octets.iter().step_by(2).copied()).collect();
+        let (hole, heard) = left.split_at(8 * 2_000);
+        assert!(hole.iter().all(|octet| *octet == Law::A.silence()), "5 s to 7 s");
+        assert!(heard[..8 * 4_000].iter().all(|octet| *octet == loud), "7 s to 11 s");
     }
 
     /// Drives a recording of `length_ms` with a packet of `octet` per 20 ms of `heard`.

@@ -14,6 +14,10 @@ pub struct Day {
     pub tenants: usize,
     /// How often the ACD dies and is started anew.
     pub acd_deaths: u32,
+    /// How often the edge dies and goes on with what it kept.
+    pub edge_deaths: u32,
+    /// How often the media gateway dies and another has its calls.
+    pub gateway_deaths: u32,
     /// The calls arrive within this time, in milliseconds.
     pub span: Millis,
     /// Of 1,000 callers who wait or ring so many are tried to be picked up.
@@ -24,7 +28,17 @@ pub struct Day {
 
 impl Default for Day {
     fn default() -> Day {
-        Day { calls: 200, agents: 7, tenants: 1, acd_deaths: 0, span: 3_600_000, picks: 50, fault: None }
+        Day {
+            calls: 200,
+            agents: 7,
+            tenants: 1,
+            acd_deaths: 0,
+            edge_deaths: 0,
+            gateway_deaths: 0,
+            span: 3_600_000,
+            picks: 50,
+            fault: None,
+        }
     }
 }
 

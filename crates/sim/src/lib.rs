@@ -12,6 +12,7 @@
 mod acd;
 mod check;
 mod day;
+mod deaths;
 mod desk;
 mod edge;
 pub mod forecast;

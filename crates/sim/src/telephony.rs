@@ -22,7 +22,13 @@ pub(crate) struct Line {
     pub(crate) folded: Option<Ledger>,
     cursor: Option<flow::Cursor>,
     tick: Option<Timestamp>,
-    playing: BTreeSet<PlayId>,
+    pub(crate) playing: BTreeSet<PlayId>,
+    /// What the flow was asked and has not answered.
+    pub(crate) asked: Option<IvrInput>,
+    /// Plays that ended while the edge was away.
+    pub(crate) over: Vec<PlayId>,
+    /// What the edge had still to do when it died.
+    pub(crate) todo: Vec<Effect>,
     /// Legs that ring or talk, and whose they are.
     pub(crate) legs: BTreeMap<LegId, usize>,
     pub(crate) media: u32,
@@ -150,6 +156,9 @@ impl World {
             cursor: None,
             tick: None,
             playing: BTreeSet::new(),
+            asked: None,
+            over: Vec::new(),
+            todo: Vec::new(),
             legs: BTreeMap::new(),
             media: 0,
             records: 0,
@@ -175,18 +184,29 @@ impl World {
 
     pub(crate) fn call_tick(&mut self, n: usize) {
         self.lines[n].tick = None;
-        self.call(n, Input::Tick);
+        if self.edge_back.is_none() {
+            self.call(n, Input::Tick);
+        }
     }
 
     pub(crate) fn call(&mut self, n: usize, input: Input) {
+        if self.missed(n, &input) {
+            return;
+        }
         if let Input::Ivr(next) = &input {
             self.lines[n].truth.entering = Some(next.stage);
         }
+        if matches!(input, Input::Ivr(_) | Input::IvrFailed) {
+            self.lines[n].asked = None;
+        }
         let effects = self.lines[n].call.handle(self.now, input);
+        if self.dies_in(n, &effects) {
+            return;
+        }
         self.perform(n, effects);
     }
 
-    fn perform(&mut self, n: usize, effects: Vec<Effect>) {
+    pub(crate) fn perform(&mut self, n: usize, effects: Vec<Effect>) {
         let mut at_once = Vec::new();
         for effect in effects {
             self.effect(n, effect, &mut at_once);
@@ -201,7 +221,7 @@ impl World {
         at_once.into_iter().for_each(|input| self.call(n, input));
     }
 
-    fn effect(&mut self, n: usize, effect: Effect, at_once: &mut Vec<Input>) {
+    pub(crate) fn effect(&mut self, n: usize, effect: Effect, at_once: &mut Vec<Input>) {
         let now = self.now;
         let line = &mut self.lines[n];
         match effect {
@@ -214,6 +234,7 @@ impl World {
                     // The place is let go: a doubled Join may have taken another one.
                     self.release(n);
                 }
+                self.lines[n].asked = Some(input.clone());
                 self.send(Stream::Ivr(n), What::Ivr(n, input));
             }
             Effect::Play { play, prompts, repeat, .. } => {
@@ -227,6 +248,8 @@ impl World {
                 }
             }
             Effect::StopPlay(play) => drop(line.playing.remove(&play)),
+            // At another gateway it is the same recording.
+            Effect::Record { since: Some(_), .. } if line.records == 1 => {}
             Effect::Record { .. } => line.records += 1,
             Effect::StopRecord(_) => line.records -= 1,
             Effect::JoinQueue { queue, since, priority, needs } => {

@@ -58,6 +58,9 @@ pub(crate) enum What {
     Agent(usize, bool),
     /// The ACD dies; another begins with nothing.
     AcdDies,
+    EdgeDies,
+    EdgeIsBack,
+    GatewayDies,
     CallFact(CallFact),
     AgentFact(AgentFact),
     Positions,
@@ -81,6 +84,9 @@ pub(crate) struct World {
     /// Two of each tenant.
     pub(crate) queues: Vec<(QueueId, QueueConfig)>,
     queues_there: Vec<bool>,
+    /// The edge is away until then.
+    pub(crate) edge_back: Option<Timestamp>,
+    pub(crate) dies_in_a_step: bool,
     /// When the ACD was started anew.
     pub(crate) acd_begins: Vec<Timestamp>,
     /// One of each tenant.
@@ -126,6 +132,8 @@ impl World {
             tenants: (0..day.tenants as u128).map(|n| TenantId::new(at, n + 1)).collect(),
             flows: queues.iter().map(crate::telephony::flow).collect(),
             queues_there: vec![true; 2 * day.tenants],
+            edge_back: None,
+            dies_in_a_step: false,
             acd_begins: Vec::new(),
             flow_id: FlowId::new(at, 1),
             queues: Vec::new(),
@@ -187,6 +195,14 @@ impl World {
             let at = n * share + self.rng.random_range(0..share - MINUTE);
             self.at(at, What::AcdDies);
         }
+        for (deaths, what) in
+            [(self.day.edge_deaths, What::EdgeDies), (self.day.gateway_deaths, What::GatewayDies)]
+        {
+            for _ in 0..deaths {
+                let at = self.rng.random_range(0..self.day.span);
+                self.at(at, what.clone());
+            }
+        }
         self.plan_changes();
         self.at(LOOK, What::Look);
         self.at(5 * MINUTE, What::Balance);
@@ -204,6 +220,11 @@ impl World {
             self.seq += 1;
             self.heap.insert((at, self.seq), what);
         }
+    }
+
+    /// What is on its way and will not arrive.
+    pub(crate) fn forget(&mut self, lost: impl Fn(&What) -> bool) {
+        self.heap.retain(|_, what| !lost(what));
     }
 
     /// Sends it once, or twice where the receiver must bear that.
@@ -260,7 +281,11 @@ impl World {
 
     fn take(&mut self, what: What) {
         match what {
-            What::Invite(n) => self.invite(n),
+            What::Invite(n) => match self.edge_back {
+                // Sent again by the carrier.
+                Some(back) => self.at(back.since(self.now) + 1, What::Invite(n)),
+                None => self.invite(n),
+            },
             What::CallerHangsUp(n) => self.caller_hangs_up(n),
             What::Call(n, input) => self.call(n, input),
             What::CallTick(n) => self.call_tick(n),
@@ -274,6 +299,9 @@ impl World {
             What::Skills(n) => self.save_skills(n),
             What::Agent(n, there) => self.save_agent(n, there),
             What::AcdDies => self.acd_dies(),
+            What::EdgeDies => self.edge_dies(),
+            What::EdgeIsBack => self.edge_is_back(),
+            What::GatewayDies => self.gateway_dies(),
             What::Reattach => self.reattach(),
             What::CallFact(fact) => self.book.call(&fact),
             What::AgentFact(fact) => self.book.agent(&fact),

@@ -1,8 +1,7 @@
 use crate::*;
 
 /// Whom a call is connected to or handed to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Target {
     Agent {
         agent: AgentId,
@@ -14,6 +13,36 @@ pub enum Target {
     Number {
         number: E164,
     },
+}
+
+/// As people and other programs read it: by `kind`.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Target", tag = "kind", rename_all = "snake_case")]
+enum Readable {
+    Agent { agent: AgentId },
+    Queue { queue: QueueId },
+    Number { number: E164 },
+}
+
+/// As compact forms have it, which do not look ahead for a `kind`.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Target")]
+enum Compact {
+    Agent { agent: AgentId },
+    Queue { queue: QueueId },
+    Number { number: E164 },
+}
+
+impl Serialize for Target {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() { Readable::serialize(self, to) } else { Compact::serialize(self, to) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Target {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        if from.is_human_readable() { Readable::deserialize(from) } else { Compact::deserialize(from) }
+    }
 }
 
 impl Target {

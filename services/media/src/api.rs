@@ -84,7 +84,7 @@ async fn serve(gateway: Arc<Gateway>, edge: Edge, mut requests: Streaming<Reques
 
 async fn ask(gateway: &Gateway, edge: &Edge, request: Request) {
     if let Some(Asked::List(_)) = request.what {
-        let sessions = Sessions { sessions: gateway.list(edge).await };
+        let sessions = Sessions { held: gateway.list(edge).await };
         return edge.tell(Event {
             session: String::new(),
             op: request.op,

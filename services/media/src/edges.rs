@@ -31,6 +31,11 @@ impl Edge {
         self.0.id == other.0.id
     }
 
+    /// Whether `self` is `other` come back.
+    pub fn is_again(&self, other: &Edge) -> bool {
+        !self.0.name.is_empty() && self.succeeds(other)
+    }
+
     /// Whether `self` is `other` come back, or one that cannot be told from it.
     pub fn succeeds(&self, other: &Edge) -> bool {
         self.0.name == other.0.name

@@ -13,6 +13,7 @@ use std::{
 
 use anyhow::Context;
 use mio::{Interest, Poll, Waker};
+use proto::media::v1::sessions::Held;
 use str0m::crypto::from_feature_flags;
 use tokio::sync::{mpsc, oneshot};
 
@@ -86,7 +87,7 @@ impl Gateway {
     }
 
     /// Gives an edge that came back its sessions.
-    pub async fn list(&self, edge: &Edge) -> Vec<String> {
+    pub async fn list(&self, edge: &Edge) -> Vec<Held> {
         let mut sessions = Vec::new();
         for each in &self.loops {
             let (reply, answer) = oneshot::channel();

@@ -69,6 +69,11 @@ impl Plays {
         self.running.retain(|p| p.id != id);
     }
 
+    /// What has not ended.
+    pub fn names(&self) -> Vec<String> {
+        self.running.iter().map(|play| play.id.clone()).collect()
+    }
+
     pub fn remove_leg(&mut self, slot: usize) {
         self.running.retain(|p| p.slot != slot);
     }

@@ -57,6 +57,23 @@ impl Ports {
         Err(Error::Exhausted("rtp ports"))
     }
 
+    /// The same at this port where it is one of ours and free, else at any.
+    pub fn open_at(&mut self, now: Duration, wanted: u16) -> Result<(UdpSocket, u16)> {
+        let ours = match &mut self.free {
+            None => wanted > 0,
+            Some(free) => {
+                free.iter().position(|port| *port == wanted).is_some_and(|at| free.remove(at).is_some())
+            }
+        };
+        if ours && let Ok(socket) = UdpSocket::bind(SocketAddr::new(self.listen, wanted)) {
+            return Ok((socket, wanted));
+        }
+        if let Some(free) = self.free.as_mut().filter(|_| ours) {
+            free.push_back(wanted);
+        }
+        self.open(now)
+    }
+
     /// Takes a leg's socket back.
     pub fn close(&mut self, now: Duration, socket: UdpSocket) {
         self.draining.push_back((now + self.drain, socket));
@@ -104,6 +121,22 @@ mod tests {
         assert!(ports.open(s(5)).is_err());
         assert_eq!(ports.open(s(6)).unwrap().1, port);
         drop(first);
+    }
+
+    #[test]
+    fn a_port_that_is_wanted_is_given_where_it_is_free() {
+        let range = free_pair();
+        let mut ports = Ports::new(HOST, range, 0, 1, s(5));
+        let second = range.0 + 2;
+        let Ok((held, port)) = ports.open_at(s(0), second) else { return };
+        assert_eq!(port, second);
+        assert_eq!(ports.open_at(s(0), second).unwrap().1, range.0, "another one where it is taken");
+        assert!(ports.open_at(s(0), 9).is_err(), "nothing outside of the range");
+        drop(held);
+        let mut any = Ports::new(HOST, (0, 0), 0, 1, s(5));
+        let Ok((socket, port)) = any.open_at(s(0), 0) else { return };
+        drop(socket);
+        assert!(any.open_at(s(0), port).is_ok());
     }
 
     #[test]

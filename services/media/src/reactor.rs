@@ -8,7 +8,7 @@ use std::{
 };
 
 use mio::{Events, Poll, Token};
-use proto::media::v1::{Request, request};
+use proto::media::v1::{Request, request, sessions::Held};
 use rtp::{mixer::PARTIES_MAX, playout::Prompt};
 use udp::Inbox;
 
@@ -44,7 +44,7 @@ pub enum Command {
     /// The edge's stream broke: its sessions are orphans.
     Gone(Edge),
     /// The edge came back: it is given its orphans, which are named.
-    List(Edge, tokio::sync::oneshot::Sender<Vec<String>>),
+    List(Edge, tokio::sync::oneshot::Sender<Vec<Held>>),
     /// Prompts of a play, as far as they could be had.
     Loaded { session: String, play: String, serial: u64, prompts: Result<Vec<Prompt>> },
     /// Ends all sessions and the thread.
@@ -266,16 +266,17 @@ impl Reactor {
         }
     }
 
-    fn adopt(&mut self, edge: &Edge) -> Vec<String> {
-        let mut ids = Vec::new();
+    fn adopt(&mut self, edge: &Edge) -> Vec<Held> {
+        let mut held = Vec::new();
         for session in self.sessions.iter_mut().flatten() {
             let orphan = session.orphaned.is_some() && edge.succeeds(&session.owner);
-            if orphan || session.owner.is(edge) {
+            // One that was killed may be back before its broken stream is noticed.
+            if orphan || session.owner.is(edge) || edge.is_again(&session.owner) {
                 (session.owner, session.orphaned) = (edge.clone(), None);
-                ids.push(session.id.clone());
+                held.push(session.held());
             }
         }
-        ids
+        held
     }
 
     fn loaded(&mut self, id: &str, play: &str, serial: u64, prompts: Result<Vec<Prompt>>) {

@@ -38,10 +38,19 @@ impl Recordings {
         if self.0.len() >= EXTRAS_MAX {
             return Err(Error::Exhausted("recordings at once"));
         }
-        let started_at_ms = chassis::clock::now().millis();
+        let at_ms = chassis::clock::now().millis();
+        let started_at_ms = if record.began_ms > 0 { record.began_ms } else { at_ms };
+        let elapsed = Duration::from_millis((at_ms - started_at_ms).max(0) as u64);
         let (recording, tenant, call) = (record.recording, record.tenant, session.to_owned());
         let meta = Meta { tenant, recording, call, started_at_ms };
-        let recorder = Recorder::new(now, law);
+        let recorder = match record.began_ms {
+            0 => Recorder::new(now, law),
+            _ => {
+                tracing::warn!(recording = meta.recording, ?elapsed, "a recording goes on with a hole");
+                metrics::counter!("media_recordings_resumed_total").increment(1);
+                Recorder::resumed(now, law, elapsed)
+            }
+        };
         self.0.push(Recording { meta, left: record.left, right, recorder });
         Ok(())
     }

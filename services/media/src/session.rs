@@ -4,6 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use proto::media::v1::{
     self as pb, AddLeg, Event, Failed, LegAnswer, Request, SetRemote, add_leg::Kind, event, request,
+    sessions::Held,
 };
 use rtp::{Law, mixer::Matrix, mixer::PARTIES_MAX};
 
@@ -58,6 +59,11 @@ impl Session {
             done: 0,
             answers: VecDeque::new(),
         }
+    }
+
+    /// What an edge that came back must know.
+    pub fn held(&self) -> Held {
+        Held { session: self.id.clone(), done: self.done, plays: self.plays.names() }
     }
 
     /// Does what the edge asks, once: asked again, it gets the same answer.
@@ -142,7 +148,7 @@ impl Session {
         let slot = self.free_slot()?;
         let random = chassis::random::u128();
         let (via, sdp) = match add.kind() {
-            Kind::Rtp => self.rtp_leg(now, slot, &add.offer, random, io)?,
+            Kind::Rtp => self.rtp_leg(now, slot, &add, random, io)?,
             Kind::Webrtc => {
                 let mut web = Box::new(Web::new(now, io)?);
                 let sdp = match add.offer.as_str() {
@@ -179,16 +185,17 @@ impl Session {
         &self,
         now: Duration,
         slot: usize,
-        offer: &str,
+        add: &AddLeg,
         random: u128,
         io: &mut Io,
     ) -> Result<(Via, String)> {
-        let (socket, port) = io.ports.open(now)?;
+        let wanted = u16::try_from(add.port).unwrap_or_default();
+        let (socket, port) = io.ports.open_at(now, wanted)?;
         let mut wire = Box::new(Wire::new(socket, (io.address, port).into(), (random >> 66) as u64));
-        let sdp = if offer.is_empty() {
+        let sdp = if add.offer.is_empty() {
             Ok(wire.offer(self.preferred()))
         } else {
-            wire.answer(offer, self.preferred())
+            wire.answer(&add.offer, self.preferred())
         };
         let token = crate::reactor::token(self.index, slot);
         let registered = io.registry.register(&mut wire.socket, token, mio::Interest::READABLE);

@@ -16,6 +16,9 @@ use rtp::{Law, recorder::Segment};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+/// The number of an empty segment that closes a recording after a crash: none that a
+/// recording comes to.
+const CLOSING: u32 = i32::MAX as u32;
 /// Segments between the loops and the disk at most.
 pub const WAITING_MAX: usize = 1024;
 
@@ -109,7 +112,8 @@ impl Spool {
                 continue;
             };
             tracing::warn!(recording = header.meta.recording, "closing a recording that a crash left open");
-            let segment = Segment { number: header.number, start: 0, law: Law::A, octets: Vec::new() };
+            // Should it go on elsewhere, or here, every number of its own is taken.
+            let segment = Segment { number: CLOSING, start: 0, law: Law::A, octets: Vec::new() };
             self.write(&Item { meta: header.meta, segment, last: true })?;
         }
         Ok(())
@@ -213,7 +217,7 @@ mod tests {
         let spool = Spool::open(folder.path().into(), 1).unwrap();
         let waiting = spool.waiting().unwrap();
         let last = spool.read(&waiting[1]).unwrap();
-        assert_eq!((last.number, last.last, last.audio.len()), (1, true, 0));
+        assert_eq!((last.number, last.last, last.audio.len()), (CLOSING, true, 0));
         assert_eq!(spool.files("open").unwrap().len(), 0);
     }
 

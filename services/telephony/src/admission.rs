@@ -13,7 +13,7 @@ use types::config::CallerSource;
 use types::{CallId, LegId, Numbering, RecordingId};
 
 use crate::driver::{self, Dialled, NewCall, PhoneLeg};
-use crate::edge::Edge;
+use crate::edge::{Edge, Holder};
 use crate::trunk::{Directory, Number, Phone, Trunk, read};
 
 /// Tells a company's full lines from a busy callee: no circuit is free (Q.850).
@@ -204,9 +204,9 @@ impl Edge {
         self.stack.endpoint.excuse(invite.leg);
         let own = self.phones.iter().filter(|(_, name)| **name == username).map(|(leg, _)| *leg).max();
         let (to, offer) = (user(&invite.request), invite.request.sdp());
-        let in_call = replaces.or(own).and_then(|leg| self.legs.get(&leg).cloned());
+        let in_call = replaces.or(own).and_then(|leg| self.legs.get(&leg)).map(|held| held.signals.clone());
         if let Some(signals) = in_call {
-            self.legs.insert(invite.leg, signals.clone());
+            self.legs.insert(invite.leg, Holder::not_yet(signals.clone()));
             self.phones.insert(invite.leg, username.clone());
             let leg = PhoneLeg::new(self.shared.edge.clone(), invite.leg);
             let dialled = Dialled { leg, username, to, offer, replaces };

@@ -129,7 +129,7 @@ impl Peer for Acd {
         }
     }
 
-    fn down(&self) {}
+    fn down(&self, _refused: bool) {}
 
     fn name(&self) -> &str {
         "acd attend"

@@ -5,17 +5,19 @@
 //! panic, the handles drop and everyone lets go.
 
 mod effects;
+mod keep;
 mod parties;
 mod phones;
+mod rebuild;
 mod signals;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use call::{Call, Effect, Entry, Input, Ledger, Next, Placement};
+use call::{Call, Effect, Entry, Input, IvrInput, Ledger, Next, Placement, PlayId};
 use proto::{acd, line, media};
 use sip::Event;
 use sipnet::Names;
@@ -29,6 +31,7 @@ use crate::edge::Handle;
 use crate::gateways::{Gateways, Session};
 use crate::ivr::Ivr;
 use crate::line::{Browsers, Line};
+use crate::live::{KeptCall, Saying};
 use crate::outbound::Route;
 use crate::queue::{Place, Queues};
 use crate::rates::Rates;
@@ -166,6 +169,13 @@ impl Calls {
         }
     }
 
+    /// A call that was taken up keeps somebody's place.
+    fn promises(&self, tenant: &TenantId, call: &Call) {
+        if let Some(number) = call.promised_number() {
+            self.promised().insert((tenant.clone(), number.clone()), call.id().clone());
+        }
+    }
+
     fn got_through(&self, key: &(TenantId, E164), by: &CallId) {
         let promised = self.promised().remove(key);
         if let Some(call) = promised.filter(|call| call != by) {
@@ -199,6 +209,11 @@ pub enum Signal {
     },
     /// The gateway lost the session.
     MediaGone,
+    /// The gateway has the session: the last operation that it did, and what plays.
+    MediaHeld {
+        done: u64,
+        plays: Vec<String>,
+    },
     Queue(acd::v1::caller_event::What),
     /// The same on an agent who is wanted in person, by the leg to be.
     Reached(LegId, acd::v1::caller_event::What),
@@ -285,6 +300,22 @@ struct Driver {
     reaching: HashMap<LegId, Reaching>,
     /// Offers of peers that the gateway is answering, by operation.
     reoffers: HashMap<u64, sip::LegId>,
+    /// What the flow was asked and has not answered.
+    asked: Option<IvrInput>,
+    /// Words that are awaited.
+    saying: Option<Saying>,
+    /// Legs that a new gateway is asked to have, by operation.
+    moves: HashMap<u64, rebuild::Move>,
+    /// Legs whose peers are to be told where their sound goes.
+    untold: BTreeSet<sip::LegId>,
+    /// Since when no gateway has the call.
+    silent_since: Option<Timestamp>,
+    /// When to try again what did not work.
+    again_at: Option<Timestamp>,
+    /// The last operation of a session that is lost.
+    lost_op: u64,
+    /// The last plays that are not repeated, and by which operations.
+    played: BTreeMap<PlayId, u64>,
     signals: mpsc::Sender<Signal>,
     /// What this task tells itself.
     inputs: VecDeque<Input>,
@@ -338,6 +369,27 @@ pub async fn place_by_phone(
     driver.run(effects, waiting).await;
 }
 
+/// Runs a call of a predecessor of this process on to its end.
+#[tracing::instrument(name = "call", skip_all, fields(tenant = %kept.tenant, call = %kept.call.id()))]
+pub async fn take_up(
+    shared: Arc<Shared>,
+    kept: KeptCall,
+    signals: mpsc::Sender<Signal>,
+    waiting: mpsc::Receiver<Signal>,
+) {
+    // It is there already: no limit keeps it out.
+    let _room = shared.companies.take(&kept.tenant, u32::MAX);
+    let (driver, todo) = Driver::restored(shared, kept, signals);
+    driver.run_on(Begin::Again(todo), waiting).await;
+}
+
+/// How a call's task begins.
+enum Begin {
+    Anew(Vec<Effect>),
+    /// After a predecessor that may not have done the last of this.
+    Again(Vec<Effect>),
+}
+
 /// Runs an agent's call to its end.
 #[tracing::instrument(name = "call", skip_all, fields(%tenant, call = %placement.call))]
 pub async fn place(shared: Arc<Shared>, tenant: TenantId, room: Taken<TenantId>, placement: Placement) {
@@ -377,17 +429,35 @@ impl Driver {
             own: None,
             reaching: HashMap::new(),
             reoffers: HashMap::new(),
+            asked: None,
+            saying: None,
+            moves: HashMap::new(),
+            untold: BTreeSet::new(),
+            silent_since: None,
+            again_at: None,
+            lost_op: 0,
+            played: BTreeMap::new(),
             signals,
             inputs: VecDeque::new(),
         }
     }
 
-    async fn run(mut self, effects: Vec<Effect>, mut waiting: mpsc::Receiver<Signal>) {
+    async fn run(self, effects: Vec<Effect>, waiting: mpsc::Receiver<Signal>) {
+        self.run_on(Begin::Anew(effects), waiting).await;
+    }
+
+    async fn run_on(mut self, begin: Begin, mut waiting: mpsc::Receiver<Signal>) {
         let id = self.call.id().clone();
         self.shared.calls.running().insert(id.clone(), (self.tenant.clone(), self.signals.clone()));
         let _running = Running { shared: self.shared.clone(), id };
-        self.perform(effects).await;
-        self.settle().await;
+        match begin {
+            Begin::Anew(effects) => {
+                self.commit(&effects);
+                self.perform(effects).await;
+                self.settle().await;
+            }
+            Begin::Again(todo) => self.resume(todo).await,
+        }
         while !self.call.ended() {
             let patience = self.patience();
             match tokio::time::timeout(patience, waiting.recv()).await {
@@ -404,7 +474,7 @@ impl Driver {
     fn patience(&self) -> Duration {
         const LONGEST: Duration = Duration::from_secs(3600);
         let dialled = self.lines.values().filter_map(Line::due).min();
-        let due = [self.call.deadline(), self.media_due, dialled].into_iter().flatten().min();
+        let due = [self.call.deadline(), self.media_due, self.again_at, dialled].into_iter().flatten().min();
         let left = due.map(|at| at.since(chassis::clock::now()));
         left.map_or(LONGEST, |ms| Duration::from_millis(ms.max(0) as u64))
     }
@@ -415,6 +485,9 @@ impl Driver {
             self.media_due = None;
             tracing::warn!("the gateway does not answer");
             return self.input(Input::MediaFailed(HangupCause::Unavailable)).await;
+        }
+        if self.again_at.is_some_and(|at| at <= now) {
+            self.try_again().await;
         }
         let silent = self.lines.iter().filter(|(_, line)| line.due().is_some_and(|at| at <= now));
         let silent: Vec<_> = silent.map(|(leg, _)| leg.clone()).collect();
@@ -428,7 +501,13 @@ impl Driver {
         if let Input::LineRefused { leg, outcome } = &input {
             self.tell_reached(leg, *outcome).await;
         }
+        let measured = matches!(input, Input::Measured { .. });
+        let ignored = self.call.ignored();
         let effects = self.call.handle(chassis::clock::now(), input);
+        let nothing_new = effects.is_empty() && (measured || self.call.ignored() > ignored);
+        if !nothing_new {
+            self.commit(&effects);
+        }
         self.perform(effects).await;
     }
 

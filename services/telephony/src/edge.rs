@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chassis::Drain;
+use eventlog::Live;
 use sip::digest::Challenger;
 use sip::registrar::Registrar;
-use sip::{Endpoint, Event, Flow, LegId, Tokens};
-use sipnet::{Certificate, Limits, Stack, Transport, Turn};
+use sip::{Endpoint, Event, Flow, LegId, Protocol, Tokens};
+use sipnet::{Certificate, Limits, Stack, Transport, Turn, Verify};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
-use types::{CallId, TenantId};
+use types::{CallId, TenantId, Timestamp, TrunkId};
 
 use crate::Config;
 use crate::attend::Attendance;
@@ -24,6 +25,7 @@ use crate::carriers::Carriers;
 use crate::challenged::Challenged;
 use crate::driver::{Shared, Signal};
 use crate::gate::Gate;
+use crate::live::{self, KeptSipLeg};
 use crate::trunk::{Directory, Place};
 
 /// Closures that wait for the edge.
@@ -88,12 +90,28 @@ pub struct Edge {
     /// Phones that do not register, as they are known to the registrar.
     places: HashMap<String, Place>,
     pub(crate) attendance: Attendance,
-    pub(crate) legs: HashMap<LegId, mpsc::Sender<Signal>>,
+    pub(crate) legs: HashMap<LegId, Holder>,
     /// Legs of agents' phones, by the user name.
     pub(crate) phones: HashMap<LegId, String>,
+    /// Legs that a successor would find, by what.
+    kept: HashMap<LegId, String>,
     certificate: Option<Arc<Certificate>>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) drain: Drain,
+}
+
+/// Whose a leg is.
+pub struct Holder {
+    pub signals: mpsc::Sender<Signal>,
+    /// What a successor finds it by.
+    call: Option<(TenantId, CallId)>,
+}
+
+impl Holder {
+    /// One whose call will decide whether it is the call's.
+    pub fn not_yet(signals: mpsc::Sender<Signal>) -> Self {
+        Self { signals, call: None }
+    }
 }
 
 /// A queue for commands, made before the edge because calls need its handle.
@@ -137,6 +155,7 @@ impl Edge {
         let mut settings = sip::Config::new(address);
         settings.legs_max = config.legs_max;
         settings.offered_max = config.arriving_max;
+        settings.kept = true;
         settings.session = Some(config.session());
         settings.other_host = config.other()?;
         settings.tls_port = transport.tls_address().map_or(0, |address| address.port());
@@ -158,6 +177,7 @@ impl Edge {
             attendance,
             legs: HashMap::new(),
             phones: HashMap::new(),
+            kept: HashMap::new(),
             certificate,
             shared,
             drain,
@@ -204,6 +224,7 @@ impl Edge {
 
     fn drain(&mut self) -> Duration {
         loop {
+            self.keep_legs();
             match self.stack.turn(&mut self.gate) {
                 Turn::Event(event) => {
                     let now = self.stack.now();
@@ -243,7 +264,7 @@ impl Edge {
     fn on_leg_event(&mut self, now: Duration, event: Event) {
         let Some(leg) = event.leg() else { return };
         let is_last = event.is_last();
-        let told = self.legs.get(&leg).is_some_and(|s| s.try_send(Signal::Sip(leg, event)).is_ok());
+        let told = self.legs.get(&leg).is_some_and(|h| h.signals.try_send(Signal::Sip(leg, event)).is_ok());
         if is_last {
             self.forget(leg);
         } else if !told {
@@ -266,14 +287,108 @@ impl Edge {
         call: &CallId,
         signals: mpsc::Sender<Signal>,
     ) {
-        self.legs.insert(leg, signals);
-        self.show_ladder(leg, tenant, call);
+        self.legs.insert(leg, Holder { signals, call: None });
+        self.belongs(leg, tenant, call);
     }
 
-    /// The leg's messages are the call's.
-    pub(crate) fn show_ladder(&mut self, leg: LegId, tenant: &TenantId, call: &CallId) {
+    /// The leg's messages are the call's, and a successor finds it by the call.
+    pub(crate) fn belongs(&mut self, leg: LegId, tenant: &TenantId, call: &CallId) {
+        if let Some(holder) = self.legs.get_mut(&leg) {
+            holder.call = Some((tenant.clone(), call.clone()));
+        }
         if let Some(call_id) = self.stack.endpoint.call_id(leg) {
             self.gate.ladders.link(tenant, call, call_id);
+        }
+    }
+
+    /// What a successor needs of the legs that changed is written before anything
+    /// more leaves.
+    fn keep_legs(&mut self) {
+        if !self.stack.endpoint.has_noted() {
+            return;
+        }
+        let (now, at) = (self.stack.now(), chassis::clock::now());
+        let noted: Vec<LegId> = self.stack.endpoint.take_noted().collect();
+        let changes = noted.into_iter().filter_map(|leg| self.keep_leg(now, at, leg)).collect::<Vec<_>>();
+        if changes.is_empty() {
+            return;
+        }
+        if let Err(error) = self.shared.log.commit(&[], changes) {
+            metrics::counter!("telephony_not_kept_total").increment(1);
+            tracing::error!(%error, "legs could not be kept");
+        }
+    }
+
+    fn keep_leg(&mut self, now: Duration, at: Timestamp, leg: LegId) -> Option<Live> {
+        let Some(kept) = self.stack.endpoint.kept(now, leg) else {
+            let key = self.kept.remove(&leg)?;
+            return Some(Live { key, value: None });
+        };
+        let (tenant, call) = self.legs.get(&leg)?.call.clone()?;
+        let key = live::leg_key(&call, leg);
+        let username = self.phones.get(&leg).cloned();
+        let verify = self.stack.verify(kept.flow()).map(|verify| (verify.name.clone(), verify.roots.clone()));
+        let value = live::encode(&KeptSipLeg { tenant, call, at, leg: kept, username, verify })?;
+        self.kept.insert(leg, key.clone());
+        Some(Live { key, value: Some(value) })
+    }
+
+    /// Goes on with the legs of a call that a predecessor had; a leg that cannot be
+    /// taken up is over. Without a call they were on their way out.
+    pub(crate) fn take_up(
+        &mut self,
+        legs: Vec<KeptSipLeg>,
+        trunk: Option<&TrunkId>,
+        signals: Option<&mpsc::Sender<Signal>>,
+    ) {
+        let (now, at) = (self.stack.now(), chassis::clock::now());
+        for KeptSipLeg { tenant, call, at: then, mut leg, username, verify } in legs {
+            let (id, key) = (leg.id(), live::leg_key(&call, leg.id()));
+            self.kept.insert(id, key.clone());
+            if let Some(flow) = self.way_back(&leg, trunk.filter(|_| username.is_none()), verify) {
+                leg.set_flow(flow);
+            }
+            let down = Duration::from_millis(at.since(then) as u64);
+            if let Err(error) = self.stack.endpoint.take_up(now, leg, down) {
+                tracing::error!(%call, %error, "a leg cannot be taken up");
+                self.kept.remove(&id);
+                let _ = self.shared.log.commit(&[], vec![Live { key, value: None }]);
+                continue;
+            }
+            match signals {
+                Some(signals) => self.adopt(id, &tenant, &call, signals.clone()),
+                None => drop(self.stack.endpoint.hang_up(now, id, 500, None)),
+            }
+            if let Some(username) = username {
+                self.phones.insert(id, username);
+            }
+        }
+    }
+
+    /// Connections ended with the predecessor: the peer is reached where it said that
+    /// it can be. `None`: by datagrams as before.
+    fn way_back(
+        &mut self,
+        leg: &sip::KeptLeg,
+        trunk: Option<&TrunkId>,
+        verify: Option<(String, Option<String>)>,
+    ) -> Option<Flow> {
+        let flow = leg.flow();
+        let target = leg.target();
+        let remote = target.address().unwrap_or(flow.remote);
+        match flow.protocol {
+            // A browser comes back by itself.
+            Protocol::Udp | Protocol::Ws | Protocol::Wss => None,
+            Protocol::Tcp => Some(Flow { protocol: Protocol::Tcp, remote }),
+            Protocol::Tls(_) => {
+                // Who connected to us proved nothing: whom we call by the same trunk does.
+                let known = verify.map(|(name, roots)| Verify { name, roots });
+                let carrier = || self.directory.borrow().by_tls(trunk?);
+                let verify = known.or_else(carrier);
+                let verify = verify.unwrap_or(Verify { name: target.host.clone(), roots: None });
+                let identity = self.stack.identity(verify);
+                Some(Flow { protocol: Protocol::Tls(identity), remote })
+            }
         }
     }
 

@@ -4,7 +4,8 @@
 //! tenant's call ([`admission`], [`trunk`]), the call a task ([`driver`]) that
 //! performs what `call` decides: media at a gateway ([`gateways`]), the flow's
 //! next word ([`ivr`]), a place in a queue ([`queue`]), the agent's line
-//! ([`line`]), facts into the log ([`events`]).
+//! ([`line`]). Facts, and what a successor of the process needs ([`live`]), are in
+//! the journal before anything is done.
 
 mod admission;
 mod api;
@@ -15,13 +16,13 @@ mod cidr;
 mod config;
 mod driver;
 mod edge;
-mod events;
 mod gate;
 mod gateways;
 mod ivr;
 mod ladder;
 mod line;
 mod link;
+mod live;
 mod outbound;
 mod pcap;
 mod queue;
@@ -40,12 +41,14 @@ use tokio::sync::watch;
 use types::HangupCause;
 
 pub use config::Config;
-use driver::Shared;
+use driver::{Shared, Signal};
 use edge::Edge;
 use trunk::Directory;
 
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("../default.toml");
+
+type Signals = tokio::sync::mpsc::Sender<Signal>;
 
 /// Runs the edge until drained: takes no new calls, waits for those that run.
 pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()> {
@@ -62,13 +65,29 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     let stop = Drain::new();
     let (handle, commands) = edge::handle();
     let addresses = gateway_addresses(&config, &deps);
+    let mut left = live::read(&deps.log)?;
+    let calls: Vec<_> = left.calls.drain(..).map(|kept| (kept, driver::signals())).collect();
+    let attached = |kept: &live::KeptCall, signals: &Signals| {
+        let (session, signals) = (kept.media.clone()?, signals.clone());
+        Some(gateways::Attached { session, signals })
+    };
+    let sessions: Vec<_> = calls.iter().filter_map(|(kept, (signals, _))| attached(kept, signals)).collect();
+    let place = |place, signals: &Signals| queue::Attached { place, signals: signals.clone() };
+    let places = calls.iter().flat_map(|(kept, (signals, _))| kept.places().map(move |p| place(p, signals)));
+    let places: Vec<_> = places.collect();
     let shared = Arc::new(Shared {
         log: deps.log.clone(),
         edge: handle,
         names: sipnet::Names::new(&config.name_servers()?)?,
-        gateways: gateways::Gateways::connect(&deps.credentials, &addresses, &address.to_string(), &stop)?,
+        gateways: gateways::Gateways::connect(
+            &deps.credentials,
+            &addresses,
+            &address.to_string(),
+            &sessions,
+            &stop,
+        )?,
         ivr: ivr::Ivr::connect(&deps.credentials, &deps.peers.ivr)?,
-        queues: queue::Queues::connect(&deps.credentials, &deps.peers.acd, &stop)?,
+        queues: queue::Queues::connect(&deps.credentials, &deps.peers.acd, &places, &stop)?,
         browsers: line::Browsers::new(deps.credentials.clone()),
         directory: directory.clone(),
         tolls: Arc::default(),
@@ -79,7 +98,7 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
         calls: driver::Calls::default(),
     });
     let attendance = attend::Attendance::connect(&deps.credentials, &deps.peers.acd, &stop)?;
-    let edge = Edge::new(
+    let mut edge = Edge::new(
         &config,
         (transport, certificate),
         address,
@@ -88,6 +107,13 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
         shared.clone(),
         drain.clone(),
     )?;
+    let mut legs = left.take_legs();
+    for (kept, (signals, waiting)) in calls {
+        let trunk = kept.call.entry().map(|entry| &entry.trunk);
+        edge.take_up(legs.remove(kept.call.id()).unwrap_or_default(), trunk, Some(&signals));
+        tokio::spawn(driver::take_up(shared.clone(), kept, signals, waiting));
+    }
+    legs.into_values().for_each(|orphans| edge.take_up(orphans, None, None));
     let edge = tokio::spawn(stop.clone().ends_with(edge.run(commands, stop.clone())));
     tracing::info!(%address, "sip edge listens");
 

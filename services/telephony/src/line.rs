@@ -5,8 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use chassis::{Credentials, grpc::Channel};
+use prost::Message;
 use proto::line::v1::line_client::LineClient;
-use proto::line::v1::{Ended, Held, Muted, Ring, Sdp, Talking, ToLine, to_line};
+use proto::line::v1::{Empty, Ended, Held, Muted, Ring, Sdp, Talking, ToLine, to_line};
 use sip::registrar::Binding;
 use sip::{OutboundInvite, Party, Uri};
 use tokio::sync::mpsc;
@@ -15,6 +16,7 @@ use types::{CallId, LegId, TenantId, Timestamp};
 
 use crate::driver::{PhoneLeg, Second, Signal};
 use crate::edge::{Edge, Handle};
+use crate::live::{KeptDevice, KeptLine};
 use crate::outbound::Dialling;
 
 /// Messages that wait for a browser's line.
@@ -41,7 +43,7 @@ pub struct Line {
 }
 
 pub enum Device {
-    Browser(mpsc::Sender<ToLine>),
+    Browser(Browser),
     Phone {
         username: String,
         leg: Option<PhoneLeg>,
@@ -60,7 +62,40 @@ impl Device {
     }
 }
 
+/// A desk that was rung.
+pub struct Browser {
+    out: mpsc::Sender<ToLine>,
+    address: String,
+    ring: Ring,
+}
+
 impl Line {
+    /// As a successor of this process needs it.
+    pub fn kept(&self) -> KeptLine {
+        let sip = self.sip_leg();
+        let device = match &self.device {
+            Device::Browser(Browser { address, ring, .. }) => {
+                KeptDevice::Browser { address: address.clone(), ring: ring.encode_to_vec() }
+            }
+            Device::Phone { username, others, in_browser, .. } => KeptDevice::Phone {
+                username: username.clone(),
+                leg: sip,
+                others: others.iter().map(PhoneLeg::leg).collect(),
+                in_browser: *in_browser,
+            },
+            Device::Trunk(dialling) => dialling.kept(),
+        };
+        KeptLine {
+            device,
+            accepted: self.accepted,
+            ready: self.ready,
+            local: self.local.clone(),
+            held: self.held,
+            remote: self.remote.clone(),
+            consults: self.second.as_ref().and_then(Second::kept),
+        }
+    }
+
     pub fn new(device: Device) -> Self {
         Self { device, accepted: false, ready: false, local: None, held: false, remote: None, second: None }
     }
@@ -72,13 +107,28 @@ impl Line {
 
     /// Tells a browser; a phone knows by its own means.
     pub async fn tell(&self, what: to_line::What) {
-        if let Device::Browser(out) = &self.device {
-            let _ = out.send(ToLine { what: Some(what) }).await;
+        if let Device::Browser(browser) = &self.device {
+            let _ = browser.out.send(ToLine { what: Some(what) }).await;
         }
     }
 
     pub async fn answer(&self, sdp: &str) {
         self.tell(to_line::What::Sdp(Sdp { sdp: sdp.to_owned() })).await;
+    }
+
+    /// The gateway that had the sound is gone: a browser is to offer anew.
+    pub async fn renew(&mut self) {
+        self.ready = false;
+        self.tell(to_line::What::Renew(Empty {})).await;
+    }
+
+    /// Whether its sound is WebRTC, by whatever signalling.
+    pub fn is_webrtc(&self) -> bool {
+        matches!(self.device, Device::Browser(_) | Device::Phone { in_browser: true, .. })
+    }
+
+    pub fn is_browser(&self) -> bool {
+        matches!(self.device, Device::Browser(_))
     }
 
     pub async fn talking(&self, since: Timestamp) {
@@ -131,7 +181,7 @@ impl Line {
         true
     }
 
-    fn sip_leg(&self) -> Option<sip::LegId> {
+    pub fn sip_leg(&self) -> Option<sip::LegId> {
         match &self.device {
             Device::Browser(_) => None,
             Device::Phone { leg, .. } => leg.as_ref().map(PhoneLeg::leg),
@@ -180,6 +230,17 @@ impl Browsers {
         Self { credentials, channels: Mutex::default() }
     }
 
+    /// Is there again for a line that a predecessor of this process rang.
+    pub fn ring_again(
+        &self,
+        address: &str,
+        ring: &[u8],
+        leg: &LegId,
+        signals: mpsc::Sender<Signal>,
+    ) -> anyhow::Result<Device> {
+        self.ring(address, Ring::decode(ring)?, leg.clone(), signals)
+    }
+
     /// Rings a browser's line; what it says comes as signals.
     pub fn ring(
         &self,
@@ -190,7 +251,7 @@ impl Browsers {
     ) -> anyhow::Result<Device> {
         let mut client = LineClient::new(self.channel(address)?);
         let (out, requests) = mpsc::channel(WAITING_MAX);
-        out.try_send(ToLine { what: Some(to_line::What::Ring(ring)) })?;
+        out.try_send(ToLine { what: Some(to_line::What::Ring(ring.clone())) })?;
         tokio::spawn(async move {
             match client.ring(ReceiverStream::new(requests)).await {
                 Ok(reply) => forward(reply.into_inner(), &leg, &signals).await,
@@ -198,7 +259,7 @@ impl Browsers {
             }
             let _ = signals.send(Signal::LineClosed(leg)).await;
         });
-        Ok(Device::Browser(out))
+        Ok(Device::Browser(Browser { out, address: address.to_owned(), ring }))
     }
 
     fn channel(&self, address: &str) -> anyhow::Result<Channel> {

@@ -34,8 +34,8 @@ pub trait Peer: Send + Sync + 'static {
     /// The peer said something.
     fn event(&self, event: Self::Event);
 
-    /// The stream could not be opened, or broke.
-    fn down(&self);
+    /// The stream could not be opened, or broke. `refused`: nobody listens there.
+    fn down(&self, refused: bool);
 
     /// For the log.
     fn name(&self) -> &str;
@@ -46,15 +46,30 @@ pub async fn run<P: Peer>(peer: Arc<P>, mut asked: mpsc::Receiver<P::Request>, d
     let keep = async {
         loop {
             let served = serve(&*peer, &mut asked).await;
-            peer.down();
             match served {
-                Ok(()) => return,
-                Err(status) => tracing::debug!(peer = peer.name(), %status, "stream broken"),
+                Ok(()) => return peer.down(false),
+                Err(status) => {
+                    peer.down(is_refused(&status));
+                    tracing::debug!(peer = peer.name(), %status, "stream broken");
+                }
             }
             tokio::time::sleep(AGAIN).await;
         }
     };
     drain.or(keep).await;
+}
+
+/// Whether the connection was refused: where a machine answers so no process listens.
+fn is_refused(status: &Status) -> bool {
+    let mut cause = std::error::Error::source(status);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// One stream, from its opening to its end. `Ok`: nobody asks any more.

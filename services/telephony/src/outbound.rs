@@ -17,6 +17,7 @@ use types::{CallId, E164, Millis, Numbering, OfferOutcome, TenantId, Timestamp, 
 
 use crate::driver::{PhoneLeg, Signal};
 use crate::edge::{Edge, Handle};
+use crate::live::KeptDevice;
 use crate::tolls::Taken;
 
 /// A gateway that says nothing at all for so long is passed over.
@@ -85,7 +86,7 @@ impl Route {
     }
 
     /// Whom a TLS connection to the gateway must lead to (RFC 5922).
-    fn verify(&self) -> Verify {
+    pub fn verify(&self) -> Verify {
         let name = host_and_port(&self.address).0.to_owned();
         Verify { name, roots: self.ca.as_deref().map(str::to_owned) }
     }
@@ -164,6 +165,29 @@ impl Dialling {
     pub fn new(number: E164, mut ways: Vec<Way>) -> Self {
         ways.truncate(WAYS_MAX);
         Self { number, leg: None, ways: ways.into(), way: None, taken: None, due: None, code: 503 }
+    }
+
+    /// As a successor of this process needs it. Ways that were not tried are not
+    /// kept: who is called rings already.
+    pub fn kept(&self) -> KeptDevice {
+        KeptDevice::Trunk {
+            number: self.number.clone(),
+            leg: self.leg.as_ref().map(PhoneLeg::leg),
+            trunk: self.taken.as_ref().map(|taken| taken.of().clone()),
+            due: self.due,
+            code: self.code,
+        }
+    }
+
+    /// One that a predecessor had.
+    pub fn again(
+        number: E164,
+        leg: Option<PhoneLeg>,
+        taken: Option<Taken<TrunkId>>,
+        due: Option<Timestamp>,
+        code: u16,
+    ) -> Self {
+        Self { number, leg, ways: VecDeque::new(), way: None, taken, due, code }
     }
 
     /// The next way; what was begun before is dropped.

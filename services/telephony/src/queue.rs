@@ -4,9 +4,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chassis::{Credentials, Drain, grpc::Channel};
+use prost::Message;
 use proto::acd::v1::caller_request::{Answered, Join, Need, OfferEnded, Reach, Release, What};
 use proto::acd::v1::queue_client::QueueClient;
 use proto::acd::v1::{Caller, CallerEvent, CallerRequest, caller_event};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
@@ -54,13 +56,60 @@ struct Kept {
     answered: Option<CallerRequest>,
 }
 
+/// A place as a successor of this process needs it: it is asserted with the time at
+/// which the caller began to wait.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeptPlace {
+    tenant: String,
+    session: String,
+    leg: Option<LegId>,
+    queue: String,
+    join: Vec<u8>,
+    reserved: VecDeque<(String, String)>,
+    answered: Option<Vec<u8>>,
+}
+
+/// A place that a predecessor had, and whom what the ACD says of it is for.
+pub struct Attached {
+    pub place: KeptPlace,
+    pub signals: mpsc::Sender<Signal>,
+}
+
+impl Attached {
+    fn kept(&self) -> Option<Kept> {
+        let read = |bytes: &[u8]| CallerRequest::decode(bytes).ok();
+        let KeptPlace { leg, queue, join, reserved, answered, .. } = &self.place;
+        Some(Kept {
+            signals: self.signals.clone(),
+            leg: leg.clone(),
+            queue: queue.clone(),
+            join: read(join)?,
+            reserved: reserved.clone(),
+            answered: answered.as_deref().and_then(read),
+        })
+    }
+}
+
 impl Queues {
-    pub fn connect(credentials: &Credentials, address: &str, drain: &Drain) -> anyhow::Result<Self> {
+    pub fn connect(
+        credentials: &Credentials,
+        address: &str,
+        kept: &[Attached],
+        drain: &Drain,
+    ) -> anyhow::Result<Self> {
         let (queue, asked) = mpsc::channel(link::WAITING_MAX);
         let client = QueueClient::new(chassis::grpc::channel(credentials, address)?);
-        let acd = Arc::new(Acd { client, queue, places: Mutex::default() });
+        // Before the stream is opened: they are the first that it says.
+        let places = kept.iter().filter_map(|one| Some((one.place.session.clone(), one.kept()?)));
+        let places = Mutex::new(places.collect());
+        let acd = Arc::new(Acd { client, queue, places });
         tokio::spawn(link::run(acd.clone(), asked, drain.clone()));
         Ok(Self { acd })
+    }
+
+    /// The place that a predecessor of this process had.
+    pub fn attach(&self, kept: &KeptPlace) -> Place {
+        Place { acd: self.acd.clone(), tenant: kept.tenant.clone(), call: kept.session.clone() }
     }
 
     /// Takes a place in a queue.
@@ -156,7 +205,7 @@ impl Peer for Acd {
         }
     }
 
-    fn down(&self) {}
+    fn down(&self, _refused: bool) {}
 
     fn name(&self) -> &str {
         "acd queue"
@@ -182,6 +231,20 @@ impl Place {
         self.acd.places().insert(self.call.clone(), kept);
         self.ask(join).await;
         self
+    }
+
+    pub fn kept(&self) -> Option<KeptPlace> {
+        let places = self.acd.places();
+        let kept = places.get(&self.call)?;
+        Some(KeptPlace {
+            tenant: self.tenant.clone(),
+            session: self.call.clone(),
+            leg: kept.leg.clone(),
+            queue: kept.queue.clone(),
+            join: kept.join.encode_to_vec(),
+            reserved: kept.reserved.clone(),
+            answered: kept.answered.as_ref().map(Message::encode_to_vec),
+        })
     }
 
     /// The agent answered.

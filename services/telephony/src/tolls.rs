@@ -42,6 +42,13 @@ impl<K: Hash + Eq + Clone> Tolls<K> {
     }
 }
 
+impl<K: Hash + Eq> Taken<K> {
+    /// Whose it is.
+    pub fn of(&self) -> &K {
+        &self.of
+    }
+}
+
 impl<K: Hash + Eq> Drop for Taken<K> {
     fn drop(&mut self) {
         let mut all = self.tolls.0.lock().unwrap_or_else(PoisonError::into_inner);

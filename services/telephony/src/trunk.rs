@@ -283,6 +283,14 @@ impl Directory {
         all.map(|choice| choice.route.clone()).collect()
     }
 
+    /// Whom a TLS connection to the carrier of this trunk must lead to, where calls to
+    /// the outside go so.
+    pub fn by_tls(&self, trunk: &TrunkId) -> Option<sipnet::Verify> {
+        let of_trunk = |route: &&Route| route.trunk == *trunk && route.transport == config::Transport::Tls;
+        let mut routes = self.routes.values().flatten().map(|choice| &choice.route);
+        routes.find(of_trunk).map(Route::verify)
+    }
+
     /// Whether this company may call the number at all.
     pub fn may_call(&self, tenant: &TenantId, number: &E164) -> bool {
         self.choices(tenant, number).next().is_some()

@@ -1,6 +1,7 @@
 //! The call as stories, and under random signals.
 
 mod callbacks;
+mod outlive;
 mod placed;
 mod random;
 mod silence;

@@ -59,6 +59,7 @@ fn signal(world: &mut World, legs: &mut Vec<LegId>, kind: u8, pick: usize) -> In
             max: 60_000,
             queue: None,
         })),
+        41 => Input::MediaRebuilt,
         _ => Input::Tick,
     }
 }
@@ -163,7 +164,7 @@ proptest! {
     fn whatever_signals_come_facts_replay_and_everything_is_let_go(
         placed in proptest::bool::weighted(0.3),
         auto_connect: bool,
-        signals in proptest::collection::vec((0u8..41, 0usize..6, 0i64..8_000), 1..120),
+        signals in proptest::collection::vec((0u8..43, 0usize..6, 0i64..8_000), 1..120),
     ) {
         let (mut world, agent) = match placed {
             true => { let (world, agent) = World::placed(); (world, Some(agent)) }
@@ -173,6 +174,9 @@ proptest! {
         let mut legs = vec![world.call.customer().clone()];
         legs.extend(agent);
         for (kind, pick, span) in signals {
+            if kind == 42 {
+                world.call = crate::outlive::written_and_read(&world.call);
+            }
             let input = signal(&mut world, &mut legs, kind, pick);
             world.passes(span).gets(input);
             effects.extend(world.last.clone());

@@ -12,14 +12,17 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// Few agents and many, quiet days and busy ones, one company or two; on some
-/// the ACD dies.
+/// the ACD dies, on others the edge or the gateway.
 fn drawn(seed: u64) -> Day {
     let agents = 2 + seed as usize % 13;
     let span = [1_800_000, 3_600_000, 7_200_000][seed as usize / 13 % 3];
     let tenants = 1 + seed as usize % 2;
     let acd_deaths = if seed.is_multiple_of(5) { 2 } else { 0 };
     let picks = [0, 50, 300][seed as usize % 3];
-    Day { calls: 200 + seed as usize % 50, agents, tenants, acd_deaths, span, picks, fault: None }
+    let edge_deaths = if seed % 5 == 1 { 20 } else { 0 };
+    let gateway_deaths = if seed % 10 == 1 || seed % 10 == 2 { 20 } else { 0 };
+    let calls = 200 + seed as usize % 50;
+    Day { calls, agents, tenants, acd_deaths, edge_deaths, gateway_deaths, span, picks, fault: None }
 }
 
 fn one(seed: u64) -> Result<Summary, Failure> {

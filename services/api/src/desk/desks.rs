@@ -410,6 +410,11 @@ impl Desks {
         let Some(desk) = all.get_mut(&ring.agent).filter(|desk| desk.tenant == ring.tenant) else {
             return false;
         };
+        // A successor of the edge that rang: the browser's sound goes on meanwhile.
+        if let Some(known) = desk.legs.get_mut(&ring.leg) {
+            known.to_edge = to_edge;
+            return true;
+        }
         if !desk.tabs.iter().any(|tab| tab.phone) || desk.legs.len() >= LEGS_MAX {
             return false;
         }
@@ -448,9 +453,21 @@ impl Desks {
             self.leaves(agent, desk);
         }
         match message {
-            ToClient::Sdp { .. } => desk.tell_phone(message),
+            ToClient::Sdp { .. } | ToClient::Renew { .. } => desk.tell_phone(message),
             _ => desk.tell(message),
         }
+    }
+
+    /// Whether this is still the way to the edge that holds the leg.
+    pub fn is_held_by(
+        &self,
+        agent: &str,
+        leg: &str,
+        to_edge: &mpsc::Sender<Result<FromLine, tonic::Status>>,
+    ) -> bool {
+        let all = self.all();
+        let known = all.get(agent).and_then(|desk| desk.legs.get(leg));
+        known.is_some_and(|known| known.to_edge.same_channel(to_edge))
     }
 
     /// Legs of all desks, for the metrics.

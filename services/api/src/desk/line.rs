@@ -1,11 +1,12 @@
-//! line.v1: an edge rings an agent's browser. One stream is one leg.
+//! line.v1: an edge rings an agent's browser. One stream is one leg; a successor of
+//! the edge goes on with it by a stream of its own.
 
 use super::{
     desks::{Desks, LEG_WAITING_MAX},
     message::{Seat, ToClient, Unheard},
 };
 use proto::line::v1::{self as wire, FromLine, Refused, Ringing, ToLine, from_line, line_server, to_line};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -33,7 +34,7 @@ impl line_server::Line for Line {
         let (to_edge, from_line) = mpsc::channel(LEG_WAITING_MAX);
         if self.desks.ring(&ring, to_edge.clone()) {
             let _ = to_edge.try_send(said(from_line::What::Ringing(Ringing {})));
-            tokio::spawn(follow(self.desks.clone(), ring, told));
+            tokio::spawn(follow(self.desks.clone(), ring, told, to_edge.downgrade()));
         } else {
             let outcome = "device_offline".to_owned();
             let _ = to_edge.try_send(said(from_line::What::Refused(Refused { outcome })));
@@ -42,10 +43,19 @@ impl line_server::Line for Line {
     }
 }
 
-/// Until the edge ends the leg, or its stream breaks.
-async fn follow(desks: Arc<Desks>, ring: wire::Ring, mut told: Streaming<ToLine>) {
+/// How long a leg waits for an edge that was lost to ring it again.
+const LOST_FOR: Duration = Duration::from_secs(15);
+
+/// Until the edge ends the leg. When its stream breaks, the edge or its successor has
+/// some time to be there again.
+async fn follow(
+    desks: Arc<Desks>,
+    ring: wire::Ring,
+    mut told: Streaming<ToLine>,
+    to_edge: mpsc::WeakSender<Said>,
+) {
     let leg = ring.leg;
-    let mut cause = "lost".to_owned();
+    let mut cause = None;
     while let Ok(Some(message)) = told.message().await {
         let message = match message.what {
             Some(to_line::What::Sdp(sdp)) => ToClient::Sdp { leg: leg.clone(), sdp: sdp.sdp },
@@ -67,14 +77,24 @@ async fn follow(desks: Arc<Desks>, ring: wire::Ring, mut told: Streaming<ToLine>
             Some(to_line::What::InviteFailed(failed)) => {
                 ToClient::InviteFailed { leg: leg.clone(), name: failed.name, outcome: failed.outcome }
             }
+            Some(to_line::What::Renew(_)) => ToClient::Renew { leg: leg.clone() },
             Some(to_line::What::Ended(ended)) => {
-                cause = ended.cause;
+                cause = Some(ended.cause);
                 break;
             }
             Some(to_line::What::Ring(_)) | None => continue,
         };
         desks.leg_moved(&ring.agent, &leg, message);
     }
+    if cause.is_none() {
+        tokio::time::sleep(LOST_FOR).await;
+        // Who holds it still waits; another edge brought a way of its own.
+        let waits = to_edge.upgrade().is_some_and(|way| desks.is_held_by(&ring.agent, &leg, &way));
+        if !waits {
+            return;
+        }
+    }
+    let cause = cause.unwrap_or_else(|| "lost".to_owned());
     desks.leg_moved(&ring.agent, &leg, ToClient::Ended { leg: leg.clone(), cause });
 }
 

@@ -169,6 +169,10 @@ pub enum ToClient {
         leg: String,
         seats: Vec<Seat>,
     },
+    /// What carried the leg's sound is gone: offer anew.
+    Renew {
+        leg: String,
+    },
     /// Of whom nothing is heard though it should be, whole, whenever it changes.
     Unheard {
         leg: String,

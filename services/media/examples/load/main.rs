@@ -103,7 +103,7 @@ async fn set_up(
         for leg in ["a", "b"] {
             let mut phone = phone(phones.len(), ([127, 0, 0, 1], 9).into())?;
             let offer = offer(phone.socket.local_addr()?.port());
-            requests.send(ask(What::AddLeg(AddLeg { leg: leg.into(), kind: 0, offer }))).await?;
+            requests.send(ask(What::AddLeg(AddLeg { leg: leg.into(), offer, ..AddLeg::default() }))).await?;
             phone.to = answer(&mut events).await?;
             phones.push(phone);
         }
@@ -111,8 +111,13 @@ async fn set_up(
         requests.send(ask(What::Hear(Hear { listeners: vec![row("a", "b"), row("b", "a")] }))).await?;
         if record {
             let (left, right) = ("a".into(), "b".into());
-            let record =
-                Record { recording: format!("rec_{n}"), tenant: "t".into(), left, right, also_right: vec![] };
+            let record = Record {
+                recording: format!("rec_{n}"),
+                tenant: "t".into(),
+                left,
+                right,
+                ..Record::default()
+            };
             requests.send(ask(What::Record(record))).await?;
         }
     }

@@ -137,7 +137,7 @@ impl Edge {
     }
 
     pub async fn add(&mut self, session: &str, leg: &str, kind: Kind, offer: &str) -> Result<String, i32> {
-        let add = AddLeg { leg: leg.into(), kind: kind.into(), offer: offer.into() };
+        let add = AddLeg { leg: leg.into(), kind: kind.into(), offer: offer.into(), port: 0 };
         let op = self.ask(session, What::AddLeg(add)).await;
         match self.answer(op).await {
             Told::LegAnswer(answer) => Ok(answer.sdp),
@@ -167,7 +167,8 @@ impl Edge {
 
     pub async fn record(&mut self, session: &str, recording: &str, left: &str, right: &str) {
         let (recording, tenant) = (recording.into(), "tnt".into());
-        let record = Record { recording, tenant, left: left.into(), right: right.into(), also_right: vec![] };
+        let record =
+            Record { recording, tenant, left: left.into(), right: right.into(), ..Record::default() };
         self.ask(session, What::Record(record)).await;
     }
 

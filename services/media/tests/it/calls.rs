@@ -286,7 +286,7 @@ async fn an_operation_asked_twice_is_done_once_and_answered_twice() {
     edge.open("c1").await;
     let phone = Phone::new(Law::A, 400.0).await;
     let first = edge.add("c1", "a", Kind::Rtp, &phone.sdp("sendrecv")).await.unwrap();
-    let add = proto::media::v1::AddLeg { leg: "a".into(), kind: 0, offer: phone.sdp("sendrecv") };
+    let add = proto::media::v1::AddLeg { leg: "a".into(), kind: 0, offer: phone.sdp("sendrecv"), port: 0 };
     edge.repeat("c1", 2, What::AddLeg(add)).await;
     let Told::LegAnswer(again) = edge.answer(2).await else { panic!("another answer") };
     assert_eq!(rtp_address(&first), rtp_address(&again.sdp));

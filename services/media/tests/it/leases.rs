@@ -81,14 +81,15 @@ async fn an_edge_that_comes_back_gets_its_sessions_and_nobody_elses() {
     let held = loop {
         let op = back.ask("", What::List(List {})).await;
         match back.answer(op).await {
-            Told::Sessions(s) if s.sessions.is_empty() => {
+            Told::Sessions(s) if s.held.is_empty() => {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await
             }
-            Told::Sessions(s) => break s.sessions,
+            Told::Sessions(s) => break s.held,
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(held, ["c1"]);
+    let [held] = &held[..] else { panic!("{held:?}") };
+    assert_eq!((held.session.as_str(), held.done > 1), ("c1", true));
     // Past the lease it is still there, and its events come to the new stream.
     tokio::time::sleep(std::time::Duration::from_millis(3500)).await;
     phone.press('7').await;

@@ -7,16 +7,18 @@ use sip::Answer;
 use types::{AgentId, HangupCause, LegId, Millis, OfferOutcome, QueueId, ReservationId, name};
 
 use super::{Calling, Driver, MEDIA_TIMEOUT_MS, PhoneLeg, Signal};
-use crate::events;
 use crate::ivr;
 use crate::line::{Device, Line, phone_in_browser};
+use crate::live::Saying;
 use crate::queue::Wish;
+
+/// Plays whose operations are remembered; no call has more at once.
+const PLAYED_MAX: usize = 32;
 
 impl Driver {
     pub(super) async fn effect(&mut self, effect: Effect) {
         match effect {
             Effect::Fact(fact) => {
-                events::tell(&self.shared.log, &self.tenant, &fact);
                 self.shared.calls.follow(&self.tenant, self.call.ledger(), &fact.event);
             }
             Effect::OpenMedia => self.open_media().await,
@@ -40,9 +42,9 @@ impl Driver {
                     media.hear(&matrix).await;
                 }
             }
-            Effect::Record { recording, left, right } => {
+            Effect::Record { recording, left, right, since } => {
                 if let Some(media) = &mut self.media {
-                    media.record(&recording, &self.tenant, &left, &right).await;
+                    media.record(&recording, &self.tenant, (&left, &right), since).await;
                 }
             }
             Effect::StopRecord(recording) => {
@@ -116,7 +118,7 @@ impl Driver {
 
     async fn open_media(&mut self) {
         let (call, leg) = (self.call.id().clone(), self.caller_leg());
-        let opened = self.shared.gateways.open(&self.tenant, &call, self.signals.clone()).await;
+        let opened = self.shared.gateways.open(&self.tenant, &call, self.signals.clone(), 0).await;
         let Some(mut media) = opened else {
             tracing::warn!("no media gateway takes calls");
             return self.inputs.push_back(Input::MediaFailed(HangupCause::Unavailable));
@@ -133,9 +135,10 @@ impl Driver {
         self.media_due = Some(chassis::clock::now() + MEDIA_TIMEOUT_MS);
     }
 
-    fn ask_ivr(&self, input: IvrInput) {
+    pub(super) fn ask_ivr(&mut self, input: IvrInput) {
         let (shared, signals) = (self.shared.clone(), self.signals.clone());
         let Some(entry) = self.call.entry().cloned() else { return };
+        self.asked = Some(input.clone());
         let now = chassis::clock::now();
         let question = ivr::question(&self.tenant, &entry, self.cursor.clone(), input, now);
         tokio::spawn(async move {
@@ -145,12 +148,13 @@ impl Driver {
     }
 
     /// A number that no trunk may call is not promised.
-    fn ask_words(&mut self, words: Words) {
+    pub(super) fn ask_words(&mut self, words: Words) {
         if let Words::Confirm(number) = &words
             && !self.shared.directory.borrow().may_call(&self.tenant, number)
         {
             return self.inputs.push_back(Input::NumberRefused);
         }
+        self.saying = Some(Saying::Words(words.clone()));
         let (shared, signals, tenant) = (self.shared.clone(), self.signals.clone(), self.tenant.clone());
         tokio::spawn(async move {
             let prompts = shared.ivr.words(&tenant, &words).await;
@@ -167,11 +171,12 @@ impl Driver {
         }
     }
 
-    fn ask_announcement(
-        &self,
+    pub(super) fn ask_announcement(
+        &mut self,
         queue: QueueId,
         (position, wait, callback): (u32, Option<Millis>, Option<char>),
     ) {
+        self.saying = Some(Saying::Position { queue: queue.clone(), position, wait, callback });
         let (shared, signals, tenant) = (self.shared.clone(), self.signals.clone(), self.tenant.clone());
         tokio::spawn(async move {
             let prompts = shared.ivr.announce(&tenant, &queue, position, wait, callback).await;
@@ -218,8 +223,13 @@ impl Driver {
             }
             return;
         }
-        if let Some(media) = &mut self.media {
-            media.play(play_name(play), leg, prompts, repeat).await;
+        let Some(media) = &mut self.media else { return };
+        media.play(play_name(play), leg, prompts, repeat).await;
+        if !repeat {
+            self.played.insert(play, media.last_op());
+            if self.played.len() > PLAYED_MAX {
+                self.played.pop_first();
+            }
         }
     }
 

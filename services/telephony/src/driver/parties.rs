@@ -17,12 +17,12 @@ use crate::trunk::Directory;
 
 /// An agent who is wanted in person: our session in the ACD.
 pub struct Reaching {
-    place: Place,
-    reservation: Option<ReservationId>,
-    agent: AgentId,
+    pub place: Place,
+    pub reservation: Option<ReservationId>,
+    pub agent: AgentId,
     pub purpose: Purpose,
     /// The ACD knows how it ended.
-    told: bool,
+    pub told: bool,
 }
 
 /// What a party can be asked to.
@@ -92,6 +92,7 @@ impl Driver {
                 let Some(reaching) = self.reaching.get_mut(&leg) else { return };
                 reaching.reservation = Some(reservation.clone());
                 self.ring(leg, agent, &reserved.line, reservation).await;
+                self.keep();
             }
             caller_event::What::Withdrawn(withdrawn) => {
                 let Some(reaching) = self.reaching.get_mut(&leg) else { return };
@@ -173,7 +174,7 @@ impl Driver {
             let Device::Trunk(dialling) = &mut line.device else { return };
             dialling.leg = leg;
             if dialling.leg.is_some() {
-                return;
+                return self.keep();
             }
             dialling.failed(503);
         }

@@ -44,6 +44,19 @@ enum Kind {
 }
 
 impl Second {
+    /// As a successor of this process needs it; one that opens is opened anew.
+    pub fn kept(&self) -> Option<(sip::LegId, LegId)> {
+        match &self.kind {
+            Kind::Consults(party) => Some((self.leg.leg(), party.clone())),
+            Kind::Opening { .. } => None,
+        }
+    }
+
+    /// One that a predecessor had.
+    pub fn again(leg: PhoneLeg, party: LegId) -> Self {
+        Self { leg, kind: Kind::Consults(party) }
+    }
+
     pub fn leg(&self) -> sip::LegId {
         self.leg.leg()
     }
@@ -75,7 +88,7 @@ impl Driver {
         let (of, call) = (self.tenant.clone(), self.call.id().clone());
         let id = leg.leg();
         line.second = Some(Second { leg, kind: Kind::Opening { op, then } });
-        self.shared.edge.send(move |edge, _| edge.show_ladder(id, &of, &call)).await;
+        self.shared.edge.send(move |edge, _| edge.belongs(id, &of, &call)).await;
         Ok(())
     }
 

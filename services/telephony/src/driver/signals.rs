@@ -21,17 +21,21 @@ impl Driver {
             }
             Signal::Sip(leg, event) => self.on_phone(leg, event).await,
             Signal::Media { op, what } => self.on_media(op, what).await,
-            Signal::MediaGone => self.input(Input::HangUp(HangupCause::MediaLost)).await,
+            Signal::MediaGone => self.media_gone().await,
+            Signal::MediaHeld { done, plays } => self.media_held(done, &plays).await,
             Signal::Queue(what) => self.on_queue(what).await,
             Signal::Reached(leg, what) => self.on_reached(leg, what).await,
             Signal::Line(leg, what) => self.on_line(leg, what).await,
             Signal::LineClosed(leg) => self.on_line_closed(leg).await,
             Signal::Ivr(Some((cursor, next))) => {
-                self.cursor = cursor;
+                (self.cursor, self.asked) = (cursor, None);
                 self.input(Input::Ivr(next)).await;
             }
             Signal::Ivr(None) => self.input(Input::IvrFailed).await,
-            Signal::Announcement(prompts) => self.input(Input::Announcement(prompts)).await,
+            Signal::Announcement(prompts) => {
+                self.saying = None;
+                self.input(Input::Announcement(prompts)).await;
+            }
             Signal::Command(agent, what) => self.on_outside_command(agent, what).await,
             Signal::Dialled(dialled) => self.on_dialled(*dialled).await,
             Signal::Supervise(agent, how) => {
@@ -58,6 +62,7 @@ impl Driver {
                 let caller = self.caller_leg();
                 self.moved(&caller, &sdp).await;
             }
+            Event::TryAgain { .. } => self.tell_place(leg).await,
             Event::Refer { .. } => self.refuse_refer(leg).await,
             Event::Info { content_type, body, .. } => {
                 if let Some(key) = relayed_key(&content_type, &body) {
@@ -130,6 +135,7 @@ impl Driver {
             }
             Event::Ended { .. } | Event::Cancelled { .. } => self.input(Input::LineHungUp(party)).await,
             Event::Offer { sdp, .. } => self.phone_reoffered(leg, party, sdp).await,
+            Event::TryAgain { .. } => self.tell_place(leg).await,
             Event::OfferAnswered { sdp: Some(sdp), .. } => self.moved(&party, &sdp).await,
             Event::Info { content_type, body, .. } => {
                 if let Some(key) = relayed_key(&content_type, &body) {
@@ -236,6 +242,9 @@ impl Driver {
         } else if let Some(line) = self.lines.get_mut(&party) {
             line.local = Some(sdp.clone());
         }
+        if self.leg_moved(op, &party, &sdp).await {
+            self.keep();
+        }
         if let Some(leg) = self.reoffers.remove(&op) {
             return self.answer_offer(leg, Some(sdp)).await;
         }
@@ -286,6 +295,7 @@ impl Driver {
         {
             (*leg, *others) = (first, rung.collect());
         }
+        self.keep();
         if offline {
             let outcome = OfferOutcome::DeviceOffline;
             self.input(Input::LineRefused { leg: party, outcome }).await;
@@ -297,7 +307,7 @@ impl Driver {
         if let Some(leg) = self.reoffers.remove(&op) {
             return self.answer_offer(leg, None).await;
         }
-        if self.second_failed(op).await {
+        if self.second_failed(op).await || self.not_moved(op).await {
             return;
         }
         if let Some(play) = play_id(&failed.subject) {

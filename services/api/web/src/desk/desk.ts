@@ -199,6 +199,10 @@ class Desk {
       case "sdp":
         void this.lines.get(message.leg)?.answer(message.sdp);
         break;
+      case "renew":
+        // What carried the sound is gone: another takes it up from a new offer.
+        void this.lines.get(message.leg)?.start();
+        break;
       case "refused":
         toast("bad", sentence(message.message));
         break;

@@ -75,6 +75,7 @@ export type FromServer =
   | { type: "unheard"; leg: string; parties: Unheard[] }
   | { type: "invite_failed"; leg: string; name: string; outcome: string }
   | { type: "sdp"; leg: string; sdp: string }
+  | { type: "renew"; leg: string }
   | { type: "talking"; leg: string; since_ms: number }
   | { type: "held"; leg: string; on: boolean }
   | { type: "muted"; leg: string; on: boolean }

@@ -125,6 +125,7 @@ export function reduce(view: View, message: FromServer | Wish): View {
       // What was asked is not so: back to what the server said last.
       return { ...view, legs: view.legs.map((leg) => ({ ...leg, heldWanted: null, mutedWanted: null })) };
     case "sdp":
+    case "renew":
     case "invite_failed":
     case "moved":
     case "lent":
