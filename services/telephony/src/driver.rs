@@ -369,25 +369,27 @@ pub async fn place_by_phone(
     driver.run(effects, waiting).await;
 }
 
-/// Runs a call of a predecessor of this process on to its end.
+/// Runs a call of a predecessor of this process on to its end; `legs` are those that
+/// were kept of it.
 #[tracing::instrument(name = "call", skip_all, fields(tenant = %kept.tenant, call = %kept.call.id()))]
 pub async fn take_up(
     shared: Arc<Shared>,
     kept: KeptCall,
-    signals: mpsc::Sender<Signal>,
-    waiting: mpsc::Receiver<Signal>,
+    legs: Vec<sip::LegId>,
+    (signals, waiting): (mpsc::Sender<Signal>, mpsc::Receiver<Signal>),
 ) {
     // It is there already: no limit keeps it out.
     let _room = shared.companies.take(&kept.tenant, u32::MAX);
     let (driver, todo) = Driver::restored(shared, kept, signals);
-    driver.run_on(Begin::Again(todo), waiting).await;
+    driver.run_on(Begin::Again(todo, legs), waiting).await;
 }
 
 /// How a call's task begins.
 enum Begin {
     Anew(Vec<Effect>),
-    /// After a predecessor that may not have done the last of this.
-    Again(Vec<Effect>),
+    /// After a predecessor that may not have done the last of this, with the SIP legs
+    /// that it had for the call.
+    Again(Vec<Effect>, Vec<sip::LegId>),
 }
 
 /// Runs an agent's call to its end.
@@ -456,7 +458,7 @@ impl Driver {
                 self.perform(effects).await;
                 self.settle().await;
             }
-            Begin::Again(todo) => self.resume(todo).await,
+            Begin::Again(todo, legs) => self.resume(todo, legs).await,
         }
         while !self.call.ended() {
             let patience = self.patience();

@@ -110,8 +110,10 @@ pub async fn run(config: Config, deps: Deps, drain: Drain) -> anyhow::Result<()>
     let mut legs = left.take_legs();
     for (kept, (signals, waiting)) in calls {
         let trunk = kept.call.entry().map(|entry| &entry.trunk);
-        edge.take_up(legs.remove(kept.call.id()).unwrap_or_default(), trunk, Some(&signals));
-        tokio::spawn(driver::take_up(shared.clone(), kept, signals, waiting));
+        let legs = legs.remove(kept.call.id()).unwrap_or_default();
+        let names = legs.iter().map(|kept| kept.leg.id()).collect();
+        edge.take_up(legs, trunk, Some(&signals));
+        tokio::spawn(driver::take_up(shared.clone(), kept, names, (signals, waiting)));
     }
     legs.into_values().for_each(|orphans| edge.take_up(orphans, None, None));
     let edge = tokio::spawn(stop.clone().ends_with(edge.run(commands, stop.clone())));

@@ -123,10 +123,11 @@ impl Driver {
 
     /// Goes on where the predecessor was: what it may not have done is done, what it
     /// awaited is asked again, whoever left meanwhile is out.
-    pub(super) async fn resume(&mut self, todo: Vec<Effect>) {
+    pub(super) async fn resume(&mut self, todo: Vec<Effect>, legs: Vec<sip::LegId>) {
         tracing::info!(stage = ?self.call.ledger().stage, "call taken up");
         metrics::counter!("telephony_calls_taken_up_total").increment(1);
         self.shared.calls.promises(&self.tenant, &self.call);
+        self.let_strangers_go(legs).await;
         if let Some(asked) = self.asked.take() {
             self.ask_ivr(asked);
         }
@@ -151,6 +152,25 @@ impl Driver {
         if !self.call.ended() {
             self.keep();
         }
+    }
+
+    /// Legs that were begun and whose call had not learnt of them: what they were for is
+    /// begun anew.
+    async fn let_strangers_go(&mut self, mut legs: Vec<sip::LegId>) {
+        let known = |leg: sip::LegId| {
+            let caller = self.caller.iter().chain(self.own.iter().map(|own| &own.leg));
+            caller.into_iter().any(|phone| phone.leg() == leg)
+                || self.phone_party(leg).is_some()
+                || self.second_party(leg).is_some()
+        };
+        legs.retain(|leg| !known(*leg));
+        let go = move |edge: &mut crate::edge::Edge, now| {
+            for leg in legs {
+                let _ = edge.stack.endpoint.hang_up(now, leg, 500, None);
+                edge.forget(leg);
+            }
+        };
+        self.shared.edge.send(go).await;
     }
 
     /// Legs whose description the gateway may have given to the predecessor alone.
