@@ -56,9 +56,16 @@ impl World {
         }
         let facts: Vec<_> = effects.iter().filter(|effect| !effect.is_kept()).cloned().collect();
         facts.into_iter().for_each(|fact| self.effect(n, fact, &mut Vec::new()));
-        self.lines[n].todo = effects.iter().filter(|effect| effect.is_kept()).cloned().collect();
+        let todo = effects.iter().filter(|effect| effect.is_kept()).cloned().collect();
+        self.lines[n].todo = Some((self.now, todo));
         self.edge_is_dead();
         true
+    }
+
+    /// The time of what is being done: what the edge had still to do when it died
+    /// happened then.
+    pub(crate) fn happens(&self) -> Timestamp {
+        self.step_at.unwrap_or(self.now)
     }
 
     /// What happens to a call while the edge is away; false: it is there.
@@ -82,9 +89,10 @@ impl World {
     pub(crate) fn edge_is_back(&mut self) {
         self.edge_back = None;
         for n in 0..self.lines.len() {
-            let todo = std::mem::take(&mut self.lines[n].todo);
-            if !todo.is_empty() {
+            if let Some((at, todo)) = self.lines[n].todo.take() {
+                self.step_at = Some(at);
                 self.perform(n, todo);
+                self.step_at = None;
             }
             if self.lines[n].call.ended() {
                 continue;

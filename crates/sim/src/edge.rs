@@ -44,6 +44,7 @@ impl World {
     }
 
     pub(crate) fn tell_answered(&mut self, n: usize, reservation: ReservationId) {
+        let at = self.happens();
         let line = &mut self.lines[n];
         let call = line.call.id().clone();
         let offer = line.truth.offers.iter().find(|offer| offer.reservation == reservation);
@@ -55,7 +56,7 @@ impl World {
         });
         let answered = routing::Input::Answered { call, reservation: reservation.clone(), by };
         line.answered = Some(answered.clone());
-        let offer = offer.map(|offer| (self.now, offer.desk, offer.leg.clone()));
+        let offer = offer.map(|offer| (at, offer.desk, offer.leg.clone()));
         let twice = line.truth.answered.is_some() || offer.is_none();
         (line.truth.answered, line.truth.stage) = (offer, Stage::Talking);
         if let Some(offer) = line.truth.offers.iter_mut().find(|offer| offer.reservation == reservation) {
@@ -81,7 +82,7 @@ impl World {
 
     pub(crate) fn ring(&mut self, n: usize, leg: LegId, agent: &AgentId, reservation: ReservationId) {
         let desk = self.desk_of[agent];
-        let (at, line) = (self.now, &mut self.lines[n]);
+        let (at, line) = (self.happens(), &mut self.lines[n]);
         line.legs.insert(leg.clone(), desk);
         line.truth.stage = Stage::Ringing;
         line.truth.offers.push(Offer { leg: leg.clone(), desk, at, reservation, outcome: None });

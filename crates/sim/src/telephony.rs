@@ -28,7 +28,7 @@ pub(crate) struct Line {
     /// Plays that ended while the edge was away.
     pub(crate) over: Vec<PlayId>,
     /// What the edge had still to do when it died.
-    pub(crate) todo: Vec<Effect>,
+    pub(crate) todo: Option<(Timestamp, Vec<Effect>)>,
     /// Legs that ring or talk, and whose they are.
     pub(crate) legs: BTreeMap<LegId, usize>,
     pub(crate) media: u32,
@@ -158,7 +158,7 @@ impl World {
             playing: BTreeSet::new(),
             asked: None,
             over: Vec::new(),
-            todo: Vec::new(),
+            todo: None,
             legs: BTreeMap::new(),
             media: 0,
             records: 0,
@@ -222,7 +222,7 @@ impl World {
     }
 
     pub(crate) fn effect(&mut self, n: usize, effect: Effect, at_once: &mut Vec<Input>) {
-        let now = self.now;
+        let now = self.happens();
         let line = &mut self.lines[n];
         match effect {
             Effect::Fact(fact) => self.fact(n, fact),
@@ -366,7 +366,7 @@ impl World {
 
     fn release_media(&mut self, n: usize) {
         let kept = self.faulty(Fault::KeepsMedia);
-        let (now, line) = (self.now, &mut self.lines[n]);
+        let (now, line) = (self.happens(), &mut self.lines[n]);
         line.media -= u32::from(!kept);
         line.truth.hold_set(now, false);
         line.truth.ended = Some(now);

@@ -87,6 +87,8 @@ pub(crate) struct World {
     /// The edge is away until then.
     pub(crate) edge_back: Option<Timestamp>,
     pub(crate) dies_in_a_step: bool,
+    /// When the step was that is done now, if not just now.
+    pub(crate) step_at: Option<Timestamp>,
     /// When the ACD was started anew.
     pub(crate) acd_begins: Vec<Timestamp>,
     /// One of each tenant.
@@ -134,6 +136,7 @@ impl World {
             queues_there: vec![true; 2 * day.tenants],
             edge_back: None,
             dies_in_a_step: false,
+            step_at: None,
             acd_begins: Vec::new(),
             flow_id: FlowId::new(at, 1),
             queues: Vec::new(),
