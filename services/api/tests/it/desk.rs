@@ -135,6 +135,7 @@ async fn a_desk_that_talks_is_not_away_before_the_call_is_over() {
     let mut desk = Desk::open(&owner).await;
     desk.says(json!({ "type": "available" })).await;
     desk.becomes("available").await;
+    watched.becomes("available").await;
     let leg = Leg::ring(&world, &world.peers.api, owner.tenant(), owner.agent(), "call_1", "rsv_1").await;
     desk.hears("ring").await;
     leg.tells(to_line::What::Talking(Talking { since_ms: 5 })).await;
