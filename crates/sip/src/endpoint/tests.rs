@@ -57,11 +57,7 @@ fn the_callee_can_hang_up_too() {
 #[test]
 fn a_caller_who_gives_up_gets_487_and_the_callee_is_told() {
     let mut wire = Wire::new(Protocol::Udp);
-    let a = wire.alice_calls();
-    wire.run_ms(100);
-    let b = wire.bob_rings();
-    wire.ends[BOB].progress(wire.now, b, &Answer::new(180)).unwrap();
-    wire.run_ms(100);
+    let (a, b) = wire.ringing();
     assert!(matches!(wire.event(ALICE), Event::Progress { .. }));
     wire.ends[ALICE].hang_up(wire.now, a, 0, None).unwrap();
     wire.run_ms(100);
@@ -86,9 +82,7 @@ fn a_cancel_waits_for_the_first_response() {
 #[test]
 fn an_answer_that_crosses_the_cancel_is_acknowledged_and_ended() {
     let mut wire = Wire::new(Protocol::Udp);
-    let a = wire.alice_calls();
-    wire.run_ms(100);
-    let b = wire.bob_rings();
+    let (a, b) = wire.called();
     wire.bob_accepts(b);
     wire.drain();
     wire.ends[ALICE].hang_up(wire.now, a, 0, None).unwrap();
@@ -118,9 +112,7 @@ fn a_caller_who_never_acknowledges_is_given_up_after_32_seconds() {
     for protocol in [Protocol::Udp, Protocol::Tcp] {
         let mut wire = Wire::new(protocol);
         wire.loses = Box::new(|_, line| line.starts_with("ACK"));
-        wire.alice_calls();
-        wire.run_ms(100);
-        let b = wire.bob_rings();
+        let (_, b) = wire.called();
         wire.bob_accepts(b);
         wire.run(Duration::from_secs(31));
         assert!(wire.events[BOB].is_empty());
@@ -134,9 +126,7 @@ fn a_caller_who_never_acknowledges_is_given_up_after_32_seconds() {
 #[test]
 fn a_hang_up_before_the_ack_waits_for_it() {
     let mut wire = Wire::new(Protocol::Udp);
-    wire.alice_calls();
-    wire.run_ms(100);
-    let b = wire.bob_rings();
+    let (_, b) = wire.called();
     wire.bob_accepts(b);
     wire.ends[BOB].hang_up(wire.now, b, 0, None).unwrap();
     wire.drain();
@@ -214,9 +204,7 @@ fn a_peer_that_lost_the_dialog_ends_the_call() {
 #[test]
 fn a_busy_callee_and_a_silent_one_are_failures() {
     let mut wire = Wire::new(Protocol::Udp);
-    wire.alice_calls();
-    wire.run_ms(100);
-    let b = wire.bob_rings();
+    let (_, b) = wire.called();
     wire.ends[BOB].reject(wire.now, b, &Answer::new(486)).unwrap();
     wire.run_ms(100);
     assert!(matches!(wire.event(ALICE), Event::Failed { code: 486, response: Some(_), .. }));

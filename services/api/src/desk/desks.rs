@@ -3,13 +3,16 @@
 //! holds the call. A desk without tabs is parked: it keeps its call, and is soon
 //! asked for no other; one that comes back is what it was.
 
-use super::message::{Offer, Seat, State, ToClient, Unheard};
+use super::{
+    message::{Offer, State, ToClient},
+    one::{Desk, Leg, Pop, Tab, Wish},
+};
 use proto::{
     acd::v1::{DeviceRequest, device_request as ask},
     line::v1::{FromLine, HangUp, from_line},
 };
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -46,93 +49,6 @@ pub struct Absence {
 
 /// The reason by which it is offline, as desks translate it.
 const LOST: &str = "connection lost";
-
-/// What the agent wants to be, to be told again to an ACD that forgot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wish {
-    Offline,
-    Available,
-    Aux(String),
-}
-
-struct Desk {
-    tenant: String,
-    tabs: Vec<Tab>,
-    wish: Wish,
-    /// The ACD is another one, or lost our stream: it must hear the wish again.
-    reclaims: bool,
-    state: Option<State>,
-    pops: BTreeMap<String, Pop>,
-    legs: BTreeMap<String, Leg>,
-    hand_since: Option<i64>,
-    /// Counts the times that the last tab closed, to tell parkings apart.
-    parkings: u64,
-    /// Nobody has been here for so long that the ACD was told.
-    away: bool,
-}
-
-/// What the agent sees of a caller: while it rings, and after the answer until the call is wrapped up.
-struct Pop {
-    call: String,
-    /// Absent while the CRM is asked who calls.
-    offer: Option<Offer>,
-    answered: bool,
-}
-
-impl Pop {
-    fn told(&self, reservation: &str) -> Vec<ToClient> {
-        let shown = self.offer.iter().map(|offer| ToClient::Offer(Box::new(offer.clone())));
-        let over = self.answered.then(|| answered(reservation));
-        shown.chain(over).collect()
-    }
-}
-
-fn answered(reservation: &str) -> ToClient {
-    ToClient::OfferEnded { reservation: reservation.to_owned(), outcome: "answered".into() }
-}
-
-struct Tab {
-    id: u64,
-    to: mpsc::Sender<ToClient>,
-    phone: bool,
-}
-
-struct Leg {
-    ring: proto::line::v1::Ring,
-    seats: Vec<Seat>,
-    unheard: Vec<Unheard>,
-    to_edge: mpsc::Sender<Result<FromLine, tonic::Status>>,
-    talking_since: Option<i64>,
-    held: bool,
-    muted: bool,
-}
-
-/// What is to be said to a browser that opens, or takes over the phone.
-impl Leg {
-    fn told(&self, leg: &str) -> Vec<ToClient> {
-        let leg = leg.to_owned();
-        let mut told = vec![ToClient::Ring {
-            call: self.ring.call.clone(),
-            leg: leg.clone(),
-            reservation: self.ring.reservation.clone(),
-            purpose: self.ring.purpose.clone(),
-            number: self.ring.number.clone(),
-            name: self.ring.name.clone(),
-        }];
-        if let Some(since_ms) = self.talking_since {
-            told.push(ToClient::Talking { leg: leg.clone(), since_ms });
-            told.push(ToClient::Held { leg: leg.clone(), on: self.held });
-            told.push(ToClient::Muted { leg: leg.clone(), on: self.muted });
-            if !self.seats.is_empty() {
-                told.push(ToClient::Seats { leg: leg.clone(), seats: self.seats.clone() });
-            }
-            if !self.unheard.is_empty() {
-                told.push(ToClient::Unheard { leg, parties: self.unheard.clone() });
-            }
-        }
-        told
-    }
-}
 
 impl Desks {
     pub fn new(line: String, absence: Absence) -> (Arc<Desks>, mpsc::Receiver<DeviceRequest>) {
@@ -474,77 +390,5 @@ impl Desks {
     pub fn count(&self) -> (usize, usize) {
         let all = self.all();
         (all.len(), all.values().map(|desk| desk.legs.len()).sum())
-    }
-}
-
-impl Leg {
-    fn say(&self, what: from_line::What) -> bool {
-        self.to_edge.try_send(Ok(FromLine { what: Some(what) })).is_ok()
-    }
-}
-
-impl Desk {
-    fn new(tenant: &str) -> Desk {
-        Desk {
-            tenant: tenant.to_owned(),
-            tabs: Vec::new(),
-            wish: Wish::Offline,
-            reclaims: false,
-            state: None,
-            pops: BTreeMap::new(),
-            legs: BTreeMap::new(),
-            hand_since: None,
-            parkings: 0,
-            away: false,
-        }
-    }
-
-    /// Nobody has come since that time.
-    fn is_parked(&self, parking: u64) -> bool {
-        self.tabs.is_empty() && self.parkings == parking
-    }
-
-    fn talks(&self) -> bool {
-        self.legs.values().any(|leg| leg.talking_since.is_some())
-    }
-
-    /// An answered offer has ended; its pop goes when the call is no longer the agent's.
-    fn follow(&mut self, state: &State) {
-        let (talks, with) = (state.state == "on_call", state.call.as_deref());
-        let mut ended = Vec::new();
-        self.pops.retain(|reservation, pop| {
-            if talks && !pop.answered && with == Some(&pop.call) {
-                pop.answered = true;
-                ended.push(answered(reservation));
-            }
-            !pop.answered || with == Some(&pop.call)
-        });
-        ended.into_iter().for_each(|message| self.tell(message));
-    }
-
-    /// To all tabs; one that does not keep up is closed by letting go of its channel.
-    fn tell(&mut self, message: ToClient) {
-        self.tabs.retain(|tab| tab.to.try_send(message.clone()).is_ok());
-        self.heir();
-    }
-
-    fn tell_phone(&mut self, message: ToClient) {
-        self.tabs.retain(|tab| !tab.phone || tab.to.try_send(message.clone()).is_ok());
-        self.heir();
-    }
-
-    fn tell_legs(&mut self) {
-        let told: Vec<ToClient> = self.legs.iter().flat_map(|(id, leg)| leg.told(id)).collect();
-        told.into_iter().for_each(|message| self.tell_phone(message));
-    }
-
-    /// When the tab with the phone is gone, the oldest one gets it.
-    fn heir(&mut self) {
-        if self.tabs.iter().any(|tab| tab.phone) {
-            return;
-        }
-        let Some(first) = self.tabs.first_mut() else { return };
-        first.phone = true;
-        self.tell_legs();
     }
 }

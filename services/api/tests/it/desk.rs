@@ -109,16 +109,22 @@ async fn a_desk_that_does_not_come_back_gives_up_its_call_and_goes_offline() {
     again.becomes("offline").await;
 }
 
+/// A desk whose agent is available, and who watches them at the ACD.
+async fn available(world: &World, agent: &Browser) -> (Desk, Watched) {
+    let mut watched = Watched::begin(world, agent).await;
+    let mut desk = Desk::open(agent).await;
+    desk.says(json!({ "type": "available" })).await;
+    desk.becomes("available").await;
+    watched.becomes("available").await;
+    (desk, watched)
+}
+
 /// No caller is offered to an empty chair; who was available is so again.
 #[tokio::test]
 async fn a_desk_that_is_away_is_asked_for_nobody_and_comes_back_as_what_it_was() {
     let world = World::start_with("desk_away_ms = 200").await;
     let owner = world.owner("acme").await;
-    let mut watched = Watched::begin(&world, &owner).await;
-    let mut desk = Desk::open(&owner).await;
-    desk.says(json!({ "type": "available" })).await;
-    desk.becomes("available").await;
-    watched.becomes("available").await;
+    let (desk, mut watched) = available(&world, &owner).await;
     drop(desk);
     let offline = watched.becomes("offline").await;
     assert_eq!(offline, "connection lost");
@@ -131,11 +137,7 @@ async fn a_desk_that_is_away_is_asked_for_nobody_and_comes_back_as_what_it_was()
 async fn a_desk_that_talks_is_not_away_before_the_call_is_over() {
     let world = World::start_with("desk_away_ms = 100").await;
     let owner = world.owner("acme").await;
-    let mut watched = Watched::begin(&world, &owner).await;
-    let mut desk = Desk::open(&owner).await;
-    desk.says(json!({ "type": "available" })).await;
-    desk.becomes("available").await;
-    watched.becomes("available").await;
+    let (mut desk, mut watched) = available(&world, &owner).await;
     let leg = Leg::ring(&world, &world.peers.api, owner.tenant(), owner.agent(), "call_1", "rsv_1").await;
     desk.hears("ring").await;
     leg.tells(to_line::What::Talking(Talking { since_ms: 5 })).await;

@@ -106,7 +106,7 @@ impl Driver {
             }
             KeptDevice::Trunk { number, leg, trunk, due, code } => {
                 // It is there already: no limit keeps it out.
-                let taken = trunk.and_then(|trunk| self.shared.tolls.take(&trunk, u32::MAX));
+                let taken = trunk.map(|trunk| self.shared.tolls.take_anyway(&trunk));
                 Device::Trunk(Box::new(Dialling::again(number, leg.map(phone), taken, due, code)))
             }
         };

@@ -4,6 +4,7 @@
 mod calls;
 mod carriers;
 mod conformance;
+mod limits;
 mod names;
 mod peers;
 mod registration;

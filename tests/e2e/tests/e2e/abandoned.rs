@@ -3,9 +3,10 @@
 use crate::{
     AGENT, CALLER, SOON,
     company::{Company, live_agent, live_call},
+    picks_up,
 };
 use serde_json::{Value, json};
-use softphone::{Over, Protocol, Sound};
+use softphone::{Over, Protocol};
 
 /// A105 in part: a lost call is counted at the stage where it was lost.
 #[tokio::test(flavor = "multi_thread")]
@@ -41,9 +42,7 @@ async fn whoever_gives_up_is_counted_where_it_happened_and_nothing_stays_behind(
 
     // The agent and the queue are as good as new.
     let call = company.call(&queue, "+40210000005", Protocol::Udp).await;
-    let offer = ana.phone.incoming(SOON).await.unwrap();
-    offer.say(Sound::Tone(AGENT));
-    let agent = offer.answer().await.unwrap();
+    let agent = picks_up(&ana.phone, AGENT).await;
     call.hear(AGENT, SOON).await.unwrap();
     agent.hear(CALLER, SOON).await.unwrap();
 }

@@ -4,9 +4,10 @@ use crate::{
     AGENT, CALLER, SOON,
     browser::Browser,
     company::{Company, live_agent, text},
+    picks_up,
 };
 use serde_json::{Value, json};
-use softphone::{Protocol, Sound};
+use softphone::Protocol;
 
 const FROM: &str = "+40213334455";
 /// What the colleague says.
@@ -67,9 +68,7 @@ async fn calls_a_colleague(company: &Company, page: &mut Browser, account: Value
     let ben = company.agent("ben").await;
     page.does("sip_phone", account).await;
     page.does("sip_calls", json!(ben.registration.username())).await;
-    let offer = ben.phone.incoming(SOON).await.unwrap();
-    offer.say(Sound::Tone(COLLEAGUE));
-    let ben = offer.answer().await.unwrap();
+    let ben = picks_up(&ben.phone, COLLEAGUE).await;
     page.does("sip_talks", Value::Null).await;
     page.does("hear", json!({ "hz": COLLEAGUE })).await;
     ben.hear(AGENT, SOON).await.expect("the colleague hears the agent");

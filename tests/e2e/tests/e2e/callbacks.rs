@@ -3,6 +3,7 @@
 use crate::{
     AGENT, CALLER, SOON,
     company::{AgentPhone, Company, live_call, text, unique},
+    picks_up,
     transfers::Desk,
 };
 use reqwest::{Method, StatusCode};
@@ -80,12 +81,8 @@ async fn calls_back(desk: &Desk, ana: &AgentPhone, carrier: &Phone, task: &str) 
         }
     };
     tokio::time::timeout(SOON, placed).await.unwrap();
-    let own = ana.phone.incoming(SOON).await.unwrap();
-    own.say(Sound::Tone(AGENT));
-    let own = own.answer().await.unwrap();
-    let offer = carrier.incoming(SOON).await.unwrap();
-    offer.say(Sound::Tone(CUSTOMER));
-    let called = offer.answer().await.unwrap();
+    let own = picks_up(&ana.phone, AGENT).await;
+    let called = picks_up(carrier, CUSTOMER).await;
     own.hear(CUSTOMER, SOON).await.unwrap();
     called.hear(AGENT, SOON).await.unwrap();
     called.hang_up().await.unwrap();
@@ -162,9 +159,7 @@ async fn who_calls_again_and_gets_through_is_not_called_back() {
     let id = text(&company.task(|_| true).await["id"]);
     let ana = company.agent("ana").await;
     let call = company.call(&number, FROM, Protocol::Udp).await;
-    let offer = ana.phone.incoming(SOON).await.unwrap();
-    offer.say(Sound::Tone(AGENT));
-    let agent = offer.answer().await.unwrap();
+    let agent = picks_up(&ana.phone, AGENT).await;
     call.hear(AGENT, SOON).await.unwrap();
     agent.hear(CALLER, SOON).await.unwrap();
     company.task_is(&id, |task| task["closed_how"] == "called_again").await;
@@ -202,9 +197,7 @@ async fn who_asks_to_be_called_back_keeps_the_place_in_line() {
     assert_eq!((status, refusal["code"].as_str()), (409, Some("callback_in_line")));
 
     let ana = company.agent("ana").await;
-    let own = ana.phone.incoming(SOON).await.unwrap();
-    own.say(Sound::Tone(AGENT));
-    let own = own.answer().await.unwrap();
+    let own = picks_up(&ana.phone, AGENT).await;
     let offer: Incoming = carrier.incoming(SOON).await.expect("the customer is called");
     offer.say(Sound::Tone(CUSTOMER));
     let called = offer.answer().await.unwrap();
@@ -221,9 +214,7 @@ async fn who_asks_to_be_called_back_keeps_the_place_in_line() {
     assert_eq!((row["outcome"].as_str(), row["agent"].as_str()), (Some("answered"), Some(&*ana.agent)));
 
     // Who stayed is next.
-    let next = ana.phone.incoming(SOON).await.unwrap();
-    next.say(Sound::Tone(AGENT));
-    let next = next.answer().await.unwrap();
+    let next = picks_up(&ana.phone, AGENT).await;
     later.hear(AGENT, SOON).await.unwrap();
     next.hear(CALLER, SOON).await.unwrap();
     let figures = company.figures("queue", |figures| figures["answered"] == 2).await;

@@ -5,6 +5,7 @@ use crate::{
     AGENT, CALLER, SOON,
     company::{AgentPhone, Company, text},
     peers::program,
+    picks_up,
     platform::{certificate_of, free_port_at},
     transfers::Desk,
 };
@@ -132,12 +133,8 @@ async fn calls_out(company: &Company, outside: &Phone, ana: &AgentPhone) -> Stri
     let dialled = json!({ "to": { "number": "+36201234567" } });
     let (status, placed) = desk.post("/v1/calls", dialled).await;
     assert_eq!(status, StatusCode::CREATED, "{placed}");
-    let own = ana.phone.incoming(SOON).await.unwrap();
-    own.say(Sound::Tone(AGENT));
-    let own = own.answer().await.unwrap();
-    let callee = outside.incoming(SOON).await.unwrap();
-    callee.say(Sound::Tone(OUTSIDE));
-    let callee = callee.answer().await.unwrap();
+    let own = picks_up(&ana.phone, AGENT).await;
+    let callee = picks_up(outside, OUTSIDE).await;
     own.hear(OUTSIDE, SOON).await.unwrap();
     callee.hear(AGENT, SOON).await.unwrap();
     callee.hang_up().await.unwrap();

@@ -3,10 +3,11 @@
 use crate::{
     AGENT, CALLER, SOON,
     company::{Company, PASSWORD, live_agent, live_call, text},
+    picks_up,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use softphone::{Protocol, Sound};
+use softphone::Protocol;
 
 const TO_SALES: &str = "+40211000001";
 const TO_SUPPORT: &str = "+40211000002";
@@ -92,9 +93,7 @@ async fn a_head_sees_and_moves_the_people_of_the_department_and_nobody_else() {
     let mut calls = Vec::new();
     for (number, from, agent) in [(&sell, TO_SALES, &ana), (&help, TO_SUPPORT, &ben)] {
         let call = company.call(number, from, Protocol::Udp).await;
-        let offer = agent.phone.incoming(SOON).await.unwrap();
-        offer.say(Sound::Tone(AGENT));
-        let leg = offer.answer().await.unwrap();
+        let leg = picks_up(&agent.phone, AGENT).await;
         call.hear(AGENT, SOON).await.unwrap();
         leg.hear(CALLER, SOON).await.unwrap();
         calls.push((call, leg));
@@ -181,9 +180,7 @@ async fn two_hundred_agents_are_invited_by_a_file_and_a_new_one_takes_a_call() {
     let newcomer = company.with_phone(text(&me["agent"]), &username, "general").await;
     let number = company.queue_number(true).await;
     let call = company.call(&number, TO_SALES, Protocol::Udp).await;
-    let offer = newcomer.phone.incoming(SOON).await.unwrap();
-    offer.say(Sound::Tone(AGENT));
-    let leg = offer.answer().await.unwrap();
+    let leg = picks_up(&newcomer.phone, AGENT).await;
     call.hear(AGENT, SOON).await.unwrap();
     leg.hear(CALLER, SOON).await.unwrap();
     let took = crate::company::now_ms() - began;

@@ -4,6 +4,7 @@ use crate::{
     AGENT, CALLER, SOON,
     browser::Browser,
     company::{Company, PASSWORD, at_best, live_agent, now_ms, text, unique},
+    picks_up,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -51,9 +52,7 @@ async fn a_consultation_by_clicks_swaps_and_completes() {
     desk.does("press", json!("call-connect")).await;
     desk.does("press", json!("way-consult")).await;
     caller.hear(MUSIC, SOON).await.expect("the caller waits with music");
-    let offer = ben.phone.incoming(SOON).await.unwrap();
-    offer.say(Sound::Tone(SECOND));
-    let asked = offer.answer().await.unwrap();
+    let asked = picks_up(&ben.phone, SECOND).await;
     desk.does("tone", json!({ "hz": SECOND })).await;
     asked.hear(AGENT, SOON).await.unwrap();
 

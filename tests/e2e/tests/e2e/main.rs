@@ -37,6 +37,7 @@ mod transfers;
 mod wallboards;
 mod watch;
 
+use softphone::{Call, Phone, Sound};
 use std::time::Duration;
 
 /// How long a thing that should happen soon may take on a busy machine.
@@ -45,3 +46,10 @@ pub const SOON: Duration = Duration::from_secs(30);
 pub const CALLER: f64 = 440.0;
 /// What agents say, in hertz.
 pub const AGENT: f64 = 620.0;
+
+/// Whoever is called speaks in that tone and picks up.
+pub async fn picks_up(phone: &Phone, hz: f64) -> Call {
+    let ringing = phone.incoming(SOON).await.unwrap();
+    ringing.say(Sound::Tone(hz));
+    ringing.answer().await.unwrap()
+}

@@ -4,6 +4,7 @@ use crate::{
     AGENT, CALLER, SOON,
     browser::Browser,
     company::{Company, PASSWORD, text, unique},
+    picks_up,
     watch::moment,
 };
 use serde_json::json;
@@ -121,9 +122,7 @@ async fn the_wait_on_the_monitor_ticks_and_ends_as_the_wait_on_record() {
     assert!(ticks.iter().all(|tick| (0..=2).contains(tick)) && ticks.iter().sum::<i64>() >= 3, "{shown:?}");
 
     let ana = company.agent("ana").await;
-    let offer = ana.phone.incoming(SOON).await.unwrap();
-    offer.say(Sound::Tone(AGENT));
-    let talk = offer.answer().await.unwrap();
+    let talk = picks_up(&ana.phone, AGENT).await;
     talk.hear(CALLER, SOON).await.unwrap();
     call.hear(AGENT, SOON).await.unwrap();
     let (_, talking) = watch.first(from, |row| row["stage"] == "talking").await;

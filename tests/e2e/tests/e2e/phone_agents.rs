@@ -3,6 +3,7 @@
 use crate::{
     AGENT, CALLER, SOON,
     company::{Company, live_agent, live_call, text, unique},
+    picks_up,
     recordings::Recording,
 };
 use serde_json::json;
@@ -194,9 +195,7 @@ async fn a_phone_that_does_not_register_takes_a_call_to_a_name_and_it_is_not_rec
     company.number_with(company.queue_nodes(), "wait", settings).await;
     let (phone, agent) = company.agent_at_a_fixed_place("ana").await;
     let call = company.call(&name, FROM, Protocol::Udp).await;
-    let offer = phone.incoming(SOON).await.unwrap();
-    offer.say(Sound::Tone(AGENT));
-    let talk = offer.answer().await.unwrap();
+    let talk = picks_up(&phone, AGENT).await;
     call.hear(AGENT, SOON).await.unwrap();
     talk.hear(CALLER, SOON).await.unwrap();
     call.hang_up().await.unwrap();

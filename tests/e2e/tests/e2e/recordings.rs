@@ -3,11 +3,12 @@
 use crate::{
     AGENT, CALLER, SOON,
     company::{Company, text},
+    picks_up,
 };
 use rtp::goertzel::tone_level;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use softphone::{Protocol, Sound};
+use softphone::Protocol;
 use std::{collections::HashSet, fs, path::Path, time::Duration};
 
 const FROM: &str = "+40215550001";
@@ -84,9 +85,7 @@ async fn a_recording_is_stereo_as_long_as_the_talk_sealed_on_disk_and_shows_dama
     let number = company.queue_number(true).await;
     let ana = company.agent("ana").await;
     let call = company.call(&number, FROM, Protocol::Udp).await;
-    let offer = ana.phone.incoming(SOON).await.unwrap();
-    offer.say(Sound::Tone(AGENT));
-    let talk = offer.answer().await.unwrap();
+    let talk = picks_up(&ana.phone, AGENT).await;
     call.hear(AGENT, SOON).await.unwrap();
     talk.hear(CALLER, SOON).await.unwrap();
     tokio::time::sleep(Duration::from_secs(6)).await;

@@ -4,8 +4,9 @@ use crate::{
     AGENT, CALLER, SOON,
     company::{Company, text, unique},
     peers::program,
+    picks_up,
 };
-use softphone::{Protocol, Sound};
+use softphone::Protocol;
 use std::{
     net::SocketAddr,
     process::Stdio,
@@ -63,9 +64,7 @@ async fn a_scanner_finds_nobody_and_a_call_goes_on() {
     let number = company.queue_number(true).await;
     let ana = company.agent("ana").await;
     let call = company.call(&number, FROM, Protocol::Udp).await;
-    let offer = ana.phone.incoming(SOON).await.unwrap();
-    offer.say(Sound::Tone(AGENT));
-    let agent = offer.answer().await.unwrap();
+    let agent = picks_up(&ana.phone, AGENT).await;
     call.hear(AGENT, SOON).await.unwrap();
 
     let Some(map) = scan("svmap", edge, &[]).await else { return };

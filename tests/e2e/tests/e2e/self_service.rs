@@ -3,6 +3,7 @@
 use crate::{
     AGENT, CALLER, SOON,
     company::{Company, at_best, body, text},
+    picks_up,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -63,9 +64,7 @@ async fn who_hears_the_information_and_hangs_up_was_served_and_no_agent_was_aske
     let call = company.call(&number, "+40215000002", Protocol::Udp).await;
     call.hear(MENU, SOON).await.unwrap();
     call.press("1").await;
-    let offer = ana.phone.incoming(SOON).await.unwrap();
-    offer.say(Sound::Tone(AGENT));
-    let talk = offer.answer().await.unwrap();
+    let talk = picks_up(&ana.phone, AGENT).await;
     call.hear(AGENT, SOON).await.unwrap();
     talk.hear(CALLER, SOON).await.unwrap();
     call.hang_up().await.unwrap();

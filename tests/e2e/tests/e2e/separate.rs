@@ -1,7 +1,7 @@
 //! Every service as a process of its own, a real Kafka between them.
 
-use crate::{AGENT, CALLER, SOON, company::Company, fleet::Fleet};
-use softphone::{Protocol, Sound};
+use crate::{AGENT, CALLER, SOON, company::Company, fleet::Fleet, picks_up};
+use softphone::Protocol;
 
 const FROM: &str = "+40213334444";
 
@@ -12,9 +12,7 @@ async fn services_as_processes_of_their_own_complete_a_call_over_kafka() {
     let number = company.queue_number(true).await;
     let ana = company.agent("ana").await;
     let call = company.call(&number, FROM, Protocol::Udp).await;
-    let offer = ana.phone.incoming(SOON).await.unwrap();
-    offer.say(Sound::Tone(AGENT));
-    let agent = offer.answer().await.unwrap();
+    let agent = picks_up(&ana.phone, AGENT).await;
     call.hear(AGENT, SOON).await.unwrap();
     agent.hear(CALLER, SOON).await.unwrap();
     call.hang_up().await.unwrap();

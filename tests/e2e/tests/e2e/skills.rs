@@ -3,10 +3,11 @@
 use crate::{
     AGENT, CALLER, SOON,
     company::{AgentPhone, Company, text},
+    picks_up,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use softphone::{Protocol, Sound};
+use softphone::Protocol;
 
 /// Saves the level by the API; what came of it.
 async fn level(company: &Company, agent: &AgentPhone, level: u8) -> u16 {
@@ -19,9 +20,7 @@ async fn level(company: &Company, agent: &AgentPhone, level: u8) -> u16 {
 /// Calls, and talks with whoever is asked: the other must not ring.
 async fn rings(company: &Company, number: &str, from: &str, wanted: &AgentPhone) -> Value {
     let call = company.call(number, from, Protocol::Udp).await;
-    let offer = wanted.phone.incoming(SOON).await.unwrap();
-    offer.say(Sound::Tone(AGENT));
-    let talk = offer.answer().await.unwrap();
+    let talk = picks_up(&wanted.phone, AGENT).await;
     call.hear(AGENT, SOON).await.unwrap();
     talk.hear(CALLER, SOON).await.unwrap();
     call.hang_up().await.unwrap();

@@ -5,6 +5,7 @@ use crate::{
     AGENT, CALLER, SOON,
     company::{Company, PASSWORD, live_call, now_ms, text, unique},
     fleet::{Fleet, Single},
+    picks_up,
     platform::{CHAIN, KEY, Running, certificate},
 };
 use reqwest::Method;
@@ -47,9 +48,7 @@ impl Scene {
         let number = company.number(nodes, "wait", true).await;
         let (ana, _) = company.agent_at_a_fixed_place("ana").await;
         let talks = calls(&company, &number, TALKS, by).await;
-        let offer = ana.incoming(SOON).await.unwrap();
-        offer.say(Sound::Tone(AGENT));
-        let agent = offer.answer().await.unwrap();
+        let agent = picks_up(&ana, AGENT).await;
         talks.hear(AGENT, SOON).await.unwrap();
         agent.hear(CALLER, SOON).await.unwrap();
         let since = now_ms();

@@ -3,6 +3,7 @@
 use crate::{
     AGENT, CALLER, SOON,
     company::{Company, text},
+    picks_up,
     platform::{CHAIN, KEY, certificate},
     transfers::Desk,
 };
@@ -24,9 +25,7 @@ async fn a_call_comes_in_over_tls_and_one_goes_out_over_tls() {
     let phone = Phone::bind(Config { verify: Some(verify), ..Config::default() }).await.unwrap();
     let dial = Dial { to: server, ..company.dial(&number, "+40216660000") };
     let call = phone.call(dial).await.unwrap();
-    let offer = ana.phone.incoming(SOON).await.unwrap();
-    offer.say(Sound::Tone(AGENT));
-    let agent = offer.answer().await.unwrap();
+    let agent = picks_up(&ana.phone, AGENT).await;
     call.hear(AGENT, SOON).await.unwrap();
     agent.hear(CALLER, SOON).await.unwrap();
     call.hang_up().await.unwrap();
@@ -51,9 +50,7 @@ async fn a_call_comes_in_over_tls_and_one_goes_out_over_tls() {
         }
     };
     tokio::time::timeout(SOON, placed).await.unwrap();
-    let own = ana.phone.incoming(SOON).await.unwrap();
-    own.say(Sound::Tone(AGENT));
-    let own = own.answer().await.unwrap();
+    let own = picks_up(&ana.phone, AGENT).await;
     let callee = carrier.incoming(SOON).await.unwrap();
     assert!(callee.request().header("Via").unwrap().starts_with("SIP/2.0/TLS"));
     callee.say(Sound::Tone(OUTSIDE));

@@ -5,6 +5,7 @@ use crate::{
     AGENT, CALLER, SOON,
     browser::Browser,
     company::{AgentPhone, Company, PASSWORD, at_best, live_agent, text},
+    picks_up,
     platform::Running,
 };
 use reqwest::{Client, Method, StatusCode};
@@ -73,9 +74,7 @@ impl Talk {
         let number = company.queue_number(true).await;
         let ana = company.agent("ana").await;
         let caller = company.call(&number, FROM, Protocol::Udp).await;
-        let offer = ana.phone.incoming(SOON).await.unwrap();
-        offer.say(Sound::Tone(AGENT));
-        let agent = offer.answer().await.unwrap();
+        let agent = picks_up(&ana.phone, AGENT).await;
         caller.hear(AGENT, SOON).await.unwrap();
         agent.hear(CALLER, SOON).await.unwrap();
         let ben = company.agent("ben").await;
@@ -261,9 +260,7 @@ async fn a_supervisor_listens_whispers_joins_and_takes_over() {
         talk.company.send(Method::POST, &path, Some(json!({ "how": how }))).await;
     };
     supervises("listen").await;
-    let offer = phone.incoming(SOON).await.unwrap();
-    offer.say(Sound::Tone(SECOND));
-    let boss = offer.answer().await.unwrap();
+    let boss = picks_up(&phone, SECOND).await;
     boss.hear(CALLER, SOON).await.unwrap();
     boss.hear(AGENT, SOON).await.unwrap();
     let quiet = |call: &Call| !call.report(&[SECOND]).tones.iter().any(|t| t.hz == SECOND && t.ms > 0);
@@ -315,9 +312,7 @@ async fn an_agent_calls_a_colleague_and_no_queue_counts_it() {
     assert_eq!(found["id"], ben.agent.as_str());
     let (status, placed) = desk.post("/v1/calls", json!({ "to": { "agent": found["id"] } })).await;
     assert_eq!(status, StatusCode::CREATED, "{placed}");
-    let own = ana.phone.incoming(SOON).await.unwrap();
-    own.say(Sound::Tone(AGENT));
-    let own = own.answer().await.unwrap();
+    let own = picks_up(&ana.phone, AGENT).await;
     let offer = ben.phone.incoming(SOON).await.unwrap();
     own.hear(425.0, SOON).await.unwrap();
     offer.say(Sound::Tone(SECOND));
@@ -451,9 +446,7 @@ async fn an_agents_phone_calls_a_colleague() {
     let (from, to) = (username(&ana).await, username(&ben).await);
     let dial = Dial::new(company.at.sip, &to).from(&from).saying(Sound::Tone(AGENT));
     let call = ana.phone.call(dial.with_credentials(&from, "secret-phone")).await.unwrap();
-    let offer = ben.phone.incoming(SOON).await.unwrap();
-    offer.say(Sound::Tone(SECOND));
-    let answered = offer.answer().await.unwrap();
+    let answered = picks_up(&ben.phone, SECOND).await;
     call.hear(SECOND, SOON).await.unwrap();
     answered.hear(AGENT, SOON).await.unwrap();
     answered.hang_up().await.unwrap();

@@ -71,9 +71,7 @@ fn a_bye_that_came_meanwhile_is_answered_when_it_is_repeated() {
 fn a_caller_who_hears_early_media_is_answered_in_the_same_dialog() {
     let mut wire = Wire::new(Protocol::Udp);
     let heard = listens(&mut wire);
-    let a = wire.alice_calls();
-    wire.run_ms(100);
-    let b = wire.bob_rings();
+    let (a, b) = wire.called();
     let early = Answer::new(183).sdp(audio().write(2, 1));
     wire.ends[BOB].progress(wire.now, b, &early).unwrap();
     wire.run_ms(100);
@@ -94,11 +92,7 @@ fn a_caller_who_hears_early_media_is_answered_in_the_same_dialog() {
 fn a_caller_may_give_up_while_and_after_the_callee_is_away() {
     for while_away in [true, false] {
         let mut wire = Wire::new(Protocol::Udp);
-        let a = wire.alice_calls();
-        wire.run_ms(100);
-        let b = wire.bob_rings();
-        wire.ends[BOB].progress(wire.now, b, &Answer::new(180)).unwrap();
-        wire.run_ms(100);
+        let (a, b) = wire.ringing();
         wire.event(ALICE);
         if while_away {
             wire.ends[ALICE].hang_up(wire.now, a, 0, None).unwrap();
@@ -117,11 +111,7 @@ fn a_caller_may_give_up_while_and_after_the_callee_is_away() {
 #[test]
 fn a_callee_who_answers_while_the_caller_is_away_is_heard_when_it_is_back() {
     let mut wire = Wire::new(Protocol::Udp);
-    let a = wire.alice_calls();
-    wire.run_ms(100);
-    let b = wire.bob_rings();
-    wire.ends[BOB].progress(wire.now, b, &Answer::new(180)).unwrap();
-    wire.run_ms(100);
+    let (a, b) = wire.ringing();
     wire.bob_accepts(b);
     wire.restarts(ALICE, MOMENT);
     wire.run(Duration::from_secs(5));
@@ -134,9 +124,7 @@ fn a_callee_who_answers_while_the_caller_is_away_is_heard_when_it_is_back() {
 #[test]
 fn an_answer_that_nobody_has_acknowledged_is_repeated_and_its_invite_is_no_new_call() {
     let mut wire = Wire::new(Protocol::Udp);
-    let a = wire.alice_calls();
-    wire.run_ms(100);
-    let b = wire.bob_rings();
+    let (a, b) = wire.called();
     wire.loses = Box::new(|from, line| from == BOB && line.starts_with("SIP/2.0 200"));
     wire.bob_accepts(b);
     wire.restarts(BOB, MOMENT);

@@ -185,11 +185,24 @@ impl Wire {
         self.ends[BOB].accept(self.now, leg, &answer).unwrap();
     }
 
-    /// A call that both ends consider answered.
-    pub(super) fn talking(&mut self) -> (LegId, LegId) {
+    /// A call that Bob has heard of.
+    pub(super) fn called(&mut self) -> (LegId, LegId) {
         let a = self.alice_calls();
         self.run_ms(100);
-        let b = self.bob_rings();
+        (a, self.bob_rings())
+    }
+
+    /// A call that Bob lets ring.
+    pub(super) fn ringing(&mut self) -> (LegId, LegId) {
+        let (a, b) = self.called();
+        self.ends[BOB].progress(self.now, b, &Answer::new(180)).unwrap();
+        self.run_ms(100);
+        (a, b)
+    }
+
+    /// A call that both ends consider answered.
+    pub(super) fn talking(&mut self) -> (LegId, LegId) {
+        let (a, b) = self.called();
         self.bob_accepts(b);
         self.run_ms(100);
         assert!(matches!(self.event(ALICE), Event::Answered { .. }));
@@ -219,9 +232,7 @@ pub(super) fn secret() -> Credentials {
 
 impl Wire {
     pub(super) fn talking_slowly(&mut self) {
-        self.alice_calls();
-        self.run_ms(100);
-        let b = self.bob_rings();
+        let (_, b) = self.called();
         self.bob_accepts(b);
         self.run(Duration::from_secs(20));
         assert!(matches!(self.event(BOB), Event::Acked { .. }));

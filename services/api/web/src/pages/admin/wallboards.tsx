@@ -7,7 +7,8 @@ import { all, post, request } from "@/api/client";
 import { useServerForm } from "@/api/form";
 import { documents, useMe, useNames } from "@/api/queries";
 import { required, z } from "@/api/schema";
-import type { Queue, Wallboard } from "@/api/types";
+import type { Wallboard } from "@/api/figures";
+import type { Queue } from "@/api/types";
 import { useProblemText } from "@/api/words";
 import {
   Button,

@@ -3,7 +3,7 @@ import { PhoneIncoming } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { request } from "@/api/client";
 import { useNames } from "@/api/queries";
-import type { LiveCall } from "@/api/types";
+import type { LiveCall } from "@/api/figures";
 import { useProblemText } from "@/api/words";
 import { Badge, Button, Card, Elapsed, PhoneNumber, toast } from "@/components/ui";
 import { useDesk } from "@/desk/desk";

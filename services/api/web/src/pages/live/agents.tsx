@@ -1,7 +1,7 @@
 import { Hand } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { useMay, useMe, useNames } from "@/api/queries";
-import type { LiveAgent, LiveCall } from "@/api/types";
+import type { LiveAgent, LiveCall } from "@/api/figures";
 import { Badge, type Column, Elapsed, EmptyState, PhoneNumber, Table } from "@/components/ui";
 import { stateTone, useStateLabel } from "@/desk/words";
 import { timeOfDay } from "@/format/format";

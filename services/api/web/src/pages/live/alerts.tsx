@@ -2,7 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { post } from "@/api/client";
 import { useMay, useNames } from "@/api/queries";
-import type { Alert } from "@/api/types";
+import type { Alert } from "@/api/figures";
 import { useProblemText } from "@/api/words";
 import { Button, Elapsed, Notice, toast } from "@/components/ui";
 import { useMeasured } from "./measure";

@@ -3,7 +3,7 @@ import { Ellipsis } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useMay, useMe, useNames } from "@/api/queries";
-import type { LiveAgent, LiveCall } from "@/api/types";
+import type { LiveAgent, LiveCall } from "@/api/figures";
 import { useProblemText } from "@/api/words";
 import { Badge, Button, Dialog, Elapsed, Menu, MenuItem, toast } from "@/components/ui";
 import { stateTone, useStateLabel } from "@/desk/words";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { Live, LiveCall } from "@/api/types";
+import type { Live, LiveCall } from "@/api/figures";
 import { fold } from "./fold";
 
 const call = (id: string, stage: string) => ({ call: id, stage }) as LiveCall;

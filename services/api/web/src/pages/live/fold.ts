@@ -1,4 +1,4 @@
-import type { Live, LiveDelta } from "@/api/types";
+import type { Live, LiveDelta } from "@/api/figures";
 
 /** What was, with what has changed in its place, without what is gone, and with what is new behind it. */
 function changed<T>(rows: T[], id: (row: T) => string, news: T[] = [], gone: string[] = []): T[] {

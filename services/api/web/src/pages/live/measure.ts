@@ -1,5 +1,5 @@
 import { useTranslation } from "react-i18next";
-import type { Measure } from "@/api/types";
+import type { Measure } from "@/api/figures";
 import { span } from "@/format/format";
 
 export const MEASURES = ["waiting", "longest_wait", "service_level", "free_agents"] as const;

@@ -3,7 +3,7 @@ import { UserPlus } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useMay, useNames } from "@/api/queries";
-import type { LiveQueue } from "@/api/types";
+import type { LiveQueue } from "@/api/figures";
 import { Button, Dialog, Elapsed } from "@/components/ui";
 import { meanSpan, percent } from "@/format/format";
 import { LoanForm } from "./loan-form";

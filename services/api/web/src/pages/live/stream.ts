@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import type { Live, LiveDelta } from "@/api/types";
+import type { Live, LiveDelta } from "@/api/figures";
 import { serverNow } from "@/format/clock";
 import { fold } from "./fold";
 

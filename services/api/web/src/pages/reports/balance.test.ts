@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Figures, Report } from "@/api/types";
+import type { Figures, Report } from "@/api/figures";
 import { balanceOf, differences } from "./balance";
 
 const figures = (part: Partial<Figures>) =>

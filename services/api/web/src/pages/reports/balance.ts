@@ -1,4 +1,4 @@
-import type { Figures, Report } from "@/api/types";
+import type { Figures, Report } from "@/api/figures";
 
 /** offered = answered + abandoned + overflowed + missed + declined + in progress. */
 export function balanceOf(figures: Figures) {

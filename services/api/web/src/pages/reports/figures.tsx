@@ -1,5 +1,5 @@
 import { useTranslation } from "react-i18next";
-import type { Figures, ReportRow } from "@/api/types";
+import type { Figures, ReportRow } from "@/api/figures";
 import type { Column } from "@/components/ui";
 import { meanSpan, percent, span } from "@/format/format";
 

@@ -3,7 +3,7 @@ import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { get } from "@/api/client";
 import { useMe, useNames } from "@/api/queries";
-import type { Report, ReportRow } from "@/api/types";
+import type { Report, ReportRow } from "@/api/figures";
 import { useProblemText } from "@/api/words";
 import { Button, Card, EmptyState, Field, Input, Loaded, Notice, Page, Select, Table } from "@/components/ui";
 import { serverNow } from "@/format/clock";

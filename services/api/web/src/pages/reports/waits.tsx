@@ -1,5 +1,5 @@
 import { useTranslation } from "react-i18next";
-import type { WaitStep } from "@/api/types";
+import type { WaitStep } from "@/api/figures";
 import { Card, type Column, Table } from "@/components/ui";
 import { percent, span } from "@/format/format";
 
